@@ -1,0 +1,79 @@
+"""What the app and the exporter say to each other, and the table of precisions. Standard library only; imported by both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+__all__ = ["MANIFEST_SCHEMA", "PRECISIONS", "STAGES", "ExportRequest", "Precision", "precision_of_suffix"]
+
+MANIFEST_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Precision:
+    """One way to store a model's weights.
+
+    ``suffix`` goes behind the graph's name (``model_int8.onnx``), as the hub's ONNX repositories have it, so that
+    transformers.js can use our folders and we theirs; ``aliases`` are further names a user may say. ``exportable`` is
+    False for what is only found in the repositories of others.
+    """
+
+    name: str
+    suffix: str
+    aliases: tuple[str, ...] = ()
+    exportable: bool = False
+
+
+PRECISIONS: dict[str, Precision] = {
+    item.name: item
+    for item in (
+        Precision("fp32", "", ("float32",), exportable=True),
+        Precision("fp16", "_fp16", ("float16", "half"), exportable=True),
+        Precision("int8", "_int8", (), exportable=True),
+        Precision("int8-static", "_int8_static"),
+        Precision("q8", "_quantized", ("quantized",)),
+        Precision("uint8", "_uint8"),
+        Precision("q4", "_q4", ("int4",)),
+        Precision("q4f16", "_q4f16"),
+        Precision("bnb4", "_bnb4"),
+    )
+}
+
+
+def precision_of_suffix(stem: str) -> tuple[str, str]:
+    """Split a graph's file stem into (graph, precision): ``"model_int8"`` → ``("model", "int8")``."""
+    for item in sorted(PRECISIONS.values(), key=lambda item: -len(item.suffix)):
+        if item.suffix and stem.endswith(item.suffix):
+            return stem[: -len(item.suffix)], item.name
+    return stem, "fp32"
+
+
+# The stages of an export in their order, as `progress` messages name them.
+STAGES = ("stage", "load", "export", "quantize", "reference", "verify", "publish")
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """The body of the one ``request`` an export worker gets.
+
+    ``source`` is the staged, sanitised copy of the checkpoint; results go below ``output`` in the layout of the hub.
+    ``task`` is Optimum's name of the task, ``precisions`` keys of :data:`PRECISIONS`. ``samples`` are inputs as the
+    task takes them: a text, the path of a picture or of a sound file, or a mapping of fields.
+    """
+
+    source: str
+    output: str
+    task: str
+    precisions: Sequence[str]
+    samples: Sequence[Any] = ()
+    allow_pickle: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_body(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> ExportRequest:
+        return cls(**body)

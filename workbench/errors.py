@@ -1,0 +1,137 @@
+"""Everything that can go wrong for a user, as exceptions with a stable code.
+
+    Exception
+    ├─ Cancelled              the user stopped it; never an error text
+    └─ WorkbenchError         a sentence for the user: what happened, to which file, what to do
+       ├─ UsageError          the words of the command or the values of a setting are off (exit status 2)
+       ├─ ModelError          a model in the library: not there, incomplete, damaged, cannot run
+       ├─ InputError          what the user gave a model to work on: a text, a picture, a sound
+       ├─ ProviderError       an execution provider that cannot be had
+       ├─ EngineError         the engine stopped, or a graph failed in it
+       ├─ ExportError         an export that could not be finished
+       └─ ToolchainError      the environment that exports: missing, broken, not installable
+
+The English sentence of each code stands in :mod:`workbench.messages`; other languages belong to the GUI.
+Anything that is not one of these is a bug, and is shown as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from workbench.messages import MESSAGES
+
+__all__ = [
+    "Cancelled",
+    "EngineError",
+    "ExportError",
+    "InputError",
+    "ModelError",
+    "Notice",
+    "ProviderError",
+    "ToolchainError",
+    "UsageError",
+    "WorkbenchError",
+    "error_from_wire",
+    "error_to_wire",
+]
+
+
+class Cancelled(Exception):
+    """The user stopped what was running."""
+
+
+class WorkbenchError(Exception):
+    """A sentence for the user. ``code`` is stable and has a text in :data:`workbench.messages.MESSAGES`; ``arguments`` fill it."""
+
+    def __init__(self, code: str, **args: Any) -> None:
+        self.code = code
+        self.arguments: dict[str, Any] = {name: _plain(value) for name, value in args.items()}
+        super().__init__(MESSAGES[code].format(**self.arguments))
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (type(self), self.code, self.arguments)
+
+
+class UsageError(WorkbenchError):
+    """The words of the command or the values of a setting are off."""
+
+
+class ModelError(WorkbenchError):
+    """A model in the library: not there, incomplete, damaged, cannot run."""
+
+
+class InputError(WorkbenchError):
+    """What the user gave a model to work on."""
+
+
+class ProviderError(WorkbenchError):
+    """An execution provider that cannot be had."""
+
+
+class EngineError(WorkbenchError):
+    """The engine stopped, or a graph failed in it."""
+
+
+class ExportError(WorkbenchError):
+    """An export that could not be finished."""
+
+
+class ToolchainError(WorkbenchError):
+    """The environment that exports: missing, broken, not installable."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something the user should know that stopped nothing: a warning in a scan or beside a result, the reason of a state."""
+
+    code: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, code: str, **args: Any) -> Notice:
+        return cls(code, {name: _plain(value) for name, value in args.items()})
+
+    def __str__(self) -> str:
+        return MESSAGES[self.code].format(**self.arguments)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"code": self.code, "message": str(self), "arguments": dict(self.arguments)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Notice:
+        return cls(value["code"], dict(value["arguments"]))
+
+
+KINDS: dict[str, type[WorkbenchError]] = {
+    cls.__name__: cls
+    for cls in (UsageError, ModelError, InputError, ProviderError, EngineError, ExportError, ToolchainError)
+}
+
+
+def error_to_wire(error: WorkbenchError) -> dict[str, Any]:
+    """The body of an ``error`` message."""
+    return {
+        "type": type(error).__name__,
+        "code": error.code,
+        "message": str(error),
+        "arguments": error.arguments,
+    }
+
+
+def error_from_wire(body: Mapping[str, Any]) -> WorkbenchError:
+    """The exception that an ``error`` message stands for; one of an unknown code is a bug of the child."""
+    code, arguments = str(body.get("code")), dict(body.get("arguments") or {})
+    if code not in MESSAGES:
+        return EngineError("engine-bug", detail=str(body.get("message") or code))
+    return KINDS.get(str(body.get("type")), EngineError)(code, **arguments)
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (str, int, float, bool, list, dict, type(None))) else str(value)
+
+
+def _rebuild(cls: type[WorkbenchError], code: str, arguments: dict[str, Any]) -> WorkbenchError:
+    return cls(code, **arguments)

@@ -1,0 +1,33 @@
+"""Code → English sentence, for every error, warning and state reason of the core. Sorted by area.
+
+A sentence says what happened, to which file, and what the user can do. ``{fields}`` are the arguments of the code.
+"""
+
+from __future__ import annotations
+
+MESSAGES: dict[str, str] = {
+    # --- use ---
+    "usage-unknown-task": "there is no task {task!r}; known tasks: {known}",
+    "usage-unknown-param": "the task {task} has no parameter {name!r}; it has: {known}",
+    "usage-bad-param": "the parameter {name} cannot be {value!r}: {expected}",
+    "usage-unknown-precision": "there is no precision {precision!r}; known: {known}",
+    # --- engine ---
+    "engine-bug": "an unexpected error in the engine (please report it): {detail}",
+    "engine-stopped": "the engine stopped while {doing} ({how}); it was started again, nothing else was lost",
+    "engine-keeps-stopping": "the engine stopped {count} times in {seconds} s, last while {doing}; it is not started again for this model. Try another precision or provider",
+    "engine-not-started": "the engine did not start: {detail}",
+    # --- children ---
+    "child-version": "{name} is of another version ({got}) than the app ({wanted}); install the app again",
+    # --- input ---
+    # --- library ---
+    "model-bad-file": "{file} cannot be read ({reason}); download the model again",
+    "model-file-missing": "{file} is missing; download the model again or export it again",
+    # --- runtime ---
+    "model-graph-unreadable": "{file} is not an ONNX graph that onnxruntime can load ({reason}); export or download it again",
+    "model-external-data": "the weights beside {file} cannot be used ({reason}); export or download it again",
+    "graph-failed": "the graph {file} failed on this input ({reason})",
+    "provider-unknown": "there is no provider {provider!r}; known: {known}",
+    "provider-not-got": "{provider} was asked for, but {model} could only be loaded on {got}; see `workbench doctor`, or allow the fallback",
+    # --- export ---
+    # --- toolchain ---
+}

@@ -1,0 +1,143 @@
+"""The only user of onnxruntime: sessions that tell which provider they got, can be cancelled and keep time."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # must be set before onnxruntime is imported: its wheel calls home otherwise
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from workbench.errors import Cancelled, EngineError, ModelError, ProviderError
+from workbench.tasks.base import Array, Outputs, Run
+
+__all__ = ["PROVIDERS", "Session", "SessionOptions", "available_providers"]
+
+# What a user says → onnxruntime's name.
+PROVIDERS: dict[str, str] = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "dml": "DmlExecutionProvider",
+}
+# What "auto" tries, best first.
+PREFERENCE = ("cuda", "dml", "cpu")
+
+DTYPES: dict[str, str] = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+    "tensor(int64)": "int64",
+    "tensor(int32)": "int32",
+    "tensor(int8)": "int8",
+    "tensor(uint8)": "uint8",
+    "tensor(bool)": "bool",
+}
+
+
+def available_providers() -> tuple[str, ...]:
+    """Short names of the providers this wheel was built with. That one is listed does not mean that it works."""
+    built = ort.get_available_providers()
+    return tuple(name for name in PREFERENCE if PROVIDERS[name] in built)
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """``provider`` is ``"auto"`` or a key of :data:`PROVIDERS`; ``threads`` 0 leaves the number to onnxruntime."""
+
+    provider: str = "auto"
+    allow_fallback: bool = False
+    threads: int = 0
+
+
+class Session:
+    """One graph, loaded. ``run`` is for one thread at a time; cancelling is for any."""
+
+    def __init__(self, path: Path, options: SessionOptions = SessionOptions()) -> None:
+        """Raises ModelError for a graph that is not one or is cut off, ProviderError where a named provider cannot be had."""
+        self.path = path
+        settings = ort.SessionOptions()
+        settings.log_severity_level = 3
+        settings.intra_op_num_threads = options.threads
+        wanted = _wanted(options.provider)
+        try:
+            self._session = ort.InferenceSession(str(path), settings, providers=[PROVIDERS[name] for name in wanted])
+        except Exception as error:
+            # onnxruntime itself refuses external data outside the model's folder (seen in 1.24.4 and 1.32).
+            reason = _first_line(error)
+            code = (
+                "model-external-data"
+                if "External data" in reason or "external data" in reason
+                else "model-graph-unreadable"
+            )
+            raise ModelError(code, file=path, reason=reason) from error
+        self.providers_got: tuple[str, ...] = tuple(self._session.get_providers())
+        if options.provider not in ("auto", "cpu") and not options.allow_fallback:
+            if PROVIDERS[options.provider] not in self.providers_got:
+                raise ProviderError(
+                    "provider-not-got", provider=options.provider, got=", ".join(self.providers_got), model=path.name
+                )
+        self.input_names = tuple(item.name for item in self._session.get_inputs())
+        self.output_names = tuple(item.name for item in self._session.get_outputs())
+
+    @cached_property
+    def input_dtypes(self) -> Mapping[str, np.dtype[Any]]:
+        return {item.name: np.dtype(DTYPES.get(item.type, "O")) for item in self._session.get_inputs()}
+
+    @cached_property
+    def input_shapes(self) -> Mapping[str, tuple[int | str | None, ...]]:
+        """Sizes of each input; a name or None where the size is free."""
+        return {item.name: tuple(item.shape) for item in self._session.get_inputs()}
+
+    @property
+    def raw(self) -> ort.InferenceSession:
+        """onnxruntime's own session, for benchmarks."""
+        return self._session
+
+    def run(self, feeds: Mapping[str, Array], run: Run, outputs: tuple[str, ...] | None = None) -> Outputs:
+        """The outputs (all, or those named) for these inputs. Adds its time to ``run`` under ``"session"``.
+
+        Raises Cancelled when the run's cancellation was asked for, before or while the graph ran.
+        """
+        names = list(outputs if outputs is not None else self.output_names)
+        settings = ort.RunOptions()
+
+        def stop() -> None:
+            settings.terminate = True
+
+        started = time.perf_counter()
+        with run.cancellation.calling(stop):
+            run.cancellation.check()
+            try:
+                values = self._session.run(names, dict(feeds), settings)
+            except Exception as error:
+                if run.cancellation.requested:
+                    raise Cancelled from error
+                raise EngineError("graph-failed", file=self.path.name, reason=_first_line(error)) from error
+        run.times_s["session"] = run.times_s.get("session", 0.0) + time.perf_counter() - started
+        return dict(zip(names, values, strict=True))
+
+
+def _wanted(provider: str) -> tuple[str, ...]:
+    built = available_providers()
+    if provider == "auto":
+        return built
+    if provider not in PROVIDERS:
+        raise ProviderError("provider-unknown", provider=provider, known=", ".join(("auto", *PROVIDERS)))
+    if provider == "cpu":
+        return ("cpu",)
+    if provider not in built:
+        return ("cpu",)  # told apart from success by providers_got
+    return (provider, "cpu")
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0][:500] if text else type(error).__name__

@@ -1,0 +1,151 @@
+"""What every task's file builds on: the files of a model, the run it works for, and the three steps of a pipeline."""
+
+from __future__ import annotations
+
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from workbench.cancellation import Cancellation
+from workbench.errors import ModelError, Notice
+from workbench.results import Result
+
+__all__ = ["Array", "ModelFiles", "Outputs", "Pipeline", "Run", "SessionLike"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Outputs = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A folder with ``config.json``, ``tokenizer.json`` …, and the graphs of the chosen variant by their names."""
+
+    folder: Path
+    graphs: Mapping[str, Path]
+
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """The object in a JSON file of the folder, None where there is no such file. Raises ModelError if it is broken."""
+        path = self.folder / name
+        try:
+            value = json.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise ModelError("model-bad-file", file=path, reason=error) from error
+        if not isinstance(value, dict):
+            raise ModelError("model-bad-file", file=path, reason="not a JSON object")
+        return value
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """``config.json``. Raises ModelError when it is missing."""
+        config = self.read_json("config.json")
+        if config is None:
+            raise ModelError("model-file-missing", file=self.folder / "config.json")
+        return config
+
+    @cached_property
+    def labels(self) -> dict[int, str]:
+        """``id2label`` of the config; ``LABEL_n`` as transformers names them where it says none."""
+        labels = self.config.get("id2label")
+        if isinstance(labels, dict) and labels:
+            return {int(key): str(value) for key, value in labels.items()}
+        return {n: f"LABEL_{n}" for n in range(int(self.config.get("num_labels", 2)))}
+
+
+@dataclass
+class Run:
+    """One input being worked on: cancel, timings, warnings, partial results."""
+
+    cancellation: Cancellation = field(default_factory=Cancellation)
+    notices: list[Notice] = field(default_factory=list)
+    times_s: dict[str, float] = field(default_factory=dict)
+    on_partial: Callable[[Result], None] | None = None
+    on_progress: Callable[[str, float, float, str], None] | None = None
+
+    def warn(self, code: str, **args: Any) -> None:
+        notice = Notice.of(code, **args)
+        if notice not in self.notices:
+            self.notices.append(notice)
+
+    def partial(self, result: Result) -> None:
+        if self.on_partial:
+            self.on_partial(result)
+
+    def progress(self, stage: str, done: float, total: float, unit: str) -> None:
+        if self.on_progress:
+            self.on_progress(stage, done, total, unit)
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Add the time spent in this block to ``times_s[step]``. Blocks of different steps must not be nested."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.times_s[step] = self.times_s.get(step, 0.0) + time.perf_counter() - started
+
+
+class SessionLike(Protocol):
+    """What a pipeline needs of :class:`workbench.runtime.session.Session`; tests pass fakes."""
+
+    @property
+    def input_names(self) -> tuple[str, ...]: ...
+    @property
+    def output_names(self) -> tuple[str, ...]: ...
+    @property
+    def input_dtypes(self) -> Mapping[str, np.dtype[Any]]: ...
+    @property
+    def input_shapes(self) -> Mapping[str, tuple[int | str | None, ...]]: ...
+    def run(self, feeds: Mapping[str, Array], run: Run, outputs: tuple[str, ...] | None = None) -> Outputs: ...
+
+
+class Pipeline(ABC):
+    """One model loaded for one task. Used by one thread at a time.
+
+    A subclass reads what it needs of the model's files in ``__init__`` (and fails there, with the file's name, rather
+    than at the first input) and implements the three steps. ``prepared`` is the subclass's own type.
+    """
+
+    def __init__(self, files: ModelFiles, sessions: Mapping[str, SessionLike]) -> None:
+        self.files = files
+        self.sessions = sessions
+
+    @abstractmethod
+    def preprocess(self, item: Any, params: Mapping[str, Any], run: Run) -> Any:
+        """The graph's inputs, and what the answer needs of the input. Raises InputError."""
+
+    @abstractmethod
+    def forward(self, prepared: Any, params: Mapping[str, Any], run: Run) -> Outputs:
+        """Run the graph. Output arrays by the names that the graph gives them."""
+
+    @abstractmethod
+    def postprocess(self, outputs: Outputs, prepared: Any, params: Mapping[str, Any], run: Run) -> Result:
+        """The answer. Must accept the arrays of the reference model as well: verification passes them."""
+
+    def __call__(self, item: Any, params: Mapping[str, Any], run: Run) -> Result:
+        """The answer for one input. ``Session.run`` adds its own time under ``"session"``."""
+        with run.timed("preprocess"):
+            prepared = self.preprocess(item, params, run)
+        run.cancellation.check()
+        outputs = self.forward(prepared, params, run)
+        with run.timed("postprocess"):
+            return self.postprocess(outputs, prepared, params, run)
+
+    def reference_outputs(
+        self, prepared: Any, params: Mapping[str, Any], run: Run, answer: Mapping[str, Any]
+    ) -> Outputs:
+        """What is compared with the arrays that torch gave for the same input.
+
+        ``answer`` is what the exporter recorded beside them (generated text and tokens); a task that generates
+        overrides this and feeds those tokens, so that one early difference does not hide all later ones.
+        """
+        return self.forward(prepared, params, run)

@@ -1,0 +1,199 @@
+"""The framing between a front and its child processes. Standard library only; a copy of it travels beside the exporter.
+
+A frame is a fixed header, one JSON object and the raw buffers which that object refers to:
+
+    offset  size  field
+    0       4     magic, b"OAWB"
+    4       2     version of the framing, unsigned, little endian
+    6       2     number of buffers
+    8       4     length of the JSON in bytes
+    12      8     length of all buffers together in bytes
+
+The JSON object is ``{"kind", "id", "body", "buffers": [[dtype, shape, nbytes], …]}``. Where the body holds a
+:class:`Buffer`, the JSON holds ``{"$buffer": n}``. No pickle is ever involved.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Literal, get_args
+
+__all__ = ["VERSION", "Buffer", "Channel", "Kind", "Message", "WireError", "claim_standard_streams"]
+
+VERSION = 1
+MAGIC = b"OAWB"
+HEADER = struct.Struct("<4sHHIQ")
+MAX_JSON_BYTES = 256 << 20
+MAX_BUFFERS_BYTES = 4 << 30
+
+Kind = Literal["hello", "request", "cancel", "progress", "partial", "result", "error", "log"]
+KINDS: frozenset[str] = frozenset(get_args(Kind))
+
+
+class WireError(Exception):
+    """The bytes on the line are not what this version of the framing writes."""
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """One array in row-major order: numpy's dtype name (``"float32"``), the shape, and the bytes."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes | bytearray | memoryview
+
+    @classmethod
+    def of(cls, array: Any) -> Buffer:
+        """The buffer of a numpy array, without importing numpy here. Copies only what is not C-contiguous."""
+        if not array.flags["C_CONTIGUOUS"]:
+            array = array.copy(order="C")
+        data = memoryview(array).cast("B") if array.size else b""
+        return cls(str(array.dtype), tuple(array.shape), data)
+
+    def array(self) -> Any:
+        """A read-only numpy array over the bytes, without a copy."""
+        import numpy as np
+
+        array = np.frombuffer(self.data, dtype=self.dtype).reshape(self.shape)
+        array.flags.writeable = False
+        return array
+
+
+@dataclass(frozen=True)
+class Message:
+    """One frame. ``id`` ties a request to everything that answers it; 0 belongs to no request."""
+
+    kind: Kind
+    id: int = 0
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Channel:
+    """Sends and receives messages over a pair of binary streams. Sending is safe from many threads, receiving from one."""
+
+    def __init__(self, reader: BinaryIO, writer: BinaryIO) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._sending = threading.Lock()
+
+    def send(self, message: Message) -> None:
+        """Write one frame and flush it. Raises OSError or ValueError when the other side is gone."""
+        header, parts = _encode(message)
+        with self._sending:
+            self._writer.write(header)
+            for part in parts:
+                self._writer.write(part)
+            self._writer.flush()
+
+    def receive(self) -> Message | None:
+        """The next message, or None when the other side has closed. Raises :class:`WireError` on anything else."""
+        head = _read_exactly(self._reader, HEADER.size, at_boundary=True)
+        if head is None:
+            return None
+        magic, version, count, json_bytes, buffers_bytes = HEADER.unpack(head)
+        if magic != MAGIC:
+            raise WireError(f"not a frame: it begins with {bytes(magic)!r}")
+        if version != VERSION:
+            raise WireError(f"the other side speaks version {version} of the framing, this side version {VERSION}")
+        if json_bytes > MAX_JSON_BYTES or buffers_bytes > MAX_BUFFERS_BYTES:
+            raise WireError(f"a frame of {json_bytes} + {buffers_bytes} bytes is over the limit")
+        text = _read_exactly(self._reader, json_bytes)
+        data = _read_exactly(self._reader, buffers_bytes)
+        assert text is not None and data is not None
+        return _decode(bytes(text), memoryview(data), count)
+
+    def close(self) -> None:
+        """Close the sending side, which tells a child to end."""
+        with self._sending:
+            try:
+                self._writer.close()
+            except OSError:
+                pass  # the other side went first; there is nothing left to tell it
+
+
+def claim_standard_streams() -> Channel:
+    """In a child: the channel to the parent over stdin and stdout.
+
+    From now on file descriptor 1 leads to stderr, so that no library's stray print can end up between two frames.
+    """
+    reader = os.fdopen(os.dup(0), "rb", buffering=1 << 16)
+    writer = os.fdopen(os.dup(1), "wb", buffering=1 << 16)
+    sys.stdout.flush()
+    os.dup2(2, 1)
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    sys.stdout = io.TextIOWrapper(
+        os.fdopen(1, "wb", buffering=0, closefd=False), encoding="utf-8", errors="replace", write_through=True
+    )
+    return Channel(reader, writer)
+
+
+def _encode(message: Message) -> tuple[bytes, list[bytes | bytearray | memoryview]]:
+    buffers: list[Buffer] = []
+
+    def replace(value: object) -> object:
+        if isinstance(value, Buffer):
+            buffers.append(value)
+            return {"$buffer": len(buffers) - 1}
+        if isinstance(value, Mapping):
+            return {str(key): replace(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [replace(item) for item in value]
+        return value
+
+    body = replace(message.body)
+    sizes = [memoryview(buffer.data).nbytes for buffer in buffers]
+    table = [[buffer.dtype, list(buffer.shape), size] for buffer, size in zip(buffers, sizes, strict=True)]
+    document = {"kind": message.kind, "id": message.id, "body": body, "buffers": table}
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    if len(text) > MAX_JSON_BYTES or sum(sizes) > MAX_BUFFERS_BYTES or len(buffers) > 0xFFFF:
+        raise WireError(f"a message of {len(text)} + {sum(sizes)} bytes is over the limit")
+    header = HEADER.pack(MAGIC, VERSION, len(buffers), len(text), sum(sizes))
+    return header, [text, *(buffer.data for buffer in buffers)]
+
+
+def _decode(text: bytes, data: memoryview, count: int) -> Message:
+    try:
+        document = json.loads(text.decode("utf-8", "surrogatepass"))
+        kind, number, table = document["kind"], document["id"], document["buffers"]
+        if kind not in KINDS or not isinstance(number, int) or len(table) != count:
+            raise WireError(f"a frame of unknown kind {kind!r}")
+        buffers, start = [], 0
+        for dtype, shape, size in table:
+            if size < 0 or start + size > len(data):
+                raise WireError("a buffer reaches past the end of its frame")
+            buffers.append(Buffer(str(dtype), tuple(int(n) for n in shape), data[start : start + size]))
+            start += size
+        return Message(kind, number, _restore(document["body"], buffers))
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise WireError(f"a frame that cannot be read: {error}") from error
+
+
+def _restore(value: Any, buffers: list[Buffer]) -> Any:
+    if isinstance(value, dict):
+        if len(value) == 1 and "$buffer" in value:
+            return buffers[value["$buffer"]]
+        return {key: _restore(item, buffers) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_restore(item, buffers) for item in value]
+    return value
+
+
+def _read_exactly(stream: BinaryIO, size: int, *, at_boundary: bool = False) -> bytearray | None:
+    data = bytearray(size)
+    view, done = memoryview(data), 0
+    while done < size:
+        count = stream.readinto(view[done:])  # type: ignore[attr-defined]
+        if not count:
+            if done == 0 and at_boundary:
+                return None
+            raise WireError(f"the line ended {size - done} bytes before the end of a frame")
+        done += count
+    return data
