@@ -1,4 +1,4 @@
-"""What the app and the exporter say to each other, and the table of precisions. Standard library only; imported by both."""
+"""What the app and the exporter say to each other, and the table of precisions. Standard library only."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Cancelled(Exception):
 
 
 class WorkbenchError(Exception):
-    """A sentence for the user. ``code`` is stable and has a text in :data:`workbench.messages.MESSAGES`; ``arguments`` fill it."""
+    """A sentence for the user: the text of ``code`` in :data:`workbench.messages.MESSAGES`, filled with ``arguments``."""
 
     def __init__(self, code: str, **args: Any) -> None:
         self.code = code
@@ -85,7 +85,7 @@ class ToolchainError(WorkbenchError):
 
 @dataclass(frozen=True)
 class Notice:
-    """Something the user should know that stopped nothing: a warning in a scan or beside a result, the reason of a state."""
+    """Something to know that stopped nothing: a warning in a scan or beside a result, the reason of a state."""
 
     code: str
     arguments: Mapping[str, Any] = field(default_factory=dict)

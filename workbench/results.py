@@ -1,4 +1,4 @@
-"""What tasks return, and views and the command line show. Frozen; each knows its JSON in the shape of the hub's schemas.
+"""What tasks return and every front shows. Frozen; each knows its JSON in the shape of the hub's schemas.
 
 Scores are probabilities in [0, 1] unless a docstring says otherwise; positions in text are characters (Unicode code
 points) of the input, end exclusive; times are seconds.
@@ -55,7 +55,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class Span:
-    """A labelled stretch of the input text. ``index`` is the token's position when tokens were not grouped, else None."""
+    """A labelled stretch of the input text. ``index`` is the position of the token, None for a group of tokens."""
 
     label: str
     score: float
@@ -109,7 +109,7 @@ class Similarity:
 
 @dataclass(frozen=True)
 class Text:
-    """Generated text. ``token_count`` counts the new tokens; ``finish`` says why it ended: ``"stop"`` or ``"length"``."""
+    """Generated text. ``token_count`` counts the new tokens; ``finish`` is why it ended: ``"stop"`` or ``"length"``."""
 
     text: str
     token_count: int
