@@ -44,7 +44,7 @@ class Cancelled(Exception):
 
 
 class WorkbenchError(Exception):
-    """A sentence for the user: the text of ``code`` in :data:`workbench.messages.MESSAGES`, filled with ``arguments``."""
+    """A sentence for the user: the text of ``code`` in :data:`~workbench.messages.MESSAGES`, with ``arguments``."""
 
     def __init__(self, code: str, **args: Any) -> None:
         self.code = code

@@ -15,6 +15,7 @@ The JSON object is ``{"kind", "id", "body", "buffers": [[dtype, shape, nbytes], 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -76,7 +77,7 @@ class Message:
 
 
 class Channel:
-    """Sends and receives messages over a pair of binary streams. Sending is safe from many threads, receiving from one."""
+    """Messages over a pair of binary streams. Many threads may send, one receives."""
 
     def __init__(self, reader: BinaryIO, writer: BinaryIO) -> None:
         self._reader = reader
@@ -95,7 +96,7 @@ class Channel:
     def receive(self) -> Message | None:
         """The next message, or None when the other side has closed. Raises :class:`WireError` on anything else."""
         head = _read_exactly(self._reader, HEADER.size, at_boundary=True)
-        if head is None:
+        if not head:
             return None
         magic, version, count, json_bytes, buffers_bytes = HEADER.unpack(head)
         if magic != MAGIC:
@@ -106,16 +107,13 @@ class Channel:
             raise WireError(f"a frame of {json_bytes} + {buffers_bytes} bytes is over the limit")
         text = _read_exactly(self._reader, json_bytes)
         data = _read_exactly(self._reader, buffers_bytes)
-        assert text is not None and data is not None
         return _decode(bytes(text), memoryview(data), count)
 
     def close(self) -> None:
         """Close the sending side, which tells a child to end."""
         with self._sending:
-            try:
+            with contextlib.suppress(OSError):  # the other side may have gone first
                 self._writer.close()
-            except OSError:
-                pass  # the other side went first; there is nothing left to tell it
 
 
 def claim_standard_streams() -> Channel:
@@ -127,8 +125,9 @@ def claim_standard_streams() -> Channel:
     writer = os.fdopen(os.dup(1), "wb", buffering=1 << 16)
     sys.stdout.flush()
     os.dup2(2, 1)
-    with open(os.devnull, "rb") as nothing:
-        os.dup2(nothing.fileno(), 0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
     sys.stdout = io.TextIOWrapper(
         os.fdopen(1, "wb", buffering=0, closefd=False), encoding="utf-8", errors="replace", write_through=True
     )
@@ -186,14 +185,15 @@ def _restore(value: Any, buffers: list[Buffer]) -> Any:
     return value
 
 
-def _read_exactly(stream: BinaryIO, size: int, *, at_boundary: bool = False) -> bytearray | None:
+def _read_exactly(stream: BinaryIO, size: int, *, at_boundary: bool = False) -> bytearray:
+    """``size`` bytes; none at all when the stream ends before the first of them and that is allowed."""
     data = bytearray(size)
     view, done = memoryview(data), 0
     while done < size:
         count = stream.readinto(view[done:])  # type: ignore[attr-defined]
         if not count:
             if done == 0 and at_boundary:
-                return None
+                return bytearray()
             raise WireError(f"the line ended {size - done} bytes before the end of a frame")
         done += count
     return data

@@ -61,7 +61,7 @@ class Session:
     """One graph, loaded. ``run`` is for one thread at a time; cancelling is for any."""
 
     def __init__(self, path: Path, options: SessionOptions = SessionOptions()) -> None:
-        """Raises ModelError for a graph that is not one or is cut off, ProviderError where a named provider cannot be had."""
+        """Raises ModelError for what is not a whole graph, ProviderError where a named provider cannot be had."""
         self.path = path
         settings = ort.SessionOptions()
         settings.log_severity_level = 3
@@ -79,11 +79,11 @@ class Session:
             )
             raise ModelError(code, file=path, reason=reason) from error
         self.providers_got: tuple[str, ...] = tuple(self._session.get_providers())
-        if options.provider not in ("auto", "cpu") and not options.allow_fallback:
-            if PROVIDERS[options.provider] not in self.providers_got:
-                raise ProviderError(
-                    "provider-not-got", provider=options.provider, got=", ".join(self.providers_got), model=path.name
-                )
+        named = options.provider not in ("auto", "cpu") and not options.allow_fallback
+        if named and PROVIDERS[options.provider] not in self.providers_got:
+            raise ProviderError(
+                "provider-not-got", provider=options.provider, got=", ".join(self.providers_got), model=path.name
+            )
         self.input_names = tuple(item.name for item in self._session.get_inputs())
         self.output_names = tuple(item.name for item in self._session.get_outputs())
 

@@ -32,7 +32,7 @@ class ModelFiles:
     graphs: Mapping[str, Path]
 
     def read_json(self, name: str) -> dict[str, Any] | None:
-        """The object in a JSON file of the folder, None where there is no such file. Raises ModelError if it is broken."""
+        """The object in a JSON file of the folder, None where there is none. Raises ModelError if it is broken."""
         path = self.folder / name
         try:
             value = json.loads(path.read_text("utf-8"))

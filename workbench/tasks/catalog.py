@@ -1,4 +1,4 @@
-"""Every task as plain data: what it takes, its parameters, what it returns. Any front may import this; it loads no model."""
+"""Every task as plain data: what it takes, its parameters, what it returns. Any front may import this."""
 
 from __future__ import annotations
 
@@ -199,7 +199,10 @@ def _convert(param: Param, value: Any) -> Any:
             raise ValueError
     except ValueError:
         raise UsageError("usage-bad-param", name=param.name, value=value, expected=expected) from None
-    if param.minimum is not None and value < param.minimum or param.maximum is not None and value > param.maximum:
+    outside = isinstance(value, (int, float)) and (
+        (param.minimum is not None and value < param.minimum) or (param.maximum is not None and value > param.maximum)
+    )
+    if outside:
         low = "…" if param.minimum is None else param.minimum
         high = "…" if param.maximum is None else param.maximum
         raise UsageError("usage-bad-param", name=param.name, value=value, expected=f"{low} to {high}")
