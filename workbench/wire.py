@@ -111,9 +111,8 @@ class Channel:
 
     def close(self) -> None:
         """Close the sending side, which tells a child to end."""
-        with self._sending:
-            with contextlib.suppress(OSError):  # the other side may have gone first
-                self._writer.close()
+        with self._sending, contextlib.suppress(OSError):  # the other side may have gone first
+            self._writer.close()
 
 
 def claim_standard_streams() -> Channel:
