@@ -101,7 +101,7 @@ class Child:
         environment: Mapping[str, str] | None = None,
         on_log: Callable[[str], None] | None = None,
     ) -> None:
-        """Start the process; :meth:`hello` waits until it is ready. Raises :class:`ChildGone` if it can't be started."""
+        """Start the process; :meth:`hello` waits until it is ready. Raises :class:`ChildGone`."""
         self.name = name
         self.hello_body: Mapping[str, Any] = {}
         self._on_log = on_log
@@ -110,12 +110,13 @@ class Child:
         self._next = 1
         self._greeted = threading.Event()
         self._gone: ChildGone | None = None
+        self.killed = False
         self._lines: deque[str] = deque(maxlen=LAST_LINES)
         group: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
             group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
         try:
-            self._process = subprocess.Popen(
+            self._process: subprocess.Popen[bytes] = subprocess.Popen(
                 list(command),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -145,7 +146,7 @@ class Child:
         return self._gone
 
     def hello(self, timeout_s: float = 30.0) -> Mapping[str, Any]:
-        """Wait until the child said hello. Raises :class:`ChildGone` or WorkbenchError for a child of another version."""
+        """Wait for the child's hello. Raises :class:`ChildGone`, or WorkbenchError where the versions differ."""
         if not self._greeted.wait(timeout_s):
             self.kill()
             raise ChildGone(f"it said nothing for {timeout_s:.0f} s", self.last_lines())
@@ -185,6 +186,7 @@ class Child:
 
     def kill(self) -> None:
         """End the child and all it started, at once. Safe from any thread."""
+        self.killed = True
         end_process_group(self._process)
 
     def last_lines(self) -> str:
@@ -247,7 +249,7 @@ def end_process_group(process: subprocess.Popen[bytes]) -> None:
             ["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True, check=False
         )  # a process that is gone already is what was wanted
         return
-    with contextlib.suppress(ProcessLookupError):
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says the latter of one that has just ended
         os.killpg(process.pid, signal.SIGKILL)
 
 

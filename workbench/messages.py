@@ -14,8 +14,13 @@ MESSAGES: dict[str, str] = {
     # --- engine ---
     "engine-bug": "an unexpected error in the engine (please report it): {detail}",
     "engine-stopped": "the engine stopped while {doing} ({how}); it was started again, nothing else was lost",
-    "engine-keeps-stopping": "the engine stopped {count} times in {seconds} s, last while {doing}; it is not started again for this model. Try another precision or provider",
+    "engine-keeps-stopping": "the engine stopped {count} times in {seconds} s, last while {doing}. It starts again with the next request; try another precision, model or provider",
     "engine-not-started": "the engine did not start: {detail}",
+    "engine-over-budget": "{model} needs about {needed_mb} MB, more than the memory budget of {budget_mb} MB; choose a smaller precision, or raise memory_budget_bytes in the settings",
+    "engine-out-of-memory": "there was not enough memory for {model}; choose a smaller precision, or unload other models",
+    "engine-unknown-method": "the engine knows no method {method!r}",
+    "reference-unreadable": "the reference answers in {folder} cannot be read ({reason}); export the model again",
+    "reference-misfit": "the output {output} of sample {sample} has the shape {got}, the reference has {wanted}: the graph or its preprocessing is not that of the checkpoint",
     # --- children ---
     "child-version": "{name} is of another version ({got}) than the app ({wanted}); install the app again",
     # --- input ---

@@ -24,7 +24,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Literal, get_args
+from typing import IO, Any, Literal, get_args
 
 __all__ = ["VERSION", "Buffer", "Channel", "Kind", "Message", "WireError", "claim_standard_streams"]
 
@@ -79,7 +79,7 @@ class Message:
 class Channel:
     """Messages over a pair of binary streams. Many threads may send, one receives."""
 
-    def __init__(self, reader: BinaryIO, writer: BinaryIO) -> None:
+    def __init__(self, reader: IO[bytes], writer: IO[bytes]) -> None:
         self._reader = reader
         self._writer = writer
         self._sending = threading.Lock()
@@ -184,7 +184,7 @@ def _restore(value: Any, buffers: list[Buffer]) -> Any:
     return value
 
 
-def _read_exactly(stream: BinaryIO, size: int, *, at_boundary: bool = False) -> bytearray:
+def _read_exactly(stream: IO[bytes], size: int, *, at_boundary: bool = False) -> bytearray:
     """``size`` bytes; none at all when the stream ends before the first of them and that is allowed."""
     data = bytearray(size)
     view, done = memoryview(data), 0

@@ -1,0 +1,1 @@
+"""The process that runs models: its host (parent side) and its loop (child side)."""

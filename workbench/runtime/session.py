@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from workbench.errors import Cancelled, EngineError, ModelError, ProviderError
+from workbench.errors import Cancelled, EngineError, ModelError, ProviderError, WorkbenchError
 from workbench.tasks.base import Array, Outputs, Run
 
-__all__ = ["PROVIDERS", "Session", "SessionOptions", "available_providers"]
+__all__ = ["PROVIDERS", "Call", "Session", "SessionOptions", "available_providers", "runtime_version"]
 
 # What a user says → onnxruntime's name.
 PROVIDERS: dict[str, str] = {
@@ -42,6 +42,11 @@ DTYPES: dict[str, str] = {
 }
 
 
+def runtime_version() -> str:
+    """The version of onnxruntime that is imported."""
+    return str(ort.__version__)
+
+
 def available_providers() -> tuple[str, ...]:
     """Short names of the providers this wheel was built with. That one is listed does not mean that it works."""
     built = ort.get_available_providers()
@@ -57,12 +62,22 @@ class SessionOptions:
     threads: int = 0
 
 
+@dataclass(frozen=True)
+class Call:
+    """One call of onnxruntime, kept so that it can be repeated bare."""
+
+    session: ort.InferenceSession
+    outputs: list[str]
+    feeds: dict[str, Array]
+
+
 class Session:
     """One graph, loaded. ``run`` is for one thread at a time; cancelling is for any."""
 
     def __init__(self, path: Path, options: SessionOptions = SessionOptions()) -> None:
         """Raises ModelError for what is not a whole graph, ProviderError where a named provider cannot be had."""
         self.path = path
+        self.recorded: list[Call] | None = None  # a benchmark has its calls noted here
         settings = ort.SessionOptions()
         settings.log_severity_level = 3
         settings.intra_op_num_threads = options.threads
@@ -70,14 +85,7 @@ class Session:
         try:
             self._session = ort.InferenceSession(str(path), settings, providers=[PROVIDERS[name] for name in wanted])
         except Exception as error:
-            # onnxruntime itself refuses external data outside the model's folder (seen in 1.24.4 and 1.32).
-            reason = _first_line(error)
-            code = (
-                "model-external-data"
-                if "External data" in reason or "external data" in reason
-                else "model-graph-unreadable"
-            )
-            raise ModelError(code, file=path, reason=reason) from error
+            raise _load_failure(path, error) from error
         self.providers_got: tuple[str, ...] = tuple(self._session.get_providers())
         named = options.provider not in ("auto", "cpu") and not options.allow_fallback
         if named and PROVIDERS[options.provider] not in self.providers_got:
@@ -96,17 +104,14 @@ class Session:
         """Sizes of each input; a name or None where the size is free."""
         return {item.name: tuple(item.shape) for item in self._session.get_inputs()}
 
-    @property
-    def raw(self) -> ort.InferenceSession:
-        """onnxruntime's own session, for benchmarks."""
-        return self._session
-
     def run(self, feeds: Mapping[str, Array], run: Run, outputs: tuple[str, ...] | None = None) -> Outputs:
         """The outputs (all, or those named) for these inputs. Adds its time to ``run`` under ``"session"``.
 
         Raises Cancelled when the run's cancellation was asked for, before or while the graph ran.
         """
         names = list(outputs if outputs is not None else self.output_names)
+        if self.recorded is not None:
+            self.recorded.append(Call(self._session, names, dict(feeds)))
         settings = ort.RunOptions()
 
         def stop() -> None:
@@ -120,7 +125,7 @@ class Session:
             except Exception as error:
                 if run.cancellation.requested:
                     raise Cancelled from error
-                raise EngineError("graph-failed", file=self.path.name, reason=_first_line(error)) from error
+                raise _run_failure(self.path, error) from error
         run.times_s["session"] = run.times_s.get("session", 0.0) + time.perf_counter() - started
         return dict(zip(names, values, strict=True))
 
@@ -136,6 +141,27 @@ def _wanted(provider: str) -> tuple[str, ...]:
     if provider not in built:
         return ("cpu",)  # told apart from success by providers_got
     return (provider, "cpu")
+
+
+def _load_failure(path: Path, error: Exception) -> WorkbenchError:
+    reason = _first_line(error)
+    if _is_memory(reason):
+        return EngineError("engine-out-of-memory", model=path.name)
+    # onnxruntime itself refuses external data outside the model's folder (seen in 1.24.4 and 1.32).
+    if "external data" in reason.lower():
+        return ModelError("model-external-data", file=path, reason=reason)
+    return ModelError("model-graph-unreadable", file=path, reason=reason)
+
+
+def _run_failure(path: Path, error: Exception) -> WorkbenchError:
+    reason = _first_line(error)
+    if _is_memory(reason):
+        return EngineError("engine-out-of-memory", model=path.name)
+    return EngineError("graph-failed", file=path.name, reason=reason)
+
+
+def _is_memory(reason: str) -> bool:
+    return any(words in reason.lower() for words in ("bad_alloc", "failed to allocate", "out of memory"))
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,0 +1,75 @@
+"""What is done with a loaded model, as steps between which other requests may go first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from workbench.cancellation import Cancellation
+from workbench.engine.loading import LoadedModel
+from workbench.engine.verification import verify
+from workbench.engine.worker import Steps
+from workbench.errors import WorkbenchError, error_to_wire
+from workbench.results import Result, pack
+from workbench.runtime.benchmark import Benchmark
+from workbench.tasks.base import Run
+
+__all__ = ["bench_steps", "run_steps", "verify_steps"]
+
+Send = Callable[[Any, Mapping[str, Any]], None]
+
+
+def run_steps(
+    model: LoadedModel, body: Mapping[str, Any], cancellation: Cancellation, send: Send, result: dict[str, Any]
+) -> Steps:
+    """Answer each of ``body["inputs"]``. Each answer goes out as a ``partial`` of its own, so that memory stays flat.
+
+    A bad input gets its error in its place and stops nothing else.
+    """
+    result |= {"providers": list(model.providers_got), "load_s": model.load_s}
+    for index, item in enumerate(body["inputs"]):
+        run = _run_for(index, cancellation, send)
+        started = time.perf_counter()
+        answer: dict[str, Any]
+        try:
+            answer = {"result": pack(model.pipeline(item, body["params"], run))}
+        except WorkbenchError as error:
+            answer = {"error": error_to_wire(error)}
+        answer |= {
+            "index": index,
+            "warnings": [notice.to_json() for notice in run.notices],
+            "times_s": run.times_s | {"total": time.perf_counter() - started},
+        }
+        send("partial", answer)
+        yield
+
+
+def bench_steps(
+    model: LoadedModel, body: Mapping[str, Any], cancellation: Cancellation, send: Send, result: dict[str, Any]
+) -> Steps:
+    """Time ``body["inputs"]`` again and again, and the same graphs by bare ``session.run`` in between."""
+    bench = Benchmark(model.pipeline, model.sessions, body["inputs"], body["params"], cancellation)
+    for round_ in range(int(body["rounds"])):
+        bench.round()
+        send("progress", {"stage": "bench", "done": round_ + 1, "total": body["rounds"], "unit": "rounds"})
+        yield
+    result |= {"providers": list(model.providers_got), "load_s": model.load_s, **bench.figures()}
+
+
+def verify_steps(
+    model: LoadedModel, body: Mapping[str, Any], cancellation: Cancellation, send: Send, result: dict[str, Any]
+) -> Steps:
+    """Compare with the recorded answers of the torch checkpoint in ``body["reference"]``."""
+    comparison = yield from verify(model.pipeline, body["reference"], body["params"], cancellation, send)
+    result |= {"providers": list(model.providers_got), **comparison}
+
+
+def _run_for(index: int, cancellation: Cancellation, send: Send) -> Run:
+    def partial(value: Result) -> None:
+        send("partial", {"index": index, "stream": pack(value)})
+
+    def progress(stage: str, done: float, total: float, unit: str) -> None:
+        send("progress", {"index": index, "stage": stage, "done": done, "total": total, "unit": unit})
+
+    return Run(cancellation=cancellation, on_partial=partial, on_progress=progress)

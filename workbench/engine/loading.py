@@ -1,0 +1,51 @@
+"""From a :class:`ModelChoice` to a pipeline that answers."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.engine.request import ModelChoice
+from workbench.runtime.session import Session, SessionOptions
+from workbench.tasks.base import ModelFiles, Pipeline
+from workbench.tasks.catalog import task_info
+
+__all__ = ["LoadedModel", "file_bytes", "load_model"]
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A pipeline, its sessions, and what loading it cost."""
+
+    pipeline: Pipeline
+    sessions: dict[str, Session]
+    load_s: float
+
+    @property
+    def providers_got(self) -> tuple[str, ...]:
+        """onnxruntime's names of the providers of every graph, best first, without repetition."""
+        return tuple(dict.fromkeys(name for session in self.sessions.values() for name in session.providers_got))
+
+
+def load_model(choice: ModelChoice) -> LoadedModel:
+    """Load all graphs and the pipeline of the task. Raises ModelError, ProviderError."""
+    started = time.perf_counter()
+    options = SessionOptions(choice.provider, choice.allow_fallback, choice.threads)
+    sessions = {name: Session(Path(path), options) for name, path in choice.graphs.items()}
+    module = importlib.import_module(f"workbench.tasks.{task_info(choice.task).module}")
+    files = ModelFiles(Path(choice.folder), {name: Path(path) for name, path in choice.graphs.items()})
+    pipeline: Pipeline = module.PIPELINE(files, sessions)
+    return LoadedModel(pipeline, sessions, time.perf_counter() - started)
+
+
+def file_bytes(choice: ModelChoice) -> int:
+    """Size of all graphs with their external data, in bytes: what the weights will take in memory, about."""
+    total = 0
+    for path in map(Path, choice.graphs.values()):
+        # External data lies beside its graph under the graph's name: model.onnx → model.onnx_data, model.onnx_data_1.
+        for part in (path, *path.parent.glob(f"{path.name}_data*"), *path.parent.glob(f"{path.name}.data*")):
+            if part.is_file():
+                total += part.stat().st_size
+    return total

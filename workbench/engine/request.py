@@ -1,0 +1,40 @@
+"""What a front asks of the engine: one model, chosen down to its files. Plain data for both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+__all__ = ["ModelChoice", "Priority"]
+
+Priority = Literal["interactive", "batch"]
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """One variant of one model, for one task, on one provider.
+
+    ``folder`` holds ``config.json`` and its like, ``graphs`` maps graph names to files. Two equal choices share a
+    loaded model. ``name`` is for messages only.
+    """
+
+    name: str
+    folder: str
+    graphs: Mapping[str, str]
+    task: str
+    provider: str = "auto"
+    allow_fallback: bool = False
+    threads: int = 0
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        graphs = tuple(sorted(self.graphs.items()))
+        return (self.folder, graphs, self.task, self.provider, self.allow_fallback, self.threads)
+
+    def to_body(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> ModelChoice:
+        return cls(**body)
