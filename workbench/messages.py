@@ -11,6 +11,9 @@ MESSAGES: dict[str, str] = {
     "usage-unknown-param": "the task {task} has no parameter {name!r}; it has: {known}",
     "usage-bad-param": "the parameter {name} cannot be {value!r}: {expected}",
     "usage-unknown-precision": "there is no precision {precision!r}; known: {known}",
+    "usage-no-input": "the task {task} needs an input: {expected}",
+    "usage-not-name-value": "{word!r} is not NAME=VALUE",
+    "usage-bad-json": "the value of --input is not JSON ({reason})",
     # --- engine ---
     "engine-bug": "an unexpected error in the engine (please report it): {detail}",
     "engine-stopped": "the engine stopped while {doing} ({how}); it was started again, nothing else was lost",
@@ -24,6 +27,8 @@ MESSAGES: dict[str, str] = {
     # --- children ---
     "child-version": "{name} is of another version ({got}) than the app ({wanted}); install the app again",
     # --- input ---
+    "input-not-found": "there is no file {file}",
+    "input-unreadable": "{file} cannot be read ({reason})",
     # --- library ---
     "model-bad-file": "{file} cannot be read ({reason}); download the model again",
     "model-file-missing": "{file} is missing; download the model again or export it again",
@@ -33,6 +38,8 @@ MESSAGES: dict[str, str] = {
     "graph-failed": "the graph {file} failed on this input ({reason})",
     "provider-unknown": "there is no provider {provider!r}; known: {known}",
     "provider-not-got": "{provider} was asked for, but {model} could only be loaded on {got}; see `workbench doctor`, or allow the fallback",
+    "provider-fallback": "{wanted} could not be had, the model runs on {got}; `workbench doctor` says why",
     # --- export ---
+    "export-disagrees": "the {precision} graph does not compute what the checkpoint does: the output {output} has a cosine of {cosine} to torch's (at least {floor} is asked for, largest difference {difference}); nothing was published",
     # --- toolchain ---
 }

@@ -27,7 +27,7 @@ def run_steps(
 
     A bad input gets its error in its place and stops nothing else.
     """
-    result |= {"providers": list(model.providers_got), "load_s": model.load_s}
+    result |= model.facts()
     for index, item in enumerate(body["inputs"]):
         run = _run_for(index, cancellation, send)
         started = time.perf_counter()
@@ -54,7 +54,7 @@ def bench_steps(
         bench.round()
         send("progress", {"stage": "bench", "done": round_ + 1, "total": body["rounds"], "unit": "rounds"})
         yield
-    result |= {"providers": list(model.providers_got), "load_s": model.load_s, **bench.figures()}
+    result |= model.facts() | bench.figures()
 
 
 def verify_steps(
@@ -62,7 +62,7 @@ def verify_steps(
 ) -> Steps:
     """Compare with the recorded answers of the torch checkpoint in ``body["reference"]``."""
     comparison = yield from verify(model.pipeline, body["reference"], body["params"], cancellation, send)
-    result |= {"providers": list(model.providers_got), **comparison}
+    result |= model.facts() | comparison
 
 
 def _run_for(index: int, cancellation: Cancellation, send: Send) -> Run:

@@ -6,6 +6,7 @@ import importlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from workbench.engine.request import ModelChoice
 from workbench.runtime.session import Session, SessionOptions
@@ -23,10 +24,15 @@ class LoadedModel:
     sessions: dict[str, Session]
     load_s: float
 
-    @property
-    def providers_got(self) -> tuple[str, ...]:
-        """onnxruntime's names of the providers of every graph, best first, without repetition."""
-        return tuple(dict.fromkeys(name for session in self.sessions.values() for name in session.providers_got))
+    def facts(self) -> dict[str, Any]:
+        """What every answer tells of the model: onnxruntime's names of the providers that were tried and got, best
+        first, and the seconds that loading took."""
+        sessions = self.sessions.values()
+        return {
+            "providers": list(dict.fromkeys(name for session in sessions for name in session.providers_got)),
+            "providers_tried": list(dict.fromkeys(name for session in sessions for name in session.providers_tried)),
+            "load_s": self.load_s,
+        }
 
 
 def load_model(choice: ModelChoice) -> LoadedModel:

@@ -81,9 +81,9 @@ class Session:
         settings = ort.SessionOptions()
         settings.log_severity_level = 3
         settings.intra_op_num_threads = options.threads
-        wanted = _wanted(options.provider)
+        self.providers_tried: tuple[str, ...] = tuple(PROVIDERS[name] for name in _wanted(options.provider))
         try:
-            self._session = ort.InferenceSession(str(path), settings, providers=[PROVIDERS[name] for name in wanted])
+            self._session = ort.InferenceSession(str(path), settings, providers=list(self.providers_tried))
         except Exception as error:
             raise _load_failure(path, error) from error
         self.providers_got: tuple[str, ...] = tuple(self._session.get_providers())
@@ -138,9 +138,7 @@ def _wanted(provider: str) -> tuple[str, ...]:
         raise ProviderError("provider-unknown", provider=provider, known=", ".join(("auto", *PROVIDERS)))
     if provider == "cpu":
         return ("cpu",)
-    if provider not in built:
-        return ("cpu",)  # told apart from success by providers_got
-    return (provider, "cpu")
+    return (provider, "cpu") if provider in built else ("cpu",)
 
 
 def _load_failure(path: Path, error: Exception) -> WorkbenchError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from workbench.errors import UsageError
@@ -37,7 +37,8 @@ class TaskInfo:
     ``input`` is what one input is; ``fields`` names the keys when it is structured. ``gathers`` tasks work on all
     inputs of a call together (several texts make one similarity matrix). ``graphs`` are the ONNX files it needs,
     each entry a set of alternatives in order of preference. ``architectures`` are endings of class names in a
-    ``config.json`` that mean this task when the card does not say.
+    ``config.json`` that mean this task when the card does not say. An export is verified by the task ``verified_as``
+    with the parameters ``verified_with``, where one sample alone is no input of the task itself.
     """
 
     id: str
@@ -46,6 +47,8 @@ class TaskInfo:
     result: str
     export_task: str
     architectures: tuple[str, ...]
+    verified_as: str = ""
+    verified_with: Mapping[str, Any] = field(default_factory=dict)
     graphs: tuple[tuple[str, ...], ...] = (("model",),)
     fields: tuple[str, ...] = ()
     gathers: bool = False
@@ -89,6 +92,8 @@ TASKS: dict[str, TaskInfo] = {
             result="Similarity",
             export_task="feature-extraction",
             architectures=(),
+            verified_as="feature-extraction",
+            verified_with={"pooling": "model"},
         ),
         TaskInfo(
             id="text-classification",

@@ -1,0 +1,30 @@
+"""``workbench`` and ``python -m workbench``. Imports happen inside functions, so that ``--version`` is instant."""
+
+from __future__ import annotations
+
+import sys
+
+# In a packaged app the executable is no Python: it starts its own children through this table.
+CHILDREN = ("workbench.engine", "workbench.audio.probe")
+
+
+def main() -> int:
+    """Run the command line; the exit status."""
+    words = sys.argv[1:]
+    if words in (["--version"], ["-V"]):
+        from workbench import __version__
+
+        print(f"workbench {__version__}")
+        return 0
+    if len(words) == 2 and words[0] == "--child" and words[1] in CHILDREN:
+        import runpy
+
+        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+        return 0
+    from workbench.cli import run
+
+    return run(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

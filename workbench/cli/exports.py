@@ -1,0 +1,102 @@
+"""``export`` and ``toolchain``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from workbench.api import ExportReport, Workbench
+from workbench.cancellation import Cancellation
+from workbench.cli.output import ProgressLine, duration, print_json, size, table
+from workbench.exporting.spec import Event, LogLine, Progress, StageStarted
+
+__all__ = ["export", "toolchain"]
+
+STAGE_TEXTS = {
+    "stage": "copying the checkpoint",
+    "load": "loading the checkpoint",
+    "export": "exporting to ONNX",
+    "quantize": "quantizing",
+    "reference": "recording torch's answers",
+    "verify": "verifying",
+    "publish": "publishing",
+}
+
+
+def export(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> int:
+    """Export, verify and publish; prints what each precision became."""
+    plan = workbench.plan_export(
+        arguments.model,
+        revision=arguments.revision,
+        task=arguments.task,
+        precisions=tuple(word.strip() for word in arguments.precision.split(",") if word.strip()),
+        force=arguments.force,
+        allow_pickle=arguments.allow_pickle,
+    )
+    need = plan.estimate
+    print(
+        f"{plan.spec.repo_id}: {plan.spec.task}, {', '.join(plan.spec.precisions)}; "
+        f"needs up to {size(need.disk_bytes)} of disk and about {size(need.memory_bytes)} of memory",
+        file=sys.stderr,
+    )
+    line = ProgressLine()
+
+    def show(event: Event) -> None:
+        match event:
+            case StageStarted(stage):
+                line.show(STAGE_TEXTS.get(stage, stage))
+            case Progress(stage, done, total, unit):
+                line.show(STAGE_TEXTS.get(stage, stage), done, total, unit)
+            case LogLine():
+                pass  # kept for the report of a failure
+
+    report = workbench.export(plan, on_event=show, cancellation=cancellation)
+    line.clear()
+    if arguments.json:
+        print_json(report.to_json())
+    else:
+        print(_report_text(report))
+    return 0
+
+
+def toolchain(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> int:
+    """Install, look at or remove an export toolchain."""
+    line = ProgressLine()
+    if arguments.action == "install":
+        wheelhouse = Path(arguments.wheelhouse) if arguments.wheelhouse else None
+        workbench.install_toolchain(
+            arguments.name,
+            torch=arguments.torch,
+            wheelhouse=wheelhouse,
+            on_progress=line.show,
+            cancellation=cancellation,
+        )
+        line.clear()
+    elif arguments.action == "remove":
+        workbench.remove_toolchain(arguments.name)
+    statuses = workbench.toolchains()
+    if arguments.json:
+        print_json({"toolchains": [status.to_json() for status in statuses]})
+    else:
+        for status in statuses:
+            print(status)
+    return 0
+
+
+def _report_text(report: ExportReport) -> str:
+    rows = []
+    for variant in report.variants:
+        agreement = variant.verification.get("agreement", {})
+        difference = max((o["max_abs_diff"] for o in variant.verification.get("outputs", {}).values()), default=None)
+        rows.append(
+            (
+                variant.precision + (" (recommended)" if variant.recommended else ""),
+                size(variant.bytes),
+                f"{agreement['metric']} {agreement['mean']:.4f}" if agreement else "–",
+                "–" if difference is None else f"{difference:.2g}",
+                "made now" if variant.added else "was there",
+            )
+        )
+    text = table(("precision", "size", "agreement with torch", "largest difference", ""), rows, right=(1, 3))
+    return f"{text}\n{report.artifact} ({duration(report.total_s)})"

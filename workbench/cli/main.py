@@ -1,0 +1,106 @@
+"""From words to a command: the parser, and what becomes of errors and Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any
+
+from workbench.api import Workbench
+from workbench.cancellation import Cancellation
+from workbench.cli.parser import build_parser
+from workbench.errors import Cancelled, UsageError, WorkbenchError
+from workbench.settings import Settings
+
+__all__ = ["run"]
+
+STOPPED = 130
+POLL_S = 0.2
+
+
+def run(words: Sequence[str]) -> int:
+    """Carry out one command and return its exit status."""
+    _use_utf8()
+    parser = build_parser()
+    if "_ARGCOMPLETE" in os.environ:
+        import argcomplete
+
+        argcomplete.autocomplete(parser)
+    arguments, rest = parser.parse_known_args(list(words))
+    if rest and (any(word.startswith("--") for word in rest) or not hasattr(arguments, "inputs")):
+        parser.error(f"unknown words: {' '.join(rest)}")
+    if rest:  # argparse stops filling a list of words at the first option between them
+        arguments.inputs = [*arguments.inputs, *rest]
+    if arguments.command is None:
+        parser.print_help()
+        return 0
+    cancellation = Cancellation()
+    outcome: list[Any] = []
+
+    def work() -> None:
+        try:
+            outcome.append(_carry_out(arguments, cancellation))
+        except BaseException as error:  # handed to the main thread, which tells the user
+            outcome.append(error)
+
+    # The work has a thread of its own, so that Ctrl-C interrupts the waiting below and never a half-done step.
+    thread = threading.Thread(target=work, name="command", daemon=True)
+    _catch_termination()
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(POLL_S)
+    except KeyboardInterrupt:
+        cancellation.cancel()
+        print("stopping …", file=sys.stderr)
+        try:
+            thread.join()
+        except KeyboardInterrupt:  # asked twice: the children end with this process
+            os._exit(STOPPED)
+    return _status(outcome[0])
+
+
+def _carry_out(arguments: Any, cancellation: Cancellation) -> int:
+    settings = Settings.load()
+    if arguments.cache_dir:
+        settings = settings.with_value("hub_cache", arguments.cache_dir)
+    with Workbench(settings) as workbench:
+        return int(arguments.command(workbench, arguments, cancellation))
+
+
+def _status(outcome: Any) -> int:
+    if isinstance(outcome, int):
+        return outcome
+    if isinstance(outcome, Cancelled):
+        print("stopped", file=sys.stderr)
+        return STOPPED
+    if isinstance(outcome, WorkbenchError):
+        print(f"workbench: {outcome}", file=sys.stderr)
+        return 2 if isinstance(outcome, UsageError) else 1
+    if isinstance(outcome, BrokenPipeError):
+        # Whoever read our output has had enough (`| head`). Python would complain about it once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    print("workbench: an unexpected error; please report it with these lines:", file=sys.stderr)
+    traceback.print_exception(outcome, file=sys.stderr)
+    return 1
+
+
+def _catch_termination() -> None:
+    """Let SIGTERM do what Ctrl-C does, so that an ended command leaves nothing half done either."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+def _use_utf8() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -1,0 +1,153 @@
+"""The words and options of the command line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from workbench import __version__
+from workbench.cli import exports, libraries, runs, system
+from workbench.tasks.catalog import TASKS
+
+__all__ = ["build_parser"]
+
+Command = Callable[..., int]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole grammar. ``command`` is the function to call with (workbench, arguments, cancellation)."""
+    parser = argparse.ArgumentParser(
+        prog="workbench", description="Use AI models on your own machine, offline: list, export, check, run."
+    )
+    parser.add_argument("--version", "-V", action="version", version=f"workbench {__version__}")
+    parser.set_defaults(command=None, cache_dir=None)
+    words = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _library_words(words)
+    _export_words(words)
+    _run_words(words)
+    _system_words(words)
+    return parser
+
+
+def _library_words(words: Any) -> None:
+    models = _word(words, "models", libraries.models, "list the models of the hub cache and of your folders")
+    models.add_argument("--task", help="only models of this task", metavar="TASK").completer = _tasks  # type: ignore[attr-defined]
+    show = _word(words, "show", libraries.show, "everything about one model")
+    _model(show)
+    show.add_argument("--card", action="store_true", help="print the model card too")
+    delete = _word(words, "delete", libraries.delete, "free the disk space of a model")
+    _model(delete)
+    confirm = delete.add_mutually_exclusive_group(required=True)
+    confirm.add_argument("--dry-run", action="store_true", help="show what would go, delete nothing")
+    confirm.add_argument("--yes", action="store_true", help="delete it")
+    artifacts = _word(words, "artifacts", libraries.artifacts, "list, show or delete exported models")
+    artifacts.add_argument("action", nargs="?", choices=("list", "show", "delete"), default="list")
+    artifacts.add_argument("artifact", nargs="?", metavar="ARTIFACT").completer = _artifacts  # type: ignore[attr-defined]
+    artifacts.add_argument(
+        "--yes", action="store_true", help="delete it; without this, delete only shows what would go"
+    )
+    _word(words, "tasks", libraries.tasks, "list the tasks, their inputs and parameters")
+
+
+def _export_words(words: Any) -> None:
+    export = _word(words, "export", exports.export, "turn a hub checkpoint into checked ONNX")
+    _model(export)
+    _task(export)
+    export.add_argument(
+        "--precision",
+        default="fp32,int8",
+        help="precisions, separated by commas (default: %(default)s)",
+        metavar="LIST",
+    )
+    export.add_argument("--force", action="store_true", help="export again what is there already")
+    export.add_argument(
+        "--allow-pickle", action="store_true", help="load this model's pickled weights; only if you trust it"
+    )
+    toolchain = _word(words, "toolchain", exports.toolchain, "install, look at or remove the environment that exports")
+    toolchain.add_argument("action", nargs="?", choices=("install", "status", "remove"), default="status")
+    toolchain.add_argument(
+        "name", nargs="?", default="optimum", metavar="NAME", help="which one (default: %(default)s)"
+    )
+    toolchain.add_argument(
+        "--torch",
+        choices=("cpu", "cuda", "as-configured"),
+        default="as-configured",
+        help="which build of torch; as-configured takes what your package index offers (default)",
+    )
+    toolchain.add_argument("--wheelhouse", metavar="DIR", help="install from this folder of wheels, without network")
+
+
+def _run_words(words: Any) -> None:
+    run = _word(words, "run", runs.run, "run a model on texts, pictures or sounds")
+    _task_and_model(run)
+    run.add_argument("inputs", nargs="*", metavar="INPUT", help="text (@FILE: a file of text), or a path; - is stdin")
+    bench = _word(words, "bench", runs.bench, "measure how fast a model runs here")
+    _task_and_model(bench)
+    bench.add_argument("inputs", nargs="*", metavar="INPUT", help="as for run; default: built-in samples")
+    bench.add_argument("--rounds", type=int, default=20, help="how often (default: %(default)s)")
+
+
+def _system_words(words: Any) -> None:
+    _word(words, "doctor", system.doctor, "check the installation, and say how to mend it")
+    settings = _word(words, "settings", system.settings, "show the settings, or change one")
+    settings.add_argument("changes", nargs="*", metavar="NAME=VALUE", help="an empty value restores the default")
+    _word(words, "completion", system.completion, "how to switch on completion in your shell")
+
+
+def _word(words: Any, name: str, command: Command, summary: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = words.add_parser(name, help=summary, description=summary)
+    parser.set_defaults(command=command)
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    parser.add_argument("--cache-dir", metavar="DIR", help="the hub cache to use")
+    return parser
+
+
+def _model(parser: argparse.ArgumentParser) -> None:
+    model = parser.add_argument("model", metavar="MODEL", help="a hub id, an artifact, or a folder")
+    model.completer = _models  # type: ignore[attr-defined]
+    parser.add_argument("--revision", metavar="REV", help="a branch, tag or commit (default: main, else the newest)")
+
+
+def _task(parser: argparse.ArgumentParser) -> None:
+    task = parser.add_argument("--task", metavar="TASK", help="what the model is to do (default: what it says itself)")
+    task.completer = _tasks  # type: ignore[attr-defined]
+
+
+def _task_and_model(parser: argparse.ArgumentParser) -> None:
+    _model(parser)
+    _task(parser)
+    parser.add_argument("--precision", metavar="P", help="which variant (default: the recommended one)")
+    parser.add_argument("--provider", default=None, metavar="P", help="auto, cpu, cuda or dml (default: the setting)")
+    parser.add_argument(
+        "--allow-fallback", action="store_true", help="run on the CPU if the named provider can't be had"
+    )
+    parser.add_argument("--threads", type=int, default=None, help="processor threads (default: onnxruntime's choice)")
+    parser.add_argument(
+        "--input", action="append", default=[], metavar="JSON", help="a structured input; @FILE reads it"
+    )
+    parser.add_argument(
+        "--param",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the task, see `workbench tasks`",
+    )
+
+
+def _models(**_: Any) -> list[str]:
+    from workbench.api import Workbench
+
+    with Workbench() as workbench:
+        return [model.id for model in workbench.models().models]
+
+
+def _artifacts(**_: Any) -> list[str]:
+    from workbench.api import Workbench
+
+    with Workbench() as workbench:
+        return [artifact.id for artifact in workbench.artifacts().artifacts]
+
+
+def _tasks(**_: Any) -> list[str]:
+    return list(TASKS)
