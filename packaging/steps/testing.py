@@ -1,0 +1,72 @@
+"""``test``: the app with its test tools, a toolchain and real models of the checkout's own, then pytest."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from steps import system
+from steps.console import Console, Failure
+from steps.environment import ROOT, STATE, make_environment, outer_environment, workbench
+
+__all__ = ["run"]
+
+EXTRAS = ("cpu", "gui", "lint", "test")
+HUB = STATE / "test-hub"
+# In this order: the quick ones first.
+LINTERS = (
+    ("ruff", "check", "."),
+    ("ruff", "format", "--check", "."),
+    ("lint-imports",),
+    ("mypy",),
+)
+
+
+def run(console: Console, arguments: Sequence[str], *, slow: bool, lint: bool) -> int:
+    """Prepare everything, then pytest's exit status; 1 when a linter found something. Raises Failure."""
+    console.say(f"Preparing the tests. What commands say is kept in {console.log}.")
+    system.install_missing(console)
+    python = make_environment(EXTRAS, console)
+    toolchain = _toolchain(console)
+    with console.step(f"Real models for the tests in {HUB}"):
+        command = [python, "-m", "tests.realmodels", HUB, *(["all"] if slow else [])]
+        console.run(command, "the models for the tests could not be made", outer_environment(), ROOT)
+    if lint and not _lint(python, console):
+        return 1
+    console.say(f"Ready after {console.elapsed_s:.0f} s.")
+    console.say()
+    variables = outer_environment(
+        WORKBENCH_TOOLCHAIN_PYTHON=str(toolchain),
+        WORKBENCH_TEST_HUB=str(HUB),
+        ORT_DISABLE_TELEMETRY="1",
+        HF_HUB_OFFLINE="1",
+        QT_QPA_PLATFORM=os.environ.get("QT_QPA_PLATFORM", "offscreen"),
+    )
+    marks = [] if slow else ["-m", "not slow"]
+    return subprocess.run([python, "-m", "pytest", *marks, *arguments], cwd=ROOT, env=variables).returncode
+
+
+def _toolchain(console: Console) -> Path:
+    """The Python of the export toolchain that the app installs into the checkout."""
+    own = {"WORKBENCH_DATA_DIR": str(STATE)}
+    failing = "the export toolchain could not be installed"
+    with console.step("Export toolchain (torch, transformers, Optimum; about 300 MB to download)"):
+        answer: Any = workbench(["toolchain", "install"], failing, console, **own)
+    path = Path(answer["python"])
+    if not path.exists():
+        raise Failure(f"{failing}: there is no {path}")
+    return path
+
+
+def _lint(python: Path, console: Console) -> bool:
+    """Whether every linter is content; what one has to say is printed."""
+    content = True
+    for name, *words in LINTERS:
+        tool = python.with_name(name + python.suffix)
+        console.heading(f"$ {' '.join((name, *words))}")
+        content &= subprocess.run([tool, *words], cwd=ROOT, env=outer_environment()).returncode == 0
+    console.say()
+    return content
