@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["MANIFEST_SCHEMA", "PRECISIONS", "STAGES", "ExportRequest", "Precision", "precision_of_suffix"]
+__all__ = [
+    "MANIFEST_SCHEMA",
+    "PRECISIONS",
+    "STAGES",
+    "ExportAnswer",
+    "ExportRequest",
+    "Precision",
+    "precision_of_suffix",
+]
 
 MANIFEST_SCHEMA = 1
 
@@ -51,7 +59,7 @@ def precision_of_suffix(stem: str) -> tuple[str, str]:
 
 
 # The stages of an export in their order, as `progress` messages name them.
-STAGES = ("stage", "load", "export", "quantize", "reference", "verify", "publish")
+STAGES = ("stage", "load", "reference", "export", "quantize", "verify", "publish")
 
 
 @dataclass(frozen=True)
@@ -59,21 +67,47 @@ class ExportRequest:
     """The body of the one ``request`` an export worker gets.
 
     ``source`` is the staged, sanitised copy of the checkpoint; results go below ``output`` in the layout of the hub.
-    ``task`` is Optimum's name of the task, ``precisions`` keys of :data:`PRECISIONS`. ``samples`` are inputs as the
-    task takes them: a text, the path of a picture or of a sound file, or a mapping of fields.
+    ``task`` is the hub's pipeline tag, ``export_task`` Optimum's name of what to export, ``precisions`` keys of
+    :data:`PRECISIONS`. ``samples`` are inputs as the task takes them: a text, the path of a picture or of a sound
+    file, or a mapping of fields. With ``reuse_fp32`` the fp32 graphs and the reference answers already lie below
+    ``output`` and are not made again.
     """
 
     source: str
     output: str
     task: str
+    export_task: str
     precisions: Sequence[str]
     samples: Sequence[Any] = ()
     allow_pickle: bool = False
-    options: Mapping[str, Any] = field(default_factory=dict)
+    reuse_fp32: bool = False
+
+    def to_body(self) -> dict[str, Any]:
+        return {"method": "export", **asdict(self)}
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> ExportRequest:
+        return cls(**{name: value for name, value in body.items() if name != "method"})
+
+
+@dataclass(frozen=True)
+class ExportAnswer:
+    """The body of the ``result`` of an export.
+
+    ``files`` maps each precision to its files, relative to the output folder with forward slashes; ``recipes`` tells
+    how each was made. Times are seconds by stage, ``peak_rss_bytes`` the most memory the worker had.
+    """
+
+    files: Mapping[str, Sequence[str]]
+    recipes: Mapping[str, Mapping[str, Any]]
+    versions: Mapping[str, str]
+    reference_samples: int
+    times_s: Mapping[str, float]
+    peak_rss_bytes: int
 
     def to_body(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
-    def from_body(cls, body: Mapping[str, Any]) -> ExportRequest:
+    def from_body(cls, body: Mapping[str, Any]) -> ExportAnswer:
         return cls(**body)

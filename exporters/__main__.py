@@ -1,0 +1,152 @@
+"""The worker: one process, one request, over the framing on stdin and stdout.
+
+Started isolated by the app; see ``workbench/exporting/worker.py``. A ``cancel`` message or the end of the line ends the
+process group at once: torch cannot be interrupted in any gentler way, and the staging folder is the parent's to remove.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from typing import Any
+
+# Set before any library is imported: nothing here may look anything up, or write outside the staging folder.
+os.environ.update(
+    HF_HUB_OFFLINE="1",
+    TRANSFORMERS_OFFLINE="1",
+    HF_HUB_DISABLE_TELEMETRY="1",
+    TOKENIZERS_PARALLELISM="false",
+    ORT_DISABLE_TELEMETRY="1",
+)
+
+from exporters.failure import ExportFailure
+from exporters.protocol import ExportRequest
+from workbench import __version__
+from workbench.wire import VERSION, Channel, Message, claim_standard_streams
+
+__all__ = ["Reporter", "main"]
+
+
+class Reporter:
+    """Tells the app how far the one request is, and knows which stage is being worked on."""
+
+    def __init__(self, channel: Channel, request: int) -> None:
+        self._channel = channel
+        self._request = request
+        self.stage_name = "load"
+        self.times_s: dict[str, float] = {}
+        self._started = time.perf_counter()
+
+    def stage(self, name: str) -> None:
+        """Begin a stage, one of :data:`exporters.protocol.STAGES`; the time of the one before is kept."""
+        self.finish()
+        self.stage_name = name
+        self.progress(0, 0, "")
+
+    def finish(self) -> None:
+        now = time.perf_counter()
+        self.times_s[self.stage_name] = self.times_s.get(self.stage_name, 0.0) + now - self._started
+        self._started = now
+
+    def progress(self, done: float, total: float, unit: str) -> None:
+        """How much of the stage is done; a total of 0 says that nobody knows."""
+        body = {"stage": self.stage_name, "done": done, "total": total, "unit": unit}
+        self._channel.send(Message("progress", self._request, body))
+
+    def log(self, line: str) -> None:
+        self._channel.send(Message("log", self._request, {"line": line}))
+
+
+def main() -> None:
+    """Say hello, answer one request, end."""
+    channel = claim_standard_streams()
+    channel.send(
+        Message(
+            "hello",
+            body={
+                "name": "exporter",
+                "version": __version__,
+                "wire": VERSION,
+                "python": platform.python_version(),
+                "pid": os.getpid(),
+            },
+        )
+    )
+    requests: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(channel, requests), daemon=True).start()
+    message = requests.get()
+    reporter = Reporter(channel, message.id)
+    channel.send(_answer(message, reporter))
+    sys.stderr.flush()
+    os._exit(0)  # torch takes up to a second to take itself down, and nothing is left to save
+
+
+def _listen(channel: Channel, requests: queue.SimpleQueue[Message]) -> None:
+    try:
+        while (message := channel.receive()) is not None:
+            if message.kind == "cancel":
+                break
+            if message.kind == "request":
+                requests.put(message)
+    finally:
+        _end_at_once()
+
+
+def _end_at_once() -> None:
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(1)
+
+
+def _answer(message: Message, reporter: Reporter) -> Message:
+    try:
+        return Message("result", message.id, _do(message.body, reporter))
+    except ExportFailure as failure:
+        body = failure.to_wire()
+    except MemoryError:
+        body = ExportFailure("export-out-of-memory", stage=reporter.stage_name).to_wire()
+    except OSError as error:
+        traceback.print_exc()
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            body = ExportFailure("export-disk-full", stage=reporter.stage_name).to_wire()
+        else:
+            body = _failed(error, reporter)
+    except Exception as error:
+        traceback.print_exc()
+        body = _failed(error, reporter)
+    return Message("error", message.id, body)
+
+
+def _do(body: Any, reporter: Reporter) -> dict[str, Any]:
+    method = body.get("method")
+    if method == "probe":
+        from exporters.probe import probe
+
+        return probe()
+    if method == "export":
+        from exporters.optimum_exporter import export
+
+        return export(ExportRequest.from_body(body), reporter).to_body()
+    raise ValueError(f"unknown method {method!r}")
+
+
+def _failed(error: Exception, reporter: Reporter) -> dict[str, Any]:
+    text = str(error).strip()
+    # torch reports memory and disk as RuntimeError; its words are all there is to tell them apart.
+    if "can't allocate memory" in text or "not enough memory" in text:
+        return ExportFailure("export-out-of-memory", stage=reporter.stage_name).to_wire()
+    if "No space left on device" in text:
+        return ExportFailure("export-disk-full", stage=reporter.stage_name).to_wire()
+    reason = f"{type(error).__name__}: {text.splitlines()[0][:400]}" if text else type(error).__name__
+    return ExportFailure("export-failed", stage=reporter.stage_name, reason=reason).to_wire()
+
+
+if __name__ == "__main__":
+    main()

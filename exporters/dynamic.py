@@ -1,0 +1,89 @@
+"""Dynamic int8: weights in signed 8 bits with a scale per output channel, activations quantized as they come.
+
+The nodes are those of the ONNX operators' own definition (``DynamicQuantizeLinear``, ``MatMulInteger``), which
+onnxruntime fuses into one kernel.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import ModelProto, NodeProto, TensorProto, helper
+
+from exporters.rewrite import Array, WeightRewriter
+
+__all__ = ["quantize_channels", "quantize_dynamically"]
+
+
+def quantize_channels(matrix: Array, axis: int) -> tuple[Array, Array]:
+    """Quantize a float32 matrix with one symmetric scale for each index of ``axis``.
+
+    Returns int8 values in [-127, 127] of the same shape and float32 scales of shape [matrix.shape[axis]].
+    """
+    other = 1 - axis
+    scales = np.abs(matrix).max(axis=other).astype(np.float32) / np.float32(127)
+    safe = np.where(scales == 0, np.float32(1), scales)
+    return np.rint(matrix / np.expand_dims(safe, other)).astype(np.int8), safe
+
+
+def quantize_dynamically(model: ModelProto) -> int:
+    """Replace the constant matrices and large embeddings of a model; returns how many nodes were replaced."""
+    return _Dynamic(model).run()
+
+
+class _Dynamic(WeightRewriter):
+    def __init__(self, model: ModelProto) -> None:
+        super().__init__(model)
+        self._stored: dict[tuple[str, bool], tuple[str, str]] = {}
+
+    def product(self, node: NodeProto, weight: str, output: str, *, rows_are_outputs: bool) -> list[NodeProto]:
+        values, scales = self._columns(weight, rows_are_outputs=rows_are_outputs)
+        given = [f"{output}_given", f"{output}_given_scale", f"{output}_given_zero"]
+        name = node.name
+        return [
+            helper.make_node("DynamicQuantizeLinear", [node.input[0]], given, name=f"{name}_quantize"),
+            helper.make_node(
+                "MatMulInteger", [given[0], values, given[2]], [f"{output}_int32"], name=f"{name}_integer"
+            ),
+            helper.make_node(
+                "Cast", [f"{output}_int32"], [f"{output}_cast"], name=f"{name}_cast", to=TensorProto.FLOAT
+            ),
+            helper.make_node("Mul", [given[1], scales], [f"{output}_scales"], name=f"{name}_scales"),
+            helper.make_node("Mul", [f"{output}_cast", f"{output}_scales"], [output], name=f"{name}_scale"),
+        ]
+
+    def embedding(self, node: NodeProto) -> list[NodeProto]:
+        """Look the rows up in int8 and scale only those; a tied table is shared with the head, which has it turned."""
+        table, ids = node.input[0], node.input[1]
+        last = self.add_weight("int8_last_axis", np.array([-1], np.int64))
+        out, name = node.output[0], node.name
+        if self.is_tied(table):
+            values, scales = self._columns(table, rows_are_outputs=True)
+            # [width, batch, sequence] → [batch, sequence, width]; ids have two axes in every decoder
+            rows = [
+                helper.make_node("Gather", [values, ids], [f"{out}_turned"], name=f"{name}_values", axis=1),
+                helper.make_node("Transpose", [f"{out}_turned"], [f"{out}_int8"], name=f"{name}_turn", perm=[1, 2, 0]),
+            ]
+        else:
+            values, scales = self._rows(table)
+            rows = [helper.make_node("Gather", [values, ids], [f"{out}_int8"], name=f"{name}_values", axis=0)]
+        return [
+            *rows,
+            helper.make_node("Cast", [f"{out}_int8"], [f"{out}_cast"], name=f"{name}_cast", to=TensorProto.FLOAT),
+            helper.make_node("Gather", [scales, ids], [f"{out}_scales"], name=f"{name}_scales", axis=0),
+            helper.make_node("Unsqueeze", [f"{out}_scales", last], [f"{out}_wide"], name=f"{name}_widen"),
+            helper.make_node("Mul", [f"{out}_cast", f"{out}_wide"], [out], name=f"{name}_scale"),
+        ]
+
+    def _columns(self, weight: str, *, rows_are_outputs: bool) -> tuple[str, str]:
+        """Names of the int8 weight as [inputs, outputs] and of its scales, made once for all nodes."""
+        key = (weight, rows_are_outputs)
+        if key not in self._stored:
+            matrix = self.matrix(weight)
+            values, scales = quantize_channels(matrix.T if rows_are_outputs else matrix, axis=1)
+            stem = f"{weight}_turned" if rows_are_outputs else weight
+            self._stored[key] = (self.add_weight(f"{stem}_int8", values), self.add_weight(f"{stem}_scale", scales))
+        return self._stored[key]
+
+    def _rows(self, table: str) -> tuple[str, str]:
+        values, scales = quantize_channels(self.matrix(table), axis=0)
+        return self.add_weight(f"{table}_rows_int8", values), self.add_weight(f"{table}_rows_scale", scales)

@@ -1,0 +1,79 @@
+"""Weights and activations in float16, through onnxruntime's converter and around its gaps in ``If`` branches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from onnx import GraphProto, ModelProto, NodeProto
+
+from exporters import graphs
+
+__all__ = ["convert_to_float16"]
+
+
+def convert_to_float16(model: ModelProto, *, keep_io_types: bool) -> ModelProto:
+    """The model in float16, with inputs and outputs as they were if ``keep_io_types``. Changes the one given."""
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    _name_values_of_branches_apart(model)
+    # Inference of shapes passes the model through one protobuf message, which ends at 2 GiB.
+    large = model.ByteSize() >= graphs.EXTERNAL_DATA_FROM_BYTES
+    converted: ModelProto = convert_float_to_float16(model, keep_io_types=keep_io_types, disable_shape_infer=large)
+    _move_casts_into_branches(converted)
+    return converted
+
+
+def _name_values_of_branches_apart(model: ModelProto) -> None:
+    """Give every value of a branch a name that no other graph has.
+
+    The branches of a merged decoder use the same names for values of different types, and so does the outermost graph
+    for its outputs; the converter looks types up by name alone.
+    """
+    for number, graph in enumerate(graphs.graphs_within(model.graph)):
+        if number == 0:
+            continue
+        made = {name for node in graph.node for name in node.output} | {item.name for item in graph.initializer}
+        renamed = {name: f"{name}_branch_{number}" for name in made if name}
+        for inner in graphs.graphs_within(graph):
+            for node in inner.node:
+                for names in (node.input, node.output):
+                    for position, name in enumerate(names):
+                        names[position] = renamed.get(name, name)
+        for item in (*graph.output, *graph.value_info, *graph.initializer):
+            item.name = renamed.get(item.name, item.name)
+
+
+def _move_casts_into_branches(model: ModelProto) -> None:
+    """Put casts where the value they cast is made.
+
+    The converter appends the casts around an operator without a float16 form (``Range``, ``Min`` …) to the outermost
+    graph, even when the operator is in a branch.
+    """
+    outermost = model.graph
+    known = {item.name for item in (*outermost.input, *outermost.initializer)}
+    known |= {name for node in outermost.node for name in node.output}
+    stray: dict[str, dict[str, NodeProto]] = {}
+    for node in outermost.node:
+        if node.op_type == "Cast" and node.input[0] not in known:
+            stray.setdefault(node.input[0], {})[node.output[0]] = node
+    if not stray:
+        return
+    for graph in list(graphs.graphs_within(outermost))[:0:-1]:
+        _insert_behind_producers(graph, stray)
+    graphs.replace_nodes(outermost, [node for node in outermost.node if not _is_stray(node, stray)])
+
+
+def _insert_behind_producers(graph: GraphProto, stray: Mapping[str, Mapping[str, NodeProto]]) -> None:
+    made = {name for node in graph.node for name in node.output}
+    if not made & stray.keys():
+        return
+    nodes = []
+    for node in graph.node:
+        nodes.append(node)
+        for name in node.output:
+            nodes.extend(stray.get(name, {}).values())
+    graphs.replace_nodes(graph, nodes)
+
+
+def _is_stray(node: NodeProto, stray: Mapping[str, Mapping[str, NodeProto]]) -> bool:
+    return node.op_type == "Cast" and node.output[0] in stray.get(node.input[0], {})

@@ -1,0 +1,103 @@
+"""Reading, changing and writing ONNX graphs, with the graphs inside ``If`` nodes included."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto
+
+__all__ = [
+    "EXTERNAL_DATA_FROM_BYTES",
+    "attribute",
+    "drop_unused",
+    "files_of",
+    "graphs_within",
+    "input_counts",
+    "is_transpose_of_matrix",
+    "load",
+    "replace_nodes",
+    "save",
+    "weights_of",
+]
+
+# A protobuf message ends at 2 GiB; a graph near it has its weights beside it.
+EXTERNAL_DATA_FROM_BYTES = 1_900_000_000
+
+
+def load(path: Path) -> ModelProto:
+    """The graph with its weights, from the file and the external data beside it."""
+    return onnx.load(str(path))
+
+
+def save(model: ModelProto, path: Path) -> None:
+    """Write a graph; weights over the limit of protobuf go to ``<name>.onnx_data`` beside it."""
+    external = path.with_name(path.name + "_data")
+    for old in (path, external):
+        old.unlink(missing_ok=True)
+    if model.ByteSize() < EXTERNAL_DATA_FROM_BYTES:
+        path.write_bytes(model.SerializeToString())
+        return
+    onnx.save(model, str(path), save_as_external_data=True, location=external.name, size_threshold=1024)
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file of a graph and that of its external data, where it has one."""
+    external = path.with_name(path.name + "_data")
+    return [path, external] if external.exists() else [path]
+
+
+def graphs_within(graph: GraphProto) -> Iterator[GraphProto]:
+    """The graph and all graphs in attributes of its nodes, the outer before the inner."""
+    yield graph
+    for node in graph.node:
+        for item in node.attribute:
+            inner = [item.g] if item.type == onnx.AttributeProto.GRAPH else list(item.graphs)
+            for one in inner:
+                yield from graphs_within(one)
+
+
+def weights_of(model: ModelProto) -> dict[str, TensorProto]:
+    """All initializers by name, those of inner graphs too."""
+    return {tensor.name: tensor for graph in graphs_within(model.graph) for tensor in graph.initializer}
+
+
+def input_counts(model: ModelProto) -> Counter[str]:
+    """How often each value is used: by nodes, and as an output of a graph."""
+    counts: Counter[str] = Counter()
+    for graph in graphs_within(model.graph):
+        counts.update(name for node in graph.node for name in node.input)
+        counts.update(item.name for item in graph.output)
+    return counts
+
+
+def attribute(node: NodeProto, name: str, default: int) -> int:
+    """An integer attribute of a node."""
+    return next((int(item.i) for item in node.attribute if item.name == name), default)
+
+
+def is_transpose_of_matrix(node: NodeProto, weights: dict[str, TensorProto]) -> bool:
+    """Whether a node only turns a weight of two axes, as tied output heads do with the embedding."""
+    if node.op_type != "Transpose" or node.input[0] not in weights or len(weights[node.input[0]].dims) != 2:
+        return False
+    order = next((list(item.ints) for item in node.attribute if item.name == "perm"), [1, 0])
+    return order == [1, 0]
+
+
+def drop_unused(model: ModelProto) -> None:
+    """Remove the initializers that nothing uses."""
+    used = input_counts(model)
+    for graph in graphs_within(model.graph):
+        kept = [tensor for tensor in graph.initializer if used[tensor.name]]
+        if len(kept) < len(graph.initializer):
+            del graph.initializer[:]
+            graph.initializer.extend(kept)
+
+
+def replace_nodes(graph: GraphProto, nodes: list[NodeProto]) -> None:
+    """Give a graph these nodes instead of its own."""
+    kept = list(nodes)
+    del graph.node[:]
+    graph.node.extend(kept)

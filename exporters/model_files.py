@@ -1,0 +1,73 @@
+"""The files beside the graphs: what the checkpoint brought, and a ``tokenizer.json`` in every case."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from exporters.failure import ExportFailure
+
+__all__ = ["SLOW_TOKENIZER_FILES", "copy_source_files", "ensure_tokenizer", "keep_files_of_export"]
+
+# Weights stay behind; everything else in a staged copy is small and may be needed by an engine or a reader.
+WEIGHT_SUFFIXES = (".safetensors", ".bin", ".index.json")
+# Files of a tokenizer that has no tokenizer.json yet.
+SLOW_TOKENIZER_FILES = (
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "tokenizer.model",
+    "source.spm",
+    "target.spm",
+    "bpe.codes",
+    "vocab.bpe",
+    "spm.model",
+    "tokenizer_config.json",
+)
+
+
+def copy_source_files(source: Path, output: Path) -> None:
+    """Copy configs, tokenizer files, card and licence out of the staged checkpoint."""
+    for path in sorted(source.rglob("*")):
+        if path.is_file() and not path.name.endswith(WEIGHT_SUFFIXES):
+            target = output / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+
+
+def keep_files_of_export(exported: Path, output: Path) -> None:
+    """Move what Optimum wrote beside its graphs (generation config, converted tokenizer) where the source has none."""
+    for path in sorted(exported.iterdir()):
+        if path.suffix in (".json", ".txt", ".jinja", ".model") and not (output / path.name).exists():
+            shutil.move(path, output / path.name)
+
+
+def ensure_tokenizer(source: Path, output: Path) -> bool:
+    """Make sure that a model with a tokenizer has a ``tokenizer.json``; False where there is no tokenizer at all.
+
+    Raises ExportFailure when a tokenizer is there but cannot be converted.
+    """
+    target = output / "tokenizer.json"
+    if target.exists():
+        try:
+            json.loads(target.read_text("utf-8"))
+        except ValueError as error:
+            raise ExportFailure("export-source-unreadable", file="tokenizer.json", reason=error) from error
+        return True
+    if not any((source / name).exists() for name in SLOW_TOKENIZER_FILES):
+        return False
+    from transformers import AutoTokenizer
+    from transformers.convert_slow_tokenizer import convert_slow_tokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(source))
+        fast = tokenizer.backend_tokenizer if tokenizer.is_fast else convert_slow_tokenizer(tokenizer)
+        fast.save(str(target))
+    except Exception as error:  # each tokenizer class fails in its own way
+        lines = str(error).strip().splitlines()
+        reason = lines[0][:300] if lines else type(error).__name__
+        raise ExportFailure("export-tokenizer", reason=reason) from error
+    return True

@@ -1,0 +1,202 @@
+"""A staged checkpoint through Optimum into ONNX graphs, each precision, and torch's own answers beside them."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exporters.failure import ExportFailure
+from exporters.model_files import copy_source_files, ensure_tokenizer, keep_files_of_export
+from exporters.probe import tasks_by_model_type, versions
+from exporters.protocol import PRECISIONS, ExportAnswer, ExportRequest
+
+if TYPE_CHECKING:
+    from exporters.__main__ import Reporter
+
+__all__ = ["export"]
+
+# Optimum writes these on its way to the merged decoder, which holds both of them.
+STEPS_TO_MERGED = ("decoder_model", "decoder_with_past_model")
+NEAR = 5
+
+
+def export(request: ExportRequest, report: Reporter) -> ExportAnswer:
+    """Do one export. Results lie below ``request.output``; nothing else is left. Raises ExportFailure."""
+    from exporters import graphs
+    from exporters.quantize import check_recipes, recipe_for
+
+    source, output = Path(request.source), Path(request.output)
+    precisions = [name for name in request.precisions if name != "fp32"]
+    for precision in precisions:
+        recipe_for(precision, request.export_task)
+    onnx_folder = output / "onnx"
+    onnx_folder.mkdir(parents=True, exist_ok=True)
+    answered = 0
+    if not request.reuse_fp32:
+        answered = _export_fp32(request, source, output, report)
+    fp32 = {path.stem: path for path in sorted(onnx_folder.glob("*.onnx"))}
+    for path in fp32.values():
+        check_recipes(graphs.load(path), precisions, request.export_task)
+    report.stage("quantize")
+    files, recipes = _quantize_all(fp32, precisions, request.export_task, output, report)
+    if "fp32" in request.precisions:
+        files["fp32"] = [_relative(item, output) for path in fp32.values() for item in graphs.files_of(path)]
+        recipes["fp32"] = {"method": "export", "settings": {"task": request.export_task}}
+    elif not request.reuse_fp32:
+        for path in fp32.values():
+            for item in graphs.files_of(path):
+                item.unlink()
+    report.finish()
+    return ExportAnswer(files, recipes, versions(), answered, report.times_s, _peak_rss_bytes())
+
+
+def _export_fp32(request: ExportRequest, source: Path, output: Path, report: Reporter) -> int:
+    """The model's files, torch's answers and the fp32 graphs; returns how many samples were answered."""
+    from exporters.reference import write_reference
+
+    report.stage("load")
+    config = _read_config(source)
+    _check_task(config, request.export_task)
+    model = _load_model(source, request)
+    copy_source_files(source, output)
+    report.stage("reference")
+    answered = write_reference(model, request, source, output, report)
+    report.stage("export")
+    exported = output / ".exported"
+    _run_optimum(model, request.export_task, exported, source)
+    del model
+    keep_files_of_export(exported, output)
+    _move_graphs(exported, output / "onnx")
+    shutil.rmtree(exported)
+    ensure_tokenizer(source, output)
+    return answered
+
+
+def _read_config(source: Path) -> dict[str, Any]:
+    try:
+        config = json.loads((source / "config.json").read_text("utf-8"))
+    except FileNotFoundError:
+        raise ExportFailure("export-no-config") from None
+    except (OSError, ValueError) as error:
+        raise ExportFailure("export-source-unreadable", file="config.json", reason=error) from error
+    if not isinstance(config, dict):
+        raise ExportFailure("export-source-unreadable", file="config.json", reason="not a JSON object")
+    return config
+
+
+def _check_task(config: dict[str, Any], export_task: str) -> None:
+    """Say what is known instead, before anything large is loaded."""
+    known = tasks_by_model_type()
+    model_type = str(config.get("model_type") or "")
+    # Optimum knows some types under a name with dashes.
+    tasks = known.get(model_type) or known.get(model_type.replace("_", "-"))
+    if tasks is None:
+        near = difflib.get_close_matches(model_type, known, NEAR, cutoff=0.5) or list(known)[:NEAR]
+        named = model_type or ", ".join(config.get("architectures") or ()) or "?"
+        raise ExportFailure("export-unknown-architecture", architecture=named, near=", ".join(near), count=len(known))
+    if export_task not in tasks:
+        raise ExportFailure(
+            "export-unsupported-task", architecture=model_type, task=export_task, known=", ".join(tasks)
+        )
+
+
+def _load_model(source: Path, request: ExportRequest) -> Any:
+    """The torch model in float32, on the CPU, from safetensors unless pickles were allowed."""
+    import torch
+    import transformers
+    from optimum.exporters.tasks import TasksManager
+
+    transformers.logging.set_verbosity_warning()
+    transformers.utils.logging.disable_progress_bar()
+    task = TasksManager.map_from_synonym(request.export_task)
+    try:
+        # weights_only is transformers' own default; named here so that a pickle can never run code.
+        model = TasksManager.get_model_from_task(
+            task,
+            str(source),
+            framework="pt",
+            library_name="transformers",
+            torch_dtype=torch.float32,
+            device="cpu",
+            trust_remote_code=False,
+            local_files_only=True,
+            use_safetensors=None if request.allow_pickle else True,
+            weights_only=True,
+        )
+    except MemoryError:
+        raise
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+        if "remote code" in str(error) or "trust_remote_code" in str(error):
+            raise ExportFailure("export-remote-code") from error
+        if isinstance(error, RuntimeError) and "allocate memory" in str(error):
+            raise MemoryError from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:400]
+        raise ExportFailure("export-load-failed", reason=reason) from error
+    model.eval()
+    return model
+
+
+def _run_optimum(model: Any, export_task: str, exported: Path, source: Path) -> None:
+    """What Optimum's ``main_export`` does after loading; the model in memory has just given the reference answers."""
+    from optimum.exporters.onnx.convert import onnx_export_from_model
+    from optimum.exporters.tasks import TasksManager
+    from optimum.utils.save_utils import maybe_load_preprocessors
+
+    task = TasksManager.map_from_synonym(export_task)
+    model.config.use_cache = task.endswith("with-past")
+    preprocessors = maybe_load_preprocessors(str(source))
+    if task == "text-classification" and getattr(model.config, "pad_token_id", None) is None:
+        pads = [item.pad_token_id for item in preprocessors if getattr(item, "pad_token_id", None) is not None]
+        model.config.pad_token_id = pads[0] if pads else 0
+    onnx_export_from_model(
+        model=model, output=exported, task=task, preprocessors=preprocessors, do_validation=False, device="cpu"
+    )
+
+
+def _move_graphs(exported: Path, onnx_folder: Path) -> None:
+    """Take the graphs that are needed. External data keeps its name, which the graph refers to."""
+    stems = {path.stem for path in exported.glob("*.onnx")}
+    unwanted = set(STEPS_TO_MERGED) if "decoder_model_merged" in stems else set()
+    for path in sorted(exported.glob("*.onnx*")):
+        if path.name.split(".onnx")[0] not in unwanted:
+            shutil.move(path, onnx_folder / path.name)
+
+
+def _quantize_all(
+    fp32: dict[str, Path], precisions: list[str], export_task: str, output: Path, report: Reporter
+) -> tuple[dict[str, list[str]], dict[str, dict[str, Any]]]:
+    from exporters import graphs
+    from exporters.quantize import quantize, recipe_for
+
+    files: dict[str, list[str]] = {}
+    recipes: dict[str, dict[str, Any]] = {}
+    done, total = 0, len(precisions) * len(fp32)
+    for precision in precisions:
+        recipe = recipe_for(precision, export_task)
+        files[precision], recipes[precision] = [], recipe.to_json()
+        for stem, path in fp32.items():
+            target = path.with_name(f"{stem}{PRECISIONS[precision].suffix}.onnx")
+            quantize(path, target, recipe)
+            files[precision] += [_relative(item, output) for item in graphs.files_of(target)]
+            done += 1
+            report.progress(done, total, "graphs")
+    return files, recipes
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def _peak_rss_bytes() -> int:
+    if sys.platform == "win32":
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
