@@ -122,11 +122,12 @@ def error_to_wire(error: WorkbenchError) -> dict[str, Any]:
 
 
 def error_from_wire(body: Mapping[str, Any]) -> WorkbenchError:
-    """The exception that an ``error`` message stands for; one of an unknown code is a bug of the child."""
+    """The exception that an ``error`` message stands for; one that this version cannot say is a bug of the child."""
     code, arguments = str(body.get("code")), dict(body.get("arguments") or {})
-    if code not in MESSAGES:
+    try:
+        return KINDS.get(str(body.get("type")), EngineError)(code, **arguments)
+    except KeyError:  # an unknown code, or one whose sentence needs other arguments
         return EngineError("engine-bug", detail=str(body.get("message") or code))
-    return KINDS.get(str(body.get("type")), EngineError)(code, **arguments)
 
 
 def _plain(value: Any) -> Any:

@@ -33,6 +33,7 @@ MAGIC = b"OAWB"
 HEADER = struct.Struct("<4sHHIQ")
 MAX_JSON_BYTES = 256 << 20
 MAX_BUFFERS_BYTES = 4 << 30
+PIECE_BYTES = 64 << 20
 
 Kind = Literal["hello", "request", "cancel", "progress", "partial", "result", "error", "log"]
 KINDS: frozenset[str] = frozenset(get_args(Kind))
@@ -161,22 +162,28 @@ def _decode(text: bytes, data: memoryview, count: int) -> Message:
     try:
         document = json.loads(text.decode("utf-8", "surrogatepass"))
         kind, number, table = document["kind"], document["id"], document["buffers"]
-        if kind not in KINDS or not isinstance(number, int) or len(table) != count:
-            raise WireError(f"a frame of unknown kind {kind!r}")
+        if kind not in KINDS or not isinstance(number, int) or not isinstance(document["body"], dict):
+            raise WireError(f"a frame of unknown kind {kind!r} or without a body")
+        if len(table) != count:
+            raise WireError(f"a frame announces {count} buffers and describes {len(table)}")
         buffers, start = [], 0
         for dtype, shape, size in table:
             if size < 0 or start + size > len(data):
                 raise WireError("a buffer reaches past the end of its frame")
             buffers.append(Buffer(str(dtype), tuple(int(n) for n in shape), data[start : start + size]))
             start += size
+        if start != len(data):
+            raise WireError(f"a frame holds {len(data) - start} bytes that belong to no buffer")
         return Message(kind, number, _restore(document["body"], buffers))
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, RecursionError) as error:
         raise WireError(f"a frame that cannot be read: {error}") from error
 
 
 def _restore(value: Any, buffers: list[Buffer]) -> Any:
     if isinstance(value, dict):
         if len(value) == 1 and "$buffer" in value:
+            if value["$buffer"] < 0:
+                raise IndexError(f"there is no buffer {value['$buffer']}")
             return buffers[value["$buffer"]]
         return {key: _restore(item, buffers) for key, item in value.items()}
     if isinstance(value, list):
@@ -185,11 +192,16 @@ def _restore(value: Any, buffers: list[Buffer]) -> Any:
 
 
 def _read_exactly(stream: IO[bytes], size: int, *, at_boundary: bool = False) -> bytearray:
-    """``size`` bytes; none at all when the stream ends before the first of them and that is allowed."""
-    data = bytearray(size)
-    view, done = memoryview(data), 0
+    """``size`` bytes; none at all when the stream ends before the first of them and that is allowed.
+
+    Memory is taken piece by piece as the bytes come: a damaged length does not take what was never sent.
+    """
+    data, done = bytearray(min(size, PIECE_BYTES)), 0
     while done < size:
-        count = stream.readinto(view[done:])  # type: ignore[attr-defined]
+        if done == len(data):
+            data.extend(bytes(min(size - done, done)))
+        with memoryview(data) as view:
+            count = stream.readinto(view[done:])  # type: ignore[attr-defined]
         if not count:
             if done == 0 and at_boundary:
                 return bytearray()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 __all__ = ["Console", "Failure", "table"]
 
+INTERRUPT_GRACE_S = 10.0
 WIDTH = min(100, shutil.get_terminal_size((100, 24)).columns)
 
 
@@ -86,15 +87,16 @@ class Console:
             log.write(f"\n$ {' '.join(words)}\n")
             log.flush()
             try:
-                done = subprocess.run(
+                process = subprocess.Popen(
                     words, stdout=subprocess.PIPE, stderr=log, env=environment, cwd=folder, text=True, encoding="utf-8"
                 )
             except OSError as error:
                 raise Failure(f"{failing}: {error}") from error
-            log.write(done.stdout)
-        if done.returncode:
+            output = _output(process)
+            log.write(output)
+        if process.returncode:
             raise Failure(f"{failing}: {self._last_line()}. All of it is in {self.log}; run this again to go on")
-        return done.stdout
+        return output
 
     def _last_line(self) -> str:
         lines = [line.strip() for line in self.log.read_text("utf-8", "replace").splitlines() if line.strip()]
@@ -111,6 +113,19 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         return "  " + "  ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)])
 
     return "\n".join([line(headings), "  " + "  ".join("─" * width for width in widths), *map(line, rows)])
+
+
+def _output(process: subprocess.Popen[str]) -> str:
+    """What it prints until it ends. Ctrl-C reaches it too, and it gets a moment to tidy up."""
+    with process:
+        try:
+            return process.communicate()[0]
+        except KeyboardInterrupt:
+            try:
+                process.wait(INTERRUPT_GRACE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            raise
 
 
 def _tick(what: str, started: float, done: threading.Event) -> None:

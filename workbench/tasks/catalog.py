@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -201,6 +202,8 @@ def _convert(param: Param, value: Any) -> Any:
         if param.type is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if type(value) is not param.type or (param.choices and value not in param.choices):
+            raise ValueError
+        if isinstance(value, float) and not math.isfinite(value):
             raise ValueError
     except ValueError:
         raise UsageError("usage-bad-param", name=param.name, value=value, expected=expected) from None

@@ -1,0 +1,1 @@
+"""The plain modules: framing, errors, results, the task catalog, cancellation."""
