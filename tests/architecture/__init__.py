@@ -1,0 +1,1 @@
+"""Rules about the source itself: what may import what, and which messages there are."""
