@@ -1,4 +1,4 @@
-"""The files beside the graphs: what the checkpoint brought, and a ``tokenizer.json`` in every case."""
+"""The files beside the graphs: what the checkpoint brought, and a ``tokenizer.json`` for every tokenizer."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def keep_files_of_export(exported: Path, output: Path) -> None:
             shutil.move(path, output / path.name)
 
 
-def ensure_tokenizer(source: Path, output: Path) -> bool:
-    """Make sure that a model with a tokenizer has a ``tokenizer.json``; False where there is no tokenizer at all.
+def ensure_tokenizer(source: Path, output: Path) -> None:
+    """Make sure that a model with a tokenizer has a ``tokenizer.json``.
 
     Raises ExportFailure when a tokenizer is there but cannot be converted.
     """
@@ -56,9 +56,9 @@ def ensure_tokenizer(source: Path, output: Path) -> bool:
             json.loads(target.read_text("utf-8"))
         except ValueError as error:
             raise ExportFailure("export-source-unreadable", file="tokenizer.json", reason=error) from error
-        return True
+        return
     if not any((source / name).exists() for name in SLOW_TOKENIZER_FILES):
-        return False
+        return
     from transformers import AutoTokenizer
     from transformers.convert_slow_tokenizer import convert_slow_tokenizer
 
@@ -70,4 +70,3 @@ def ensure_tokenizer(source: Path, output: Path) -> bool:
         lines = str(error).strip().splitlines()
         reason = lines[0][:300] if lines else type(error).__name__
         raise ExportFailure("export-tokenizer", reason=reason) from error
-    return True

@@ -27,7 +27,7 @@ NEAR = 5
 def export(request: ExportRequest, report: Reporter) -> ExportAnswer:
     """Do one export. Results lie below ``request.output``; nothing else is left. Raises ExportFailure."""
     from exporters import graphs
-    from exporters.quantize import check_recipes, recipe_for
+    from exporters.quantize import check_recipes, operators_of_graph, recipe_for
 
     source, output = Path(request.source), Path(request.output)
     precisions = [name for name in request.precisions if name != "fp32"]
@@ -39,8 +39,9 @@ def export(request: ExportRequest, report: Reporter) -> ExportAnswer:
     if not request.reuse_fp32:
         answered = _export_fp32(request, source, output, report)
     fp32 = {path.stem: path for path in sorted(onnx_folder.glob("*.onnx"))}
-    for path in fp32.values():
-        check_recipes(graphs.load(path), precisions, request.export_task)
+    if request.reuse_fp32:
+        operators = [item for path in fp32.values() for item in operators_of_graph(graphs.load(path))]
+        check_recipes(operators, precisions, request.export_task)
     report.stage("quantize")
     files, recipes = _quantize_all(fp32, precisions, request.export_task, output, report)
     if "fp32" in request.precisions:
@@ -56,13 +57,16 @@ def export(request: ExportRequest, report: Reporter) -> ExportAnswer:
 
 def _export_fp32(request: ExportRequest, source: Path, output: Path, report: Reporter) -> int:
     """The model's files, torch's answers and the fp32 graphs; returns how many samples were answered."""
+    from exporters.quantize import check_recipes, operators_of_torch
     from exporters.reference import write_reference
 
     report.stage("load")
     config = _read_config(source)
     _check_task(config, request.export_task)
     model = _load_model(source, request)
+    check_recipes(operators_of_torch(model), request.precisions, request.export_task)
     copy_source_files(source, output)
+    ensure_tokenizer(source, output)
     report.stage("reference")
     answered = write_reference(model, request, source, output, report)
     report.stage("export")
@@ -72,7 +76,6 @@ def _export_fp32(request: ExportRequest, source: Path, output: Path, report: Rep
     keep_files_of_export(exported, output)
     _move_graphs(exported, output / "onnx")
     shutil.rmtree(exported)
-    ensure_tokenizer(source, output)
     return answered
 
 
@@ -80,7 +83,7 @@ def _read_config(source: Path) -> dict[str, Any]:
     try:
         config = json.loads((source / "config.json").read_text("utf-8"))
     except FileNotFoundError:
-        raise ExportFailure("export-no-config") from None
+        raise ExportFailure("export-no-config", folder=source) from None
     except (OSError, ValueError) as error:
         raise ExportFailure("export-source-unreadable", file="config.json", reason=error) from error
     if not isinstance(config, dict):

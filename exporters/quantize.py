@@ -5,7 +5,8 @@ What is in the table was measured; see the docstrings of the functions that the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,16 @@ from exporters.failure import ExportFailure
 from exporters.float16 import convert_to_float16
 from exporters.protocol import PRECISIONS
 
-__all__ = ["RECIPES", "Recipe", "check_recipes", "quantize", "recipe_for"]
+__all__ = [
+    "RECIPES",
+    "Operator",
+    "Recipe",
+    "check_recipes",
+    "operators_of_graph",
+    "operators_of_torch",
+    "quantize",
+    "recipe_for",
+]
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,14 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         return {key: value for key, value in asdict(self).items() if key in ("method", "settings")}
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A convolution or a matrix product with a weight of this shape."""
+
+    convolution: bool
+    shape: tuple[int, ...]
 
 
 DYNAMIC_INT8 = Recipe(
@@ -70,7 +88,7 @@ def recipe_for(precision: str, export_task: str) -> Recipe:
     return recipe
 
 
-def check_recipes(model: ModelProto, precisions: list[str], export_task: str) -> None:
+def check_recipes(operators: Sequence[Operator], precisions: Sequence[str], export_task: str) -> None:
     """Refuse what a recipe is not fit for. Raises ExportFailure.
 
     Dynamic quantization turns convolutions into ConvInteger, five times slower than fp32 where they are the main cost;
@@ -79,35 +97,48 @@ def check_recipes(model: ModelProto, precisions: list[str], export_task: str) ->
     for precision in precisions:
         if precision == "fp32" or recipe_for(precision, export_task).convolutions:
             continue
-        share = convolution_share(model)
+        share = convolution_share(operators)
         if share > 0:
             raise ExportFailure("export-quantize-convolutions", precision=precision, percent=round(100 * share))
 
 
-def convolution_share(model: ModelProto) -> float:
+def operators_of_graph(model: ModelProto) -> list[Operator]:
+    """The convolutions and matrix products of a graph that have weights."""
+    weights = graphs.weights_of(model)
+    found = []
+    for graph in graphs.graphs_within(model.graph):
+        for node in graph.node:
+            shapes = [tuple(weights[name].dims) for name in node.input if name in weights]
+            shape = next((shape for shape in shapes if len(shape) >= 2), None)
+            if shape and node.op_type in ("Conv", "ConvTranspose", "MatMul", "Gemm"):
+                found.append(Operator(node.op_type.startswith("Conv"), shape))
+    return found
+
+
+def operators_of_torch(model: Any) -> list[Operator]:
+    """The same of a torch model, which is known minutes before its graph."""
+    from torch.nn import Linear
+    from torch.nn.modules.conv import _ConvNd
+    from transformers.pytorch_utils import Conv1D  # a matrix product, in spite of its name
+
+    return [
+        Operator(isinstance(module, _ConvNd), tuple(module.weight.shape))
+        for module in model.modules()
+        if isinstance(module, (_ConvNd, Linear, Conv1D))
+    ]
+
+
+def convolution_share(operators: Sequence[Operator]) -> float:
     """The part of a model's weights or of its weighted operators that is convolutions, 0 when they are a mere stem.
 
     Two-dimensional convolutions in a quarter of the weighted operators make a network a convolutional one (ConvNeXt
     keeps most of its weights in matrices all the same); so do convolutions that hold most of the weights. The stems of
     vision transformers, wav2vec 2.0 and Whisper stay below both.
     """
-    weights = graphs.weights_of(model)
-    sizes, counts = {"Conv": 0, "other": 0}, {"Conv": 0, "other": 0}
-    for graph in graphs.graphs_within(model.graph):
-        for node in graph.node:
-            if node.op_type not in ("Conv", "ConvTranspose", "MatMul", "Gemm"):
-                continue
-            shapes = [tuple(weights[name].dims) for name in node.input if name in weights]
-            matrix = next((shape for shape in shapes if len(shape) >= 2), None)
-            if matrix is None:
-                continue
-            is_convolution = node.op_type.startswith("Conv")
-            key = "Conv" if is_convolution else "other"
-            sizes[key] += _elements(matrix)
-            if not is_convolution or len(matrix) >= 4:
-                counts[key] += 1
-    by_size = sizes["Conv"] / max(1, sum(sizes.values()))
-    by_count = counts["Conv"] / max(1, sum(counts.values()))
+    size = sum(math.prod(item.shape) for item in operators if item.convolution)
+    by_size = size / max(1, sum(math.prod(item.shape) for item in operators))
+    counted = [item for item in operators if not item.convolution or len(item.shape) >= 4]
+    by_count = sum(item.convolution for item in counted) / max(1, len(counted))
     return max(by_size, by_count) if by_size > 0.5 or by_count >= 0.25 else 0.0
 
 
@@ -148,10 +179,3 @@ METHODS: dict[str, Callable[[Path, Path, Mapping[str, Any]], None]] = {
     "blocks": to_blocks,
     "float16": to_float16,
 }
-
-
-def _elements(shape: tuple[int, ...]) -> int:
-    count = 1
-    for size in shape:
-        count *= size
-    return count

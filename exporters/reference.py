@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exporters.failure import ExportFailure
+from exporters.model_files import SLOW_TOKENIZER_FILES
 from exporters.protocol import ExportRequest
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def write_reference(model: Any, request: ExportRequest, source: Path, output: Pa
         answerer = maker(model, source)
         for number, sample in enumerate(samples):
             with torch.inference_mode():
-                answer = answerer(sample)
+                answer = _answered(answerer, sample, request.task)
             keys = {name: f"{number}/{name}" for name in answer.arrays}
             arrays.update({keys[name]: value for name, value in answer.arrays.items()})
             row = {"input": _portable(sample, folder), "outputs": keys}
@@ -68,6 +69,25 @@ def write_reference(model: Any, request: ExportRequest, source: Path, output: Pa
     document = {"schema": REFERENCE_SCHEMA, "task": task, "samples": rows}
     (folder / "samples.json").write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", "utf-8")
     return len(rows)
+
+
+def _answered(answerer: Answerer, sample: Any, task: str) -> Answer:
+    try:
+        return answerer(sample)
+    except (ExportFailure, MemoryError):
+        raise
+    except Exception as error:  # whatever a model of another kind, or a file that is none, makes the libraries raise
+        shown = Path(sample).name if isinstance(sample, str) and _is_media(sample) else str(sample)[:60]
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        raise ExportFailure("export-sample", sample=shown, task=task, reason=reason) from error
+
+
+def _tokenizer(source: Path, task: str) -> Any:
+    from transformers import AutoTokenizer
+
+    if not any((source / name).exists() for name in ("tokenizer.json", *SLOW_TOKENIZER_FILES)):
+        raise ExportFailure("export-no-tokenizer", task=task)
+    return AutoTokenizer.from_pretrained(str(source))
 
 
 def _portable(sample: Any, folder: Path) -> Any:
@@ -87,13 +107,11 @@ def _is_media(sample: str) -> bool:
 MEDIA_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
-def _text_encoder(output: str) -> Callable[[Any, Path], Answerer]:
+def _text_encoder(task: str, output: str) -> Callable[[Any, Path], Answerer]:
     """Answers of a text encoder: one output, by the attribute's name, for a text or a pair of texts."""
 
     def make(model: Any, source: Path) -> Answerer:
-        from transformers import AutoTokenizer
-
-        tokenizer = AutoTokenizer.from_pretrained(str(source))
+        tokenizer = _tokenizer(source, task)
         limit = _max_tokens(tokenizer, model.config)
 
         def answer(sample: Any) -> Answer:
@@ -150,10 +168,10 @@ def _speech(model: Any, source: Path) -> Answerer:
 def _whisper(model: Any, source: Path) -> Answerer:
     """Greedy text with timestamps of the first 30 s, and the logits when that text is fed back in."""
     import torch
-    from transformers import AutoFeatureExtractor, AutoTokenizer
+    from transformers import AutoFeatureExtractor
 
     extractor = AutoFeatureExtractor.from_pretrained(str(source))
-    tokenizer = AutoTokenizer.from_pretrained(str(source))
+    tokenizer = _tokenizer(source, "automatic-speech-recognition")
 
     def answer(sample: Any) -> Answer:
         sound = _read_sound(sample)[: WINDOW_S * SAMPLE_RATE]
@@ -183,9 +201,7 @@ def _whisper(model: Any, source: Path) -> Answerer:
 
 
 def _text_generation(model: Any, source: Path) -> Answerer:
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(str(source))
+    tokenizer = _tokenizer(source, "text-generation")
     limit = _max_tokens(tokenizer, model.config)
 
     def answer(sample: Any) -> Answer:
@@ -217,9 +233,9 @@ def _numpy(tensor: Any) -> np.ndarray[Any, Any]:
 
 # Export task without its "-with-past" → what answers its samples.
 ANSWERERS: dict[str, Callable[[Any, Path], Answerer]] = {
-    "feature-extraction": _text_encoder("last_hidden_state"),
-    "text-classification": _text_encoder("logits"),
-    "token-classification": _text_encoder("logits"),
+    "feature-extraction": _text_encoder("feature-extraction", "last_hidden_state"),
+    "text-classification": _text_encoder("text-classification", "logits"),
+    "token-classification": _text_encoder("token-classification", "logits"),
     "image-classification": _image_classification,
     "automatic-speech-recognition": _speech,
     "text-generation": _text_generation,

@@ -1,0 +1,80 @@
+"""Snapshots in the layout of the hub cache, and what every export in these tests shares."""
+
+from __future__ import annotations
+
+import json
+import struct
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.exporting.spec import ExportSpec
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+HERE = Path(__file__).parent
+
+
+def safetensors(elements: int, dtype: str = "F32", size: int = 4) -> bytes:
+    """A safetensors file with one tensor of zeros."""
+    header = {"weight": {"dtype": dtype, "shape": [elements], "data_offsets": [0, elements * size]}}
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + bytes(elements * size)
+
+
+def make_snapshot(cache: Path, files: Mapping[str, bytes | str], repo: str = "models--org--name") -> Path:
+    """A snapshot whose files are links into ``blobs/``, as the hub's client lays it out."""
+    snapshot = cache / repo / "snapshots" / COMMIT
+    blobs = cache / repo / "blobs"
+    blobs.mkdir(parents=True)
+    for number, (name, content) in enumerate(files.items()):
+        blob = blobs / f"blob{number}"
+        blob.write_bytes(content.encode() if isinstance(content, str) else content)
+        path = snapshot / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(blob)
+    return snapshot
+
+
+PLAIN_FILES: dict[str, bytes | str] = {
+    "config.json": json.dumps({"model_type": "bert", "architectures": ["BertModel"]}),
+    "tokenizer.json": "{}",
+    "README.md": "# A model",
+    "LICENSE": "Apache-2.0",
+    "model.safetensors": safetensors(1000),
+}
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path) -> Path:
+    return make_snapshot(tmp_path / "cache", PLAIN_FILES)
+
+
+def spec_of(source: Path, *precisions: str, **changes: Any) -> ExportSpec:
+    values: dict[str, Any] = {
+        "source": source,
+        "repo_id": "org/name",
+        "commit": COMMIT,
+        "task": "feature-extraction",
+        "export_task": "feature-extraction",
+        "precisions": precisions or ("fp32",),
+        "licence": "apache-2.0",
+    }
+    return ExportSpec(**(values | changes))
+
+
+@pytest.fixture(scope="session")
+def checkpoint(toolchain_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Tiny seeded checkpoints by their kind, made once by ``checkpoints.py`` in the toolchain's Python."""
+    made: dict[str, Path] = {}
+
+    def make(kind: str) -> Path:
+        if kind not in made:
+            folder = tmp_path_factory.mktemp("checkpoints") / kind
+            subprocess.run([toolchain_python, HERE / "checkpoints.py", kind, folder], check=True, capture_output=True)
+            made[kind] = folder
+        return made[kind]
+
+    return make

@@ -1,0 +1,194 @@
+"""Recipes on small graphs with known answers, run by onnxruntime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from exporters import graphs
+from exporters.blocks import dequantize_blocks, quantize_blocks
+from exporters.dynamic import quantize_channels
+from exporters.failure import ExportFailure
+from exporters.quantize import check_recipes, operators_of_graph, quantize, recipe_for
+
+VOCABULARY, WIDTH = 1024, 64
+RANDOM = np.random.default_rng(5)
+TABLE = RANDOM.standard_normal((VOCABULARY, WIDTH)).astype(np.float32)
+SQUARE = RANDOM.standard_normal((WIDTH, WIDTH)).astype(np.float32) / 8
+BIAS = RANDOM.standard_normal(WIDTH).astype(np.float32)
+IDS = np.array([[3, 900, 3, 41]], np.int64)
+
+
+def model_of(nodes: list[NodeProto], weights: dict[str, Any], ids: bool = True) -> ModelProto:
+    kind, shape = (TensorProto.INT64, ["batch", "sequence"]) if ids else (TensorProto.FLOAT, None)
+    inputs = [helper.make_tensor_value_info("ids" if ids else "x", kind, shape)]
+    if any(node.op_type == "If" for node in nodes):
+        inputs.append(helper.make_tensor_value_info("use_cache", TensorProto.BOOL, [1]))
+    graph = helper.make_graph(
+        nodes,
+        "model",
+        inputs,
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(value, name) for name, value in weights.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+def tied_nodes(prefix: str = "", output: str = "logits") -> list[NodeProto]:
+    """Embedding → product → head tied to the embedding."""
+    return [
+        helper.make_node("Gather", ["table", "ids"], [f"{prefix}rows"], name=f"{prefix}embed"),
+        helper.make_node("MatMul", [f"{prefix}rows", "square"], [f"{prefix}hidden"], name=f"{prefix}hidden"),
+        helper.make_node("Transpose", ["table"], [f"{prefix}head"], name=f"{prefix}turn", perm=[1, 0]),
+        helper.make_node("MatMul", [f"{prefix}hidden", f"{prefix}head"], [output], name=f"{prefix}head"),
+    ]
+
+
+def tied() -> ModelProto:
+    return model_of(tied_nodes(), {"table": TABLE, "square": SQUARE})
+
+
+def merged() -> ModelProto:
+    """The same computation in both branches of an ``If``, values named alike, weights outside, as in merged decoders."""
+    branches = {
+        name: helper.make_graph(
+            [
+                *tied_nodes(output="raw"),
+                # Range stays fp32 in a float16 graph: a value that must be cast within its branch
+                helper.make_node("Range", ["zero", "one", "one"], ["steps"]),
+                helper.make_node("Mul", ["steps", "zero"], ["nothing"]),
+                helper.make_node("Add", ["raw", "nothing"], ["logits"]),
+            ],
+            name,
+            [],
+            [helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)],
+        )
+        for name in ("then_branch", "else_branch")
+    }
+    weights = {"table": TABLE, "square": SQUARE, "zero": np.float32(0), "one": np.float32(1)}
+    return model_of([helper.make_node("If", ["use_cache"], ["logits"], name="if", **branches)], weights)
+
+
+def run(path: Path, **feeds: Any) -> Any:
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"]).run(None, feeds)[0]
+
+
+def cosine(left: Any, right: Any) -> float:
+    left, right = left.ravel(), right.ravel()
+    return float(left @ right / np.linalg.norm(left) / np.linalg.norm(right))
+
+
+def test_blocks_are_exact_to_half_a_step_and_keep_zero() -> None:
+    rows = np.concatenate([TABLE[:6, :50], np.zeros((1, 50), np.float32)])
+    values, scales = quantize_blocks(rows, 32)
+    assert values.shape == (7, 2, 32)
+    assert scales.shape == (7, 2)
+    back = dequantize_blocks(values, scales, 50)
+    assert np.all(np.abs(back - rows) <= np.repeat(scales, 32, axis=1)[:, :50] * 0.501)
+    assert not back[-1].any()
+
+
+def test_channels_are_exact_to_half_a_step_and_signed() -> None:
+    values, scales = quantize_channels(SQUARE, axis=1)
+    assert values.dtype == np.int8
+    assert values.min() >= -127
+    assert np.all(np.abs(values * scales - SQUARE) <= scales * 0.501)
+
+
+@pytest.mark.parametrize("task", ["feature-extraction", "text-generation-with-past"])
+def test_a_tied_head_shares_its_int8_weight_with_the_embedding(tmp_path: Path, task: str) -> None:
+    source, target = tmp_path / "model.onnx", tmp_path / "model_int8.onnx"
+    graphs.save(tied(), source)
+    quantize(source, target, recipe_for("int8", task))
+    assert target.stat().st_size < source.stat().st_size * 0.33
+    assert cosine(run(source, ids=IDS), run(target, ids=IDS)) > 0.999
+    made = graphs.load(target)
+    floats = [t.name for t in made.graph.initializer if t.data_type == TensorProto.FLOAT and len(t.dims) == 2]
+    assert all("scale" in name for name in floats)
+
+
+@pytest.mark.parametrize(("precision", "share"), [("int8", 0.33), ("fp16", 0.55)])
+def test_branches_share_their_weights_and_agree(tmp_path: Path, precision: str, share: float) -> None:
+    source, target = tmp_path / "decoder_model_merged.onnx", tmp_path / "made.onnx"
+    graphs.save(merged(), source)
+    quantize(source, target, recipe_for(precision, "automatic-speech-recognition-with-past"))
+    assert target.stat().st_size < source.stat().st_size * share
+    for branch in (True, False):
+        feeds = {"ids": IDS, "use_cache": np.array([branch])}
+        answer = run(target, **feeds)
+        assert answer.dtype == np.float32
+        assert cosine(run(source, **feeds), answer) > 0.999
+
+
+@pytest.mark.parametrize("task", ["feature-extraction", "text-generation"])
+@pytest.mark.parametrize("turned", [0, 1])
+def test_gemm_keeps_its_bias(tmp_path: Path, task: str, turned: int) -> None:
+    node = helper.make_node("Gemm", ["x", "square", "bias"], ["logits"], name="gemm", transB=turned)
+    source, target = tmp_path / "model.onnx", tmp_path / "model_int8.onnx"
+    graphs.save(model_of([node], {"square": SQUARE, "bias": BIAS}, ids=False), source)
+    quantize(source, target, recipe_for("int8", task))
+    x = RANDOM.standard_normal((3, WIDTH)).astype(np.float32)
+    wanted = x @ (SQUARE.T if turned else SQUARE) + BIAS
+    assert np.abs(run(target, x=x) - wanted).max() < 0.1
+
+
+def test_a_scaled_gemm_is_left_alone(tmp_path: Path) -> None:
+    node = helper.make_node("Gemm", ["x", "square"], ["logits"], name="gemm", alpha=0.5)
+    source = tmp_path / "model.onnx"
+    graphs.save(model_of([node], {"square": SQUARE}, ids=False), source)
+    with pytest.raises(ExportFailure, match="export-nothing-to-quantize"):
+        quantize(source, tmp_path / "model_int8.onnx", recipe_for("int8", "feature-extraction"))
+
+
+def network(convolutions: int, matrices: int, kernel: tuple[int, ...] = (3, 3)) -> ModelProto:
+    nodes, weights = [], {}
+    for number in range(convolutions):
+        weights[f"kernel{number}"] = np.zeros((8, 8, *kernel), np.float32)
+        nodes.append(helper.make_node("Conv", ["x", f"kernel{number}"], [f"c{number}"]))
+    for number in range(matrices):
+        weights[f"matrix{number}"] = np.zeros((64, 64), np.float32)
+        nodes.append(helper.make_node("MatMul", ["x", f"matrix{number}"], [f"m{number}"]))
+    return model_of(nodes, weights, ids=False)
+
+
+@pytest.mark.parametrize(
+    ("model", "refused"),
+    [
+        (network(20, 1), True),  # ResNet
+        (network(18, 36), True),  # ConvNeXt: two matrices for each convolution
+        (network(1, 48), False),  # ViT
+        (network(2, 32, (3,)), False),  # Whisper's encoder
+        (network(7, 8, (3,)), False),  # wav2vec 2.0, few layers
+        (network(0, 4), False),
+    ],
+)
+def test_dynamic_int8_refuses_convolutional_networks(model: ModelProto, refused: bool) -> None:
+    if not refused:
+        check_recipes(operators_of_graph(model), ["fp32", "int8"], "image-classification")
+        return
+    with pytest.raises(ExportFailure, match="export-quantize-convolutions"):
+        check_recipes(operators_of_graph(model), ["fp32", "int8"], "image-classification")
+    check_recipes(operators_of_graph(model), ["fp32", "fp16"], "image-classification")
+
+
+def test_language_models_are_never_quantized_dynamically() -> None:
+    assert recipe_for("int8", "text-generation-with-past").method == "blocks"
+    assert recipe_for("int8", "text-classification").method == "dynamic"
+    with pytest.raises(ExportFailure, match="export-no-recipe"):
+        recipe_for("q4", "text-generation")
+
+
+def test_weights_over_the_limit_go_beside_the_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graphs, "EXTERNAL_DATA_FROM_BYTES", 10_000)
+    source, target = tmp_path / "model.onnx", tmp_path / "model_int8.onnx"
+    graphs.save(tied(), source)
+    quantize(source, target, recipe_for("int8", "feature-extraction"))
+    assert [path.name for path in graphs.files_of(target)] == ["model_int8.onnx", "model_int8.onnx_data"]
+    assert cosine(run(source, ids=IDS), run(target, ids=IDS)) > 0.999

@@ -1,0 +1,251 @@
+"""One export from beginning to end: estimate, lock, stage, worker, verification, publishing."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from exporters.protocol import ExportAnswer, ExportRequest
+from workbench.cancellation import Cancellation
+from workbench.children import ChildGone
+from workbench.errors import ExportError
+from workbench.exporting.estimate import check_disk, estimate_export, free_bytes
+from workbench.exporting.manifests import artifact_files, new_manifest, with_variants
+from workbench.exporting.publishing import add_variants, publish_new, recover, remove_unnamed, replace_artifact
+from workbench.exporting.spec import Event, ExportOutcome, ExportSpec, LogLine, Progress, StageStarted, Verify
+from workbench.exporting.staging import StagedSource, link_or_copy, stage_source
+from workbench.exporting.toolchains import Toolchain
+from workbench.exporting.worker import start_worker
+from workbench.exporting.worker_copy import ensure_worker_copy
+from workbench.library.manifest import MANIFEST_NAME, Manifest, read_manifest
+from workbench.wire import Message
+
+__all__ = ["STAGING", "clean_staging", "run_export"]
+
+# Below the folder of artifacts, so that publishing is a rename within one file system.
+STAGING = ".staging"
+# In a staging folder: where its export will be published, relative to the folder of artifacts.
+TARGET = "target"
+
+
+def run_export(
+    spec: ExportSpec,
+    *,
+    toolchain: Toolchain,
+    artifacts_dir: Path,
+    data_dir: Path,
+    verify: Verify,
+    on_event: Callable[[Event], None] | None = None,
+    cancellation: Cancellation | None = None,
+    free: Callable[[Path], int] = free_bytes,
+) -> ExportOutcome:
+    """Do an export; returns at once when all precisions are published already and ``force`` is not set.
+
+    Whatever happens, nothing unfinished is left where it looks finished. Raises ExportError, ToolchainError,
+    Cancelled, and whatever ``verify`` raises.
+    """
+    final = artifacts_dir / spec.repo_folder / spec.folder_name
+    staging = artifacts_dir / STAGING / spec.key
+    staging.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(staging.with_name(f"{spec.key}.lock"), spec):
+        recover(staging, final)
+        _remove(staging)
+        published = _published(final)
+        missing = tuple(name for name in spec.precisions if published is None or name not in precisions_of(published))
+        if published and not missing and not spec.force:
+            return ExportOutcome(final, (), spec.precisions)
+        estimate = estimate_export(spec, staging.parent)
+        check_disk(estimate, staging.parent, free)
+        job = _Job(
+            spec=spec,
+            toolchain=toolchain,
+            data_dir=data_dir,
+            final=final,
+            staging=staging,
+            verify=verify,
+            tell=on_event or (lambda event: None),
+            cancellation=cancellation or Cancellation(),
+        )
+        staging.mkdir()
+        (staging / TARGET).write_text(final.relative_to(artifacts_dir).as_posix(), "utf-8")
+        try:
+            if published is None:
+                return job.make_new(spec.precisions)
+            if spec.force:
+                # What is published is made anew as well: one artifact comes out of one export.
+                also = tuple(name for name in precisions_of(published) if name not in spec.precisions)
+                return job.make_again(spec.precisions + also)
+            return job.make_more(published, missing)
+        finally:
+            recover(staging, final)
+            _remove(staging)
+
+
+def clean_staging(artifacts_dir: Path) -> None:
+    """Remove what killed exports left, and put back what they had moved away. Exports that run now are left alone."""
+    for staging in sorted(path for path in (artifacts_dir / STAGING).glob("*") if path.is_dir()):
+        try:
+            with FileLock(staging.with_name(f"{staging.name}.lock"), timeout=0):
+                target = staging / TARGET
+                if target.exists():
+                    recover(staging, artifacts_dir / target.read_text("utf-8"))
+                _remove(staging)
+        except Timeout:
+            continue
+
+
+def precisions_of(manifest: Manifest) -> tuple[str, ...]:
+    return tuple(variant.precision for variant in manifest.variants)
+
+
+@dataclass
+class _Job:
+    spec: ExportSpec
+    toolchain: Toolchain
+    data_dir: Path
+    final: Path
+    staging: Path
+    verify: Verify
+    tell: Callable[[Event], None]
+    cancellation: Cancellation
+    times_s: dict[str, float] = field(default_factory=dict)
+    _stage: str = ""
+    _began: float = field(default_factory=time.monotonic)
+    _stage_began: float = field(default_factory=time.monotonic)
+
+    @property
+    def output(self) -> Path:
+        return self.staging / "output"
+
+    def make_new(self, precisions: tuple[str, ...]) -> ExportOutcome:
+        """The first export of this model for this task."""
+        source, answer, verified = self._make(precisions, reuse_fp32=False)
+        manifest = new_manifest(self.spec, source, answer, verified, self.output)
+        publish_new(self.output, self.final, manifest)
+        return self._outcome(precisions, (), verified, answer)
+
+    def make_again(self, precisions: tuple[str, ...]) -> ExportOutcome:
+        """A forced export in the place of a published one."""
+        source, answer, verified = self._make(precisions, reuse_fp32=False)
+        manifest = new_manifest(self.spec, source, answer, verified, self.output)
+        replace_artifact(self.output, self.final, manifest, self.staging)
+        return self._outcome(precisions, (), verified, answer)
+
+    def make_more(self, published: Manifest, missing: tuple[str, ...]) -> ExportOutcome:
+        """Further precisions of a published artifact: out of its fp32 graphs where it has them, else out of torch."""
+        remove_unnamed(self.final, published)
+        reuse = "fp32" in precisions_of(published)
+        if reuse:
+            self._begin("stage")
+            for name in artifact_files(published, "fp32"):
+                link_or_copy(self.final / name, self.output / name)
+        _, answer, verified = self._make(missing, reuse_fp32=reuse)
+        manifest = with_variants(published, answer, verified, self.output)
+        files = [name for precision in missing for name in answer.files[precision]]
+        add_variants(self.output, self.final, manifest, files)
+        there = tuple(name for name in self.spec.precisions if name not in missing)
+        return self._outcome(missing, there, verified, answer)
+
+    def _make(
+        self, precisions: tuple[str, ...], *, reuse_fp32: bool
+    ) -> tuple[StagedSource, ExportAnswer, dict[str, Mapping[str, Any]]]:
+        """Stage, run the worker, verify. Afterwards ``output`` holds the variants and all files beside them."""
+        self._begin("stage")
+        source = stage_source(self.spec.source, self.staging / "source", allow_pickle=self.spec.allow_pickle)
+        self.output.mkdir(exist_ok=True)
+        self.cancellation.check()
+        answer = self._run_worker(source, precisions, reuse_fp32=reuse_fp32)
+        self._begin("verify")
+        verified = {}
+        for number, precision in enumerate(precisions):
+            self.cancellation.check()
+            verified[precision] = self.verify(self.output, self.spec.task, precision)
+            self.tell(Progress("verify", number + 1, len(precisions), "precisions"))
+        self.cancellation.check()
+        self._begin("publish")
+        return source, answer, verified
+
+    def _run_worker(self, source: StagedSource, precisions: tuple[str, ...], *, reuse_fp32: bool) -> ExportAnswer:
+        request = ExportRequest(
+            source=str(source.folder),
+            output=str(self.output),
+            task=self.spec.task,
+            export_task=self.spec.export_task,
+            precisions=list(precisions),
+            samples=list(self.spec.samples),
+            allow_pickle=self.spec.allow_pickle,
+            reuse_fp32=reuse_fp32,
+        )
+        copy = ensure_worker_copy(self.data_dir)
+        child = start_worker(self.toolchain.python, copy, self.staging / "home", lambda line: self.tell(LogLine(line)))
+        try:
+            body = child.request(request.to_body(), self._receive).wait(self.cancellation)
+        except ChildGone as gone:
+            raise ExportError("export-stopped", stage=self._stage, how=gone.how) from gone
+        except ExportError as error:
+            if source.named_code and error.code in ("export-unknown-architecture", "export-load-failed"):
+                raise ExportError("export-remote-code") from error
+            raise
+        finally:
+            child.kill()
+            child.close()
+        return ExportAnswer.from_body(body)
+
+    def _receive(self, message: Message) -> None:
+        if message.kind != "progress":
+            return
+        body = message.body
+        if body["stage"] != self._stage:
+            self._begin(str(body["stage"]))
+        if body["total"]:
+            self.tell(Progress(str(body["stage"]), body["done"], body["total"], str(body["unit"])))
+
+    def _begin(self, stage: str) -> None:
+        now = time.monotonic()
+        if self._stage:
+            self.times_s[self._stage] = self.times_s.get(self._stage, 0.0) + now - self._stage_began
+        self._stage_began = now
+        if stage != self._stage:
+            self._stage = stage
+            self.tell(StageStarted(stage, now - self._began))
+
+    def _outcome(
+        self,
+        added: tuple[str, ...],
+        there: tuple[str, ...],
+        verified: Mapping[str, Mapping[str, Any]],
+        answer: ExportAnswer,
+    ) -> ExportOutcome:
+        self._begin("publish")  # closes the clock of the last stage
+        return ExportOutcome(self.final, added, there, verified, dict(self.times_s), answer.peak_rss_bytes)
+
+
+@contextmanager
+def _locked(path: Path, spec: ExportSpec) -> Iterator[None]:
+    try:
+        with FileLock(path, timeout=0):
+            yield
+    except Timeout:
+        raise ExportError("export-locked", model=spec.repo_id, task=spec.task) from None
+
+
+def _published(final: Path) -> Manifest | None:
+    """The manifest of a published artifact. A folder without one is none, and in the way."""
+    if not final.exists():
+        return None
+    if (final / MANIFEST_NAME).exists():
+        return read_manifest(final)
+    shutil.rmtree(final)
+    return None
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)

@@ -1,0 +1,113 @@
+"""What an export is asked to do, what it tells on its way, and what came of it. Plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from exporters.protocol import PRECISIONS
+from workbench.errors import UsageError
+
+__all__ = [
+    "Event",
+    "ExportOutcome",
+    "ExportSpec",
+    "LogLine",
+    "Progress",
+    "StageStarted",
+    "Verify",
+    "resolve_precisions",
+]
+
+# Loads and runs one precision of a staged folder for a task: (folder, task id, precision) → what it measured.
+# Raises ExportError when the answers disagree.
+Verify = Callable[[Path, str, str], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class ExportSpec:
+    """One export. ``source`` is the snapshot's folder, ``task`` our task id, ``export_task`` Optimum's name for it."""
+
+    source: Path
+    repo_id: str
+    commit: str
+    task: str
+    export_task: str
+    precisions: tuple[str, ...]
+    samples: tuple[Any, ...] = ()
+    licence: str | None = None
+    allow_pickle: bool = False
+    force: bool = False
+
+    @property
+    def repo_folder(self) -> str:
+        """The model's folder below the artifacts: ``org--name``."""
+        return self.repo_id.replace("/", "--")
+
+    @property
+    def folder_name(self) -> str:
+        """The artifact's folder below that."""
+        return f"{self.commit[:8]}-{self.task}"
+
+    @property
+    def key(self) -> str:
+        """One name for both, for the staging folder and the lock."""
+        return f"{self.repo_folder}-{self.folder_name}"
+
+
+@dataclass(frozen=True)
+class StageStarted:
+    """A stage, one of :data:`exporters.protocol.STAGES`, began ``elapsed_s`` after the export did."""
+
+    stage: str
+    elapsed_s: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Within a stage; a total of 0 says that nobody knows how much it is."""
+
+    stage: str
+    done: float
+    total: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """A line of a library."""
+
+    line: str
+
+
+Event = StageStarted | Progress | LogLine
+
+
+@dataclass(frozen=True)
+class ExportOutcome:
+    """``added`` and ``already_there`` are precisions. ``verification`` is what ``verify`` returned for each added one.
+
+    ``times_s`` are seconds by stage, ``worker_peak_bytes`` the most memory the worker had (0 when none was needed).
+    """
+
+    folder: Path
+    added: tuple[str, ...]
+    already_there: tuple[str, ...]
+    verification: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    times_s: Mapping[str, float] = field(default_factory=dict)
+    worker_peak_bytes: int = 0
+
+
+def resolve_precisions(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names and aliases as a user says them → names in the order of the table, each once. Raises UsageError."""
+    by_name = {word: item.name for item in PRECISIONS.values() for word in (item.name, *item.aliases)}
+    exportable = [item.name for item in PRECISIONS.values() if item.exportable]
+    wanted = set()
+    for name in names:
+        known = by_name.get(name)
+        if known not in exportable:
+            raise UsageError("usage-unknown-precision", precision=name, known=", ".join(exportable))
+        wanted.add(known)
+    return tuple(name for name in exportable if name in wanted)

@@ -1,0 +1,165 @@
+"""The environments that export: finding one, asking what it is, removing it. Making one: ``toolchain_install``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import exporters
+from workbench.children import ChildGone
+from workbench.errors import ToolchainError
+from workbench.exporting.worker import start_worker
+from workbench.exporting.worker_copy import ensure_worker_copy
+
+__all__ = [
+    "COMPLETE_MARKER",
+    "DEFAULT_TOOLCHAIN",
+    "Toolchain",
+    "ToolchainProbe",
+    "available_toolchains",
+    "locate_toolchain",
+    "probe_toolchain",
+    "remove_toolchain",
+    "requirements_file",
+    "toolchain_folder",
+    "venv_python",
+]
+
+DEFAULT_TOOLCHAIN = "optimum"
+# Written last: a virtual environment cannot be moved into place when it is finished, so this file says that it is.
+COMPLETE_MARKER = ".complete"
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """A Python that can export. ``managed`` ones were installed by the workbench; others the user pointed at."""
+
+    name: str
+    python: Path
+    managed: bool
+
+
+@dataclass(frozen=True)
+class ToolchainProbe:
+    """What a toolchain is made of: versions by package, and Optimum's tasks by ``model_type``."""
+
+    python_version: str
+    versions: Mapping[str, str]
+    tasks: Mapping[str, tuple[str, ...]]
+
+
+def available_toolchains() -> tuple[str, ...]:
+    """Names that can be installed: those with a tested list of requirements."""
+    return tuple(sorted(path.stem for path in _lists().glob("*.txt")))
+
+
+def requirements_file(name: str) -> Path:
+    """The tested list of a toolchain. Raises ToolchainError for a name that has none."""
+    path = _lists() / f"{name}.txt"
+    if name not in available_toolchains():
+        raise ToolchainError("toolchain-unknown", name=name, known=", ".join(available_toolchains()))
+    return path
+
+
+def toolchain_folder(data_dir: Path, name: str) -> Path:
+    return data_dir / "toolchains" / name
+
+
+def venv_python(folder: Path) -> Path:
+    """The Python of a virtual environment."""
+    return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def locate_toolchain(data_dir: Path, name: str = DEFAULT_TOOLCHAIN, python: str | Path | None = None) -> Toolchain:
+    """The Python named by a setting, else the installed toolchain. Raises ToolchainError when there is none."""
+    if python:
+        path = Path(python).expanduser()
+        if not path.is_file():
+            raise ToolchainError("toolchain-python-missing", python=path)
+        return Toolchain(name, path, managed=False)
+    folder = toolchain_folder(data_dir, name)
+    if not (folder / COMPLETE_MARKER).exists():
+        code = "toolchain-unfinished" if folder.exists() else "toolchain-missing"
+        raise ToolchainError(code, name=name)
+    return Toolchain(name, venv_python(folder), managed=True)
+
+
+def probe_toolchain(toolchain: Toolchain, data_dir: Path, *, fresh: bool = False) -> ToolchainProbe:
+    """Ask the toolchain what it is; the answer is kept until its Python, its packages or the exporter change.
+
+    Takes some 4 s when asked. Raises ToolchainError when it does not work.
+    """
+    copy = ensure_worker_copy(data_dir)
+    kept = data_dir / "toolchains" / f"{toolchain.name}.probe.json"
+    key = _state_of(toolchain.python, copy)
+    if not fresh and (answer := _read_kept(kept, key)):
+        return answer
+    with tempfile.TemporaryDirectory(prefix="oaw-probe-") as home:
+        child = start_worker(toolchain.python, copy, Path(home))
+        try:
+            body = child.request({"method": "probe"}).wait()
+        except ChildGone as gone:
+            raise ToolchainError("toolchain-broken", python=toolchain.python, reason=gone.how) from gone
+        finally:
+            child.close()
+    answer = ToolchainProbe(
+        python_version=str(child.hello_body.get("python")),
+        versions=dict(body["versions"]),
+        tasks={name: tuple(tasks) for name, tasks in body["tasks"].items()},
+    )
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    staged = kept.with_suffix(f".{os.getpid()}.tmp")
+    staged.write_text(json.dumps({"key": key, "probe": asdict(answer)}), "utf-8")
+    staged.replace(kept)
+    return answer
+
+
+def remove_toolchain(data_dir: Path, name: str) -> bool:
+    """Remove an installed toolchain; False when there was none. The marker goes first: half of one is none."""
+    requirements_file(name)  # refuses names that could be paths
+    folder = toolchain_folder(data_dir, name)
+    for path in (folder.parent / f"{name}.probe.json", folder.parent / f"{name}.log"):
+        path.unlink(missing_ok=True)
+    if not folder.exists():
+        return False
+    (folder / COMPLETE_MARKER).unlink(missing_ok=True)
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise ToolchainError("toolchain-not-removed", folder=folder, reason=error.strerror or error) from error
+    return True
+
+
+def _lists() -> Path:
+    return Path(exporters.__file__).parent / "toolchains"
+
+
+def _state_of(python: Path, copy: Path) -> str:
+    """A key that changes with the interpreter, what is installed in it, and the exporter."""
+    digest = hashlib.sha256(f"{python}\0{copy.name}".encode())
+    root = python.parent.parent
+    for path in (python, *sorted(root.glob("lib/python*/site-packages")), root / "Lib" / "site-packages"):
+        try:
+            digest.update(f"{path}\0{path.stat().st_mtime_ns}".encode())
+        except OSError:
+            continue  # a layout without this folder
+    return digest.hexdigest()
+
+
+def _read_kept(path: Path, key: str) -> ToolchainProbe | None:
+    try:
+        value = json.loads(path.read_text("utf-8"))
+        if value["key"] != key:
+            return None
+        probe = value["probe"]
+        tasks = {name: tuple(tasks) for name, tasks in probe["tasks"].items()}
+        return ToolchainProbe(str(probe["python_version"]), dict(probe["versions"]), tasks)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None  # a cache that cannot be read is asked for again
