@@ -29,7 +29,7 @@ def main(words: Sequence[str], description: str) -> int:
             return demo.run(console)
         from steps import testing
 
-        return testing.run(console, arguments.pytest, slow=arguments.slow, lint=arguments.lint)
+        return testing.run(console, arguments.pytest, slow=arguments.slow, prepare_only=arguments.prepare)
     except Failure as failure:
         console.say()
         console.say(f"Stopped: {failure}.")
@@ -48,6 +48,6 @@ def _parse(words: Sequence[str], description: str) -> argparse.Namespace:
     commands.add_parser("demo", help="install the app here and do its main job on a real model")
     test = commands.add_parser("test", help="install the test tools as well, and run the tests")
     test.add_argument("--slow", action="store_true", help="also the long tests, with the models that they need")
-    test.add_argument("--lint", action="store_true", help="run the linters before the tests")
+    test.add_argument("--prepare", action="store_true", help="install and build all that the tests need, run none")
     test.add_argument("pytest", nargs="*", metavar="ARGS", help="what follows -- goes to pytest, as in: -- -k wire")
     return parser.parse_args(list(words))

@@ -16,17 +16,10 @@ __all__ = ["run"]
 
 EXTRAS = ("cpu", "gui", "lint", "test")
 HUB = STATE / "test-hub"
-# In this order: the quick ones first.
-LINTERS = (
-    ("ruff", "check", "."),
-    ("ruff", "format", "--check", "."),
-    ("lint-imports",),
-    ("mypy",),
-)
 
 
-def run(console: Console, arguments: Sequence[str], *, slow: bool, lint: bool) -> int:
-    """Prepare everything, then pytest's exit status; 1 when a linter found something. Raises Failure."""
+def run(console: Console, arguments: Sequence[str], *, slow: bool, prepare_only: bool) -> int:
+    """Prepare everything, then pytest's exit status. Raises Failure."""
     console.say(f"Preparing the tests. What commands say is kept in {console.log}.")
     system.install_missing(console)
     python = make_environment(EXTRAS, console)
@@ -34,10 +27,9 @@ def run(console: Console, arguments: Sequence[str], *, slow: bool, lint: bool) -
     with console.step(f"Real models for the tests in {HUB}"):
         command = [python, "-m", "tests.realmodels", HUB, *(["all"] if slow else [])]
         console.run(command, "the models for the tests could not be made", outer_environment(), ROOT)
-    if lint and not _lint(python, console):
-        return 1
     console.say(f"Ready after {console.elapsed_s:.0f} s.")
-    console.say()
+    if prepare_only:
+        return 0
     variables = outer_environment(
         WORKBENCH_TOOLCHAIN_PYTHON=str(toolchain),
         WORKBENCH_TEST_HUB=str(HUB),
@@ -59,14 +51,3 @@ def _toolchain(console: Console) -> Path:
     if not path.exists():
         raise Failure(f"{failing}: there is no {path}")
     return path
-
-
-def _lint(python: Path, console: Console) -> bool:
-    """Whether every linter is content; what one has to say is printed."""
-    content = True
-    for name, *words in LINTERS:
-        tool = python.with_name(name + python.suffix)
-        console.heading(f"$ {' '.join((name, *words))}")
-        content &= subprocess.run([tool, *words], cwd=ROOT, env=outer_environment()).returncode == 0
-    console.say()
-    return content

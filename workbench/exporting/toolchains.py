@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import exporters
 from workbench.children import ChildGone
 from workbench.errors import ToolchainError
 from workbench.exporting.worker import start_worker
 from workbench.exporting.worker_copy import ensure_worker_copy
+from workbench.resources import exporters_dir
 
 __all__ = [
     "COMPLETE_MARKER",
@@ -138,7 +138,7 @@ def remove_toolchain(data_dir: Path, name: str) -> bool:
 
 
 def _lists() -> Path:
-    return Path(exporters.__file__).parent / "toolchains"
+    return exporters_dir() / "toolchains"
 
 
 def _state_of(python: Path, copy: Path) -> str:

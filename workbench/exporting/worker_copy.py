@@ -7,8 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import exporters
 import workbench
+from workbench.resources import exporters_dir
 
 __all__ = ["ensure_worker_copy", "worker_files"]
 
@@ -18,7 +18,7 @@ WORKBENCH_FILES = ("__init__.py", "wire.py")
 
 def worker_files() -> dict[str, Path]:
     """Name in the copy → file of this installation."""
-    ours = Path(exporters.__file__).parent
+    ours = exporters_dir()
     files = {f"exporters/{path.name}": path for path in sorted(ours.glob("*.py"))}
     return files | {f"workbench/{name}": Path(workbench.__file__).parent / name for name in WORKBENCH_FILES}
 
