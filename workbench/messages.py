@@ -14,6 +14,13 @@ MESSAGES: dict[str, str] = {
     "usage-no-input": "the task {task} needs an input: {expected}",
     "usage-not-name-value": "{word!r} is not NAME=VALUE",
     "usage-bad-json": "the value of --input is not JSON ({reason})",
+    "settings-unknown": "there is no setting {name!r}; known: {known}",
+    "settings-fixed": "{name} is not kept in the settings; set the environment variable {variable} instead",
+    "settings-bad-value": "the setting {name} cannot be {value!r}: {expected}",
+    "settings-bad-entry": "{file} has an entry {name!r} that cannot be used ({reason}); correct it or remove it",
+    "settings-bad-variable": "the environment variable {variable} cannot be used ({reason})",
+    "settings-unreadable": "the settings file {file} cannot be read ({reason}); correct it or remove it",
+    "settings-not-written": "the settings file {file} cannot be written ({reason})",
     # --- engine ---
     "engine-bug": "an unexpected error in the engine (please report it): {detail}",
     "engine-stopped": "the engine stopped while {doing} ({how}); it was started again, nothing else was lost",
@@ -32,6 +39,8 @@ MESSAGES: dict[str, str] = {
     # --- library ---
     "model-bad-file": "{file} cannot be read ({reason}); download the model again",
     "model-file-missing": "{file} is missing; download the model again or export it again",
+    "manifest-broken": "the manifest {file} cannot be read ({reason}); export the model again with --force",
+    "manifest-newer": "the manifest {file} has version {schema}, this workbench knows up to version {known}; update the workbench",
     # --- runtime ---
     "model-graph-unreadable": "{file} is not an ONNX graph that onnxruntime can load ({reason}); export or download it again",
     "model-external-data": "the weights beside {file} cannot be used ({reason}); export or download it again",

@@ -1,0 +1,283 @@
+"""The user's settings: a small JSON file, each value of which an environment variable can override.
+
+A setting is declared once, as a field of :class:`Settings`; the file, the variable ``WORKBENCH_<NAME>``, the command
+line and a form take its name, its kind and its help from there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from workbench.errors import UsageError
+from workbench.files import write_atomically
+
+__all__ = ["SettingRow", "Settings", "change_setting", "data_dir", "default_hub_cache", "settings_path", "starter_hub"]
+
+APP = "offline-ai-workbench"
+DATA_DIR_VARIABLE = "WORKBENCH_DATA_DIR"
+PROVIDERS = ("auto", "cpu", "cuda", "dml")
+
+Kind = Literal["path", "paths", "text", "count", "bytes"]
+Origin = Literal["default", "file", "environment", "command line"]
+
+
+def data_dir() -> Path:
+    """The app's own folder: ``WORKBENCH_DATA_DIR``, else the system's place for user data."""
+    named = os.environ.get(DATA_DIR_VARIABLE)
+    if named:
+        return Path(named).expanduser().absolute()
+    from platformdirs import user_data_dir
+
+    return Path(user_data_dir(APP, appauthor=False))
+
+
+def settings_path() -> Path:
+    """The settings file: in ``WORKBENCH_DATA_DIR`` where that is set, else in the system's place for configuration."""
+    if os.environ.get(DATA_DIR_VARIABLE):
+        return data_dir() / "settings.json"
+    from platformdirs import user_config_dir
+
+    return Path(user_config_dir(APP, appauthor=False)) / "settings.json"
+
+
+def starter_hub() -> Path:
+    """A second hub cache that is always listed; the demo's starter model lies there."""
+    return data_dir() / "hub"
+
+
+def default_hub_cache() -> Path:
+    """Where huggingface_hub 2.4 keeps its cache: the same variables in the same order, without importing it."""
+    environment = os.environ
+    cache_home = environment.get("XDG_CACHE_HOME") or os.path.join("~", ".cache")  # noqa: PTH118
+    home = environment.get("HF_HOME") or os.path.join(cache_home, "huggingface")  # noqa: PTH118
+    hub = os.path.join(_expanded(home), "hub")  # noqa: PTH118
+    named = environment.get("HF_HUB_CACHE") or environment.get("HUGGINGFACE_HUB_CACHE")
+    return Path(_expanded(named) if named else hub).absolute()
+
+
+@dataclass(frozen=True)
+class SettingRow:
+    """One setting as fronts show it. ``value`` is what is in force, as JSON has it; ``shown`` is the same as text."""
+
+    name: str
+    value: Any
+    shown: str
+    origin: str
+    help: str
+    choices: tuple[str, ...] = ()
+
+
+def _about(kind: Kind, help_: str, choices: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {"kind": kind, "help": help_, "choices": choices}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user chose; None stands for "as the workbench thinks best", which the properties work out."""
+
+    hub_cache: Path | None = field(
+        default=None,
+        metadata=_about("path", "The Hugging Face cache to read (default: HF_HUB_CACHE, HF_HOME or the usual place)"),
+    )
+    model_folders: tuple[Path, ...] = field(
+        default=(),
+        metadata=_about("paths", f"More folders with models; a JSON list, or paths with {os.pathsep!r} between them"),
+    )
+    artifacts_dir: Path | None = field(
+        default=None, metadata=_about("path", "Where exported models are kept (default: in the data folder)")
+    )
+    toolchain_python: Path | None = field(
+        default=None,
+        metadata=_about("path", "The Python of an export toolchain of your own (default: the one that is installed)"),
+    )
+    provider: str = field(default="auto", metadata=_about("text", "The execution provider to run models on", PROVIDERS))
+    threads: int = field(
+        default=0, metadata=_about("count", "Processor threads for running a model; 0 leaves it to onnxruntime")
+    )
+    memory_budget_bytes: int | None = field(
+        default=None,
+        metadata=_about("bytes", "Memory that loaded models may take together (default: half of the machine's)"),
+    )
+    # Where each value that is not the default came from. No setting itself: it decides what is written to the file.
+    origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def hub_cache_folder(self) -> Path:
+        return self.hub_cache or default_hub_cache()
+
+    @property
+    def artifacts_folder(self) -> Path:
+        return self.artifacts_dir or data_dir() / "artifacts"
+
+    @property
+    def memory_limit_bytes(self) -> int:
+        """``memory_budget_bytes``, else half of the machine's memory."""
+        if self.memory_budget_bytes is not None:
+            return self.memory_budget_bytes
+        import psutil
+
+        return int(psutil.virtual_memory().total) // 2
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Settings:
+        """The settings of the file (none: all defaults) with the overrides of the environment.
+
+        Raises UsageError that names the file, or the variable, and the setting which cannot be used.
+        """
+        settings = cls._read(path or settings_path())
+        for item in _declared():
+            variable = f"WORKBENCH_{item.name.upper()}"
+            text = os.environ.get(variable)
+            if text:
+                try:
+                    settings = settings.with_value(item.name, text, "environment")
+                except UsageError as error:
+                    raise UsageError("settings-bad-variable", variable=variable, reason=error) from error
+        return settings
+
+    def save(self, path: Path | None = None) -> None:
+        """Write the file in one step. Holds what came from it or was changed for it, no override of this one call."""
+        kept = {
+            item.name: _to_json(getattr(self, item.name))
+            for item in _declared()
+            if self.origins.get(item.name) == "file"
+        }
+        path = path or settings_path()
+        try:
+            write_atomically(path, json.dumps(kept, ensure_ascii=False, indent=2) + "\n")
+        except OSError as error:
+            raise UsageError("settings-not-written", file=path, reason=error.strerror or error) from error
+
+    def with_value(self, name: str, text: str, origin: Origin = "command line") -> Settings:
+        """With one setting from its text; an empty one restores the default. Raises UsageError."""
+        item = _setting_named(name)
+        if not text.strip():
+            return self._with(name, item.default, None)
+        value: Any = text.strip()
+        if item.metadata["kind"] in ("count", "bytes"):
+            value = _number(text)
+        elif item.metadata["kind"] == "paths":
+            value = [str(Path(_expanded(word)).absolute()) for word in _words(text)]
+        elif item.metadata["kind"] == "path":
+            value = str(Path(_expanded(value)).absolute())
+        return self._with(name, _check(item, value), origin)
+
+    def describe(self) -> tuple[SettingRow, ...]:
+        """All settings with the values in force, and the data folder, which only an environment variable can move."""
+        in_force: dict[str, Any] = {
+            "hub_cache": self.hub_cache_folder,
+            "artifacts_dir": self.artifacts_folder,
+            "memory_budget_bytes": self.memory_limit_bytes,
+        }
+        origin = "environment" if os.environ.get(DATA_DIR_VARIABLE) else "default"
+        help_ = f"Settings, toolchains, exported models; set {DATA_DIR_VARIABLE} to move it"
+        rows = [SettingRow("data_dir", str(data_dir()), str(data_dir()), origin, help_)]
+        for item in _declared():
+            value = _to_json(in_force.get(item.name, getattr(self, item.name)))
+            shown = "–" if value in (None, []) else ", ".join(value) if isinstance(value, list) else str(value)
+            origin = self.origins.get(item.name, "default")
+            rows.append(SettingRow(item.name, value, shown, origin, item.metadata["help"], item.metadata["choices"]))
+        return tuple(rows)
+
+    def _with(self, name: str, value: Any, origin: Origin | None) -> Settings:
+        origins = {key: kept for key, kept in self.origins.items() if key != name}
+        changes: dict[str, Any] = {name: value, "origins": origins | ({name: origin} if origin else {})}
+        return replace(self, **changes)
+
+    @classmethod
+    def _read(cls, path: Path) -> Settings:
+        try:
+            document = json.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            return cls()
+        except (OSError, ValueError) as error:
+            raise UsageError("settings-unreadable", file=path, reason=error) from error
+        if not isinstance(document, dict):
+            raise UsageError("settings-unreadable", file=path, reason="not a JSON object")
+        values: dict[str, Any] = {}
+        for name, value in document.items():
+            try:
+                values[name] = _check(_setting_named(name), value)
+            except UsageError as error:
+                raise UsageError("settings-bad-entry", file=path, name=name, reason=error) from error
+        return cls(**values, origins=dict.fromkeys(values, "file"))
+
+
+def change_setting(name: str, text: str, path: Path | None = None) -> Settings:
+    """Change one setting in the file; returns what is in force afterwards. Raises UsageError."""
+    path = path or settings_path()
+    Settings._read(path).with_value(name, text, "file").save(path)
+    return Settings.load(path)
+
+
+def _declared() -> list[Field[Any]]:
+    return [item for item in fields(Settings) if item.metadata]
+
+
+def _setting_named(name: str) -> Field[Any]:
+    known = {item.name: item for item in _declared()}
+    if name == "data_dir":
+        raise UsageError("settings-fixed", name=name, variable=DATA_DIR_VARIABLE)
+    if name not in known:
+        raise UsageError("settings-unknown", name=name, known=", ".join(known))
+    return known[name]
+
+
+def _check(item: Field[Any], value: Any) -> Any:
+    """The value of a setting out of the JSON value. Raises UsageError with what was expected."""
+    kind, choices = item.metadata["kind"], item.metadata["choices"]
+    if value is None and item.default is None:
+        return None
+    checks: dict[Kind, tuple[Callable[[Any], bool], str]] = {
+        "path": (_is_path, "an absolute path"),
+        "paths": (lambda v: isinstance(v, list) and all(map(_is_path, v)), "a list of absolute paths"),
+        "text": (lambda v: v in choices, "one of " + ", ".join(choices)),
+        "count": (lambda v: type(v) is int and 0 <= v <= 4096, "a whole number from 0 to 4096"),
+        "bytes": (lambda v: type(v) is int and v > 0, "a whole number of bytes, at least 1"),
+    }
+    good, expected = checks[kind]
+    if not good(value):
+        raise UsageError("settings-bad-value", name=item.name, value=value, expected=expected)
+    if kind == "paths":
+        return tuple(Path(_expanded(word)) for word in value)
+    return Path(_expanded(value)) if kind == "path" else value
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and "\0" not in value and Path(_expanded(value)).is_absolute()
+
+
+def _expanded(text: str) -> str:
+    return os.path.expandvars(os.path.expanduser(text))  # noqa: PTH111, unlike pathlib's it leaves ~unknown alone
+
+
+def _number(text: str) -> int | str:
+    try:
+        return int(text.strip().replace("_", ""))
+    except ValueError:
+        return text
+
+
+def _words(text: str) -> list[str]:
+    if text.strip().startswith("["):
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = None
+        if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+            raise UsageError(
+                "settings-bad-value", name="model_folders", value=text, expected='a JSON list as ["/a/b", "/c"]'
+            )
+        return value
+    return [word for word in text.split(os.pathsep) if word.strip()]
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [str(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
