@@ -54,7 +54,7 @@ def tied() -> ModelProto:
 
 
 def merged() -> ModelProto:
-    """The same computation in both branches of an ``If``, values named alike, weights outside, as in merged decoders."""
+    """The same computation in both branches of an ``If``, values named alike, weights outside, like merged decoders."""
     branches = {
         name: helper.make_graph(
             [

@@ -44,9 +44,7 @@ def _library_words(words: Any) -> None:
     artifacts = _word(words, "artifacts", libraries.artifacts, "list, show or delete exported models")
     artifacts.add_argument("action", nargs="?", choices=("list", "show", "delete"), default="list")
     artifacts.add_argument("artifact", nargs="?", metavar="ARTIFACT").completer = _artifacts  # type: ignore[attr-defined]
-    artifacts.add_argument(
-        "--yes", action="store_true", help="delete it; without this, delete only shows what would go"
-    )
+    artifacts.add_argument("--yes", action="store_true", help="delete; else only show what would go")
     _word(words, "tasks", libraries.tasks, "list the tasks, their inputs and parameters")
 
 
@@ -61,10 +59,8 @@ def _export_words(words: Any) -> None:
         metavar="LIST",
     )
     export.add_argument("--force", action="store_true", help="export again what is there already")
-    export.add_argument(
-        "--allow-pickle", action="store_true", help="load this model's pickled weights; only if you trust it"
-    )
-    toolchain = _word(words, "toolchain", exports.toolchain, "install, look at or remove the environment that exports")
+    export.add_argument("--allow-pickle", action="store_true", help="load pickled weights; only if you trust them")
+    toolchain = _word(words, "toolchain", exports.toolchain, "the environment that exports: install, look, remove")
     toolchain.add_argument("action", nargs="?", choices=("install", "status", "remove"), default="status")
     toolchain.add_argument(
         "name", nargs="?", default="optimum", metavar="NAME", help="which one (default: %(default)s)"
@@ -119,19 +115,15 @@ def _task_and_model(parser: argparse.ArgumentParser) -> None:
     _task(parser)
     parser.add_argument("--precision", metavar="P", help="which variant (default: the recommended one)")
     parser.add_argument("--provider", default=None, metavar="P", help="auto, cpu, cuda or dml (default: the setting)")
-    parser.add_argument(
-        "--allow-fallback", action="store_true", help="run on the CPU if the named provider can't be had"
-    )
+    parser.add_argument("--allow-fallback", action="store_true", help="if the named provider can't be had, use the CPU")
     parser.add_argument("--threads", type=int, default=None, help="processor threads (default: onnxruntime's choice)")
-    parser.add_argument(
-        "--input", action="append", default=[], metavar="JSON", help="a structured input; @FILE reads it"
-    )
+    parser.add_argument("--input", action="append", default=[], metavar="JSON", help="a structured input, or @FILE")
     parser.add_argument(
         "--param",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a parameter of the task, see `workbench tasks`",
+        help="see `workbench tasks`",
     )
 
 

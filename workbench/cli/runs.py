@@ -154,7 +154,7 @@ def _params(words: list[str]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _inputs(task: TaskInfo, arguments: Any) -> Iterator[list[Any]]:
-    """The inputs as the task takes them. What comes on stdin for a task that wants a file is kept in one for the run."""
+    """The inputs as the task takes them. What a task that wants a file gets on stdin is kept in one for the run."""
     with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
         items: list[Any] = []
         for word in arguments.inputs:

@@ -16,7 +16,7 @@ MARKS = {"ok": "ok", "missing": "–", "broken": "BROKEN"}
 COMPLETION = """Completion of commands, model ids and tasks:
   bash  add to ~/.bashrc:   eval "$(register-python-argcomplete workbench)"
   zsh   add to ~/.zshrc:    autoload -U bashcompinit && bashcompinit; eval "$(register-python-argcomplete workbench)"
-  fish  run once:           register-python-argcomplete --shell fish workbench > ~/.config/fish/completions/workbench.fish
+  fish  add to config.fish: register-python-argcomplete --shell fish workbench | source
 register-python-argcomplete lies beside the command workbench."""
 
 

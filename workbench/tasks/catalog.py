@@ -155,7 +155,7 @@ TASKS: dict[str, TaskInfo] = {
             input="audio",
             result="Transcript",
             export_task="automatic-speech-recognition-with-past",
-            architectures=("ForConditionalGeneration",),
+            architectures=("WhisperForConditionalGeneration",),
             graphs=(("encoder_model",), ("decoder_model_merged",)),
             params=(
                 Param("language", str, None, "The language spoken, as the model names it ('en'); none: detected"),

@@ -1,0 +1,1 @@
+"""Measurements against peers; run by hand, not by the test command."""

@@ -1,0 +1,230 @@
+"""From a config's class names to what a model is for, where its card does not say."""
+
+from __future__ import annotations
+
+from workbench.library.model import Contents
+from workbench.tasks.catalog import TASKS
+
+__all__ = ["possible_tasks", "task_of"]
+
+SPEECH = frozenset(
+    [
+        "whisper",
+        "moonshine",
+        "speech_to_text",
+        "speecht5",
+        "wav2vec2",
+        "wav2vec2-bert",
+        "wav2vec2-conformer",
+        "hubert",
+        "wavlm",
+        "unispeech",
+        "unispeech-sat",
+        "sew",
+        "sew-d",
+        "data2vec-audio",
+        "audio-spectrogram-transformer",
+        "clap",
+        "encodec",
+        "mctct",
+        "parakeet",
+        "granite_speech",
+        "seamless_m4t",
+        "seamless_m4t_v2",
+    ]
+)
+VISION = frozenset(
+    [
+        "vit",
+        "vit_mae",
+        "vit_msn",
+        "deit",
+        "beit",
+        "swin",
+        "swinv2",
+        "swin2sr",
+        "convnext",
+        "convnextv2",
+        "resnet",
+        "regnet",
+        "mobilenet_v1",
+        "mobilenet_v2",
+        "mobilevit",
+        "mobilevitv2",
+        "efficientnet",
+        "dinov2",
+        "dinov2_with_registers",
+        "dinov3_vit",
+        "dinov3_convnext",
+        "dpt",
+        "glpn",
+        "levit",
+        "poolformer",
+        "pvt",
+        "pvt_v2",
+        "segformer",
+        "yolos",
+        "detr",
+        "hiera",
+        "ijepa",
+        "siglip_vision_model",
+        "clip_vision_model",
+        "data2vec-vision",
+        "timm_wrapper",
+        "depth_anything",
+        "focalnet",
+        "cvt",
+        "bit",
+        "perceiver",
+        "sam",
+        "superpoint",
+        "vitpose",
+    ]
+)
+# Read a picture and a text together; their text heads are not those of a text model.
+MIXED = frozenset(
+    [
+        "layoutlm",
+        "layoutlmv2",
+        "layoutlmv3",
+        "lilt",
+        "bros",
+        "markuplm",
+        "vilt",
+        "visual_bert",
+        "lxmert",
+        "clip",
+        "siglip",
+    ]
+)
+SEQ2SEQ_TEXT = frozenset(
+    [
+        "t5",
+        "mt5",
+        "umt5",
+        "longt5",
+        "switch_transformers",
+        "bart",
+        "mbart",
+        "mbart-50",
+        "marian",
+        "pegasus",
+        "pegasus_x",
+        "m2m_100",
+        "nllb-moe",
+        "blenderbot",
+        "blenderbot-small",
+        "led",
+        "prophetnet",
+        "xlm-prophetnet",
+        "bigbird_pegasus",
+        "fsmt",
+        "plbart",
+        "mvp",
+        "encoder-decoder",
+        "t5gemma",
+    ]
+)
+
+# Endings of class names, the more telling ones first.
+ENDINGS: tuple[tuple[str, str], ...] = (
+    ("ForZeroShotImageClassification", "zero-shot-image-classification"),
+    ("ForImageClassification", "image-classification"),
+    ("ForVideoClassification", "video-classification"),
+    ("ForAudioClassification", "audio-classification"),
+    ("ForSequenceClassification", "text-classification"),
+    ("ForTokenClassification", "token-classification"),
+    ("ForVisualQuestionAnswering", "visual-question-answering"),
+    ("ForQuestionAnswering", "question-answering"),
+    ("ForMaskedLM", "fill-mask"),
+    ("ForPreTraining", "fill-mask"),
+    ("ForCausalLM", "text-generation"),
+    ("LMHeadModel", "text-generation"),
+    ("ForCTC", "automatic-speech-recognition"),
+    ("ForSpeechSeq2Seq", "automatic-speech-recognition"),
+    ("ForTextToSpeech", "text-to-speech"),
+    ("ForZeroShotObjectDetection", "zero-shot-object-detection"),
+    ("ForObjectDetection", "object-detection"),
+    ("ForSemanticSegmentation", "image-segmentation"),
+    ("ForInstanceSegmentation", "image-segmentation"),
+    ("ForUniversalSegmentation", "image-segmentation"),
+    ("ForSegmentation", "image-segmentation"),
+    ("ForDepthEstimation", "depth-estimation"),
+    ("ForImageSuperResolution", "image-to-image"),
+    ("ForImageTextToText", "image-text-to-text"),
+)
+WHOLE = {
+    "VisionEncoderDecoderModel": "image-to-text",
+    "SpeechEncoderDecoderModel": "automatic-speech-recognition",
+    "VitsModel": "text-to-speech",
+    "CLIPModel": "zero-shot-image-classification",
+    "SiglipModel": "zero-shot-image-classification",
+    "Siglip2Model": "zero-shot-image-classification",
+    "ClapModel": "zero-shot-audio-classification",
+    "SamModel": "mask-generation",
+    "Sam2Model": "mask-generation",
+    "Owlv2ForObjectDetection": "zero-shot-object-detection",
+    "OwlViTForObjectDetection": "zero-shot-object-detection",
+    "GroundingDinoForObjectDetection": "zero-shot-object-detection",
+    "MusicgenForConditionalGeneration": "text-to-audio",
+    "BarkModel": "text-to-speech",
+    "TapasForQuestionAnswering": "table-question-answering",
+}
+
+
+def task_of(contents: Contents, names: frozenset[str]) -> str | None:
+    """The hub's tag of what a model is for: from its card, its modules, its classes; None when nothing tells."""
+    if contents.pipeline_tag:
+        return contents.pipeline_tag
+    if "modules.json" in names and (contents.library in (None, "sentence-transformers")):
+        return "sentence-similarity"
+    return _of_classes(contents, names)
+
+
+def possible_tasks(task: str | None, contents: Contents, names: frozenset[str]) -> tuple[str, ...]:
+    """Our own tasks that the model can do, its main one first."""
+    by_class = _of_classes(contents, names)
+    wanted = [task, by_class]
+    if "sentence-similarity" in wanted or "feature-extraction" in wanted:
+        wanted += ["sentence-similarity", "feature-extraction"]
+    elif by_class == "fill-mask":
+        wanted.append("feature-extraction")
+    return tuple(dict.fromkeys(name for name in wanted if name in TASKS and _fits(name, contents, by_class)))
+
+
+def _fits(task: str, contents: Contents, by_class: str | None) -> bool:
+    info, model_type = TASKS[task], contents.model_type
+    if info.input in ("text", "fields") and model_type in SPEECH | VISION | MIXED:
+        return False
+    if not info.architectures or not contents.architectures:
+        return by_class in (None, task) or not info.architectures
+    return any(name.endswith(info.architectures) for name in contents.architectures)
+
+
+def _of_classes(contents: Contents, names: frozenset[str]) -> str | None:
+    if not contents.architectures:
+        return None
+    name, model_type = contents.architectures[0], contents.model_type
+    if name in WHOLE:
+        return WHOLE[name]
+    if "model_index.json" in names and "config.json" not in names:
+        return "text-to-video" if "Video" in name else "text-to-image"
+    if name.endswith("ForConditionalGeneration"):
+        return _of_generation(model_type)
+    found = next((task for ending, task in ENDINGS if name.endswith(ending)), None)
+    if found == "text-classification" and model_type in SPEECH:
+        return "audio-classification"
+    if found == "question-answering" and model_type in MIXED:
+        return "visual-question-answering" if model_type == "vilt" else "document-question-answering"
+    if found is None and name.endswith("Model"):
+        if model_type in VISION:
+            return "image-feature-extraction"
+        return None if model_type in MIXED else "feature-extraction"
+    return found
+
+
+def _of_generation(model_type: str | None) -> str:
+    """``…ForConditionalGeneration`` writes text down from speech, from text, or from pictures."""
+    if model_type in SPEECH:
+        return "automatic-speech-recognition"
+    return "text2text-generation" if model_type in SEQ2SEQ_TEXT else "image-text-to-text"

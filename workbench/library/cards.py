@@ -1,0 +1,103 @@
+"""Model cards: the YAML front matter of a README.md and the text below it.
+
+A card is written by strangers: it is parsed by yaml's safe loader, bounded in size and in what aliases can blow it up
+to, and a broken one costs its metadata, not the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from workbench.errors import Notice
+
+__all__ = ["Card", "parse_card", "read_card", "words_of"]
+
+MAX_CARD_BYTES = 8 << 20
+MAX_NODES = 100_000
+MAX_DEPTH = 40
+
+# The C parser is the same safe loader, ten times as fast; a card with thousands of benchmark figures needs it.
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class Card:
+    """``metadata`` is the front matter as JSON values, ``text`` the Markdown below it."""
+
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    text: str = ""
+    warnings: tuple[Notice, ...] = ()
+
+
+class _TooMuch(Exception):
+    """The front matter unfolds to more than any honest card has."""
+
+
+def read_card(path: Path, *, shown: Path | None = None) -> Card:
+    """The card in this file, of which warnings speak as ``shown``. Raises OSError."""
+    with path.open("rb") as stream:
+        data = stream.read(MAX_CARD_BYTES + 1)
+    card = parse_card(data[:MAX_CARD_BYTES].decode("utf-8", "replace"), shown or path)
+    if len(data) <= MAX_CARD_BYTES:
+        return card
+    cut = Notice.of("card-too-long", file=shown or path, limit_mib=MAX_CARD_BYTES >> 20)
+    return Card(card.metadata, card.text, (*card.warnings, cut))
+
+
+def parse_card(text: str, file: Path) -> Card:
+    """Split and parse a card. Broken front matter becomes a warning that names ``file``."""
+    front, body = _split(text)
+    if front is None:
+        return Card(text=body)
+    try:
+        budget = [MAX_NODES]
+        value = _plain(yaml.load(front, Loader=_LOADER), budget, 0)
+    except (yaml.YAMLError, _TooMuch, ValueError, RecursionError) as error:
+        return Card(text=body, warnings=(Notice.of("card-broken", file=file, reason=_one_line(error)),))
+    if value is None:
+        return Card(text=body)
+    if not isinstance(value, dict):
+        reason = "its front matter is not a mapping"
+        return Card(text=body, warnings=(Notice.of("card-broken", file=file, reason=reason),))
+    return Card(value, body)
+
+
+def words_of(value: Any) -> tuple[str, ...]:
+    """A text or a list of texts, as cards have either. YAML reads the language ``no`` as false; it is Norwegian."""
+    items = value if isinstance(value, list) else [value]
+    words = ("no" if item is False else str(item).strip() for item in items if isinstance(item, (str, int, bool)))
+    return tuple(word for word in words if word)
+
+
+def _split(text: str) -> tuple[str | None, str]:
+    lines = text.removeprefix("\ufeff").lstrip().splitlines(keepends=True)
+    if not lines or lines[0].strip() != "---":
+        return None, text
+    for number, line in enumerate(lines[1:], start=1):
+        if line.rstrip() == "---":
+            return "".join(lines[1:number]), "".join(lines[number + 1 :]).lstrip("\r\n")
+    return None, text
+
+
+def _plain(value: Any, budget: list[int], depth: int) -> Any:
+    """The value as JSON knows it. Counts what aliases repeat, so that a few lines cannot become gigabytes."""
+    budget[0] -= 1
+    if budget[0] < 0 or depth > MAX_DEPTH:
+        raise _TooMuch("it unfolds to too much")
+    if isinstance(value, dict):
+        return {str(key): _plain(item, budget, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [_plain(item, budget, depth + 1) for item in value]
+    if isinstance(value, date):  # a datetime is one as well
+        return value.isoformat()
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,218 @@
+"""Sound files as one channel of samples at the rate a model wants, and their outline for a preview."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import wave
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from workbench.errors import InputError
+from workbench.runtime.resample import FloatArray, Resampler, resample
+
+__all__ = ["Sound", "load_audio", "sound_of_array", "waveform_peaks"]
+
+MAX_CHANNELS = 64
+MIN_RATE_HZ = 1_000
+MAX_RATE_HZ = 768_000
+MAX_DURATION_S = 24 * 3600
+BLOCK_VALUES = 1 << 18
+# Formats whose header only estimates the length: a few samples less than announced mean nothing.
+ESTIMATED = frozenset({"MP3", "MPEG"})
+
+
+@dataclass(frozen=True)
+class Sound:
+    """One channel. ``samples`` is float32 [n], nominally within [-1, 1]."""
+
+    samples: FloatArray
+    sampling_rate: int
+    duration_s: float
+
+
+def load_audio(path: Path, sampling_rate: int) -> Sound:
+    """The mean of all channels of a sound file at ``sampling_rate`` (Hz).
+
+    Reads what libsndfile reads: WAV, FLAC, Ogg, MP3 and others, at any rate. Memory is that of the result and one
+    block. Raises InputError: not a sound file, empty, cut off, samples that are no numbers, absurd rate or length.
+    """
+    with _open(path) as source:
+        stream = Resampler(source.rate_hz, sampling_rate) if source.rate_hz != sampling_rate else None
+        expected = math.ceil(source.frames * sampling_rate / source.rate_hz)
+        samples = np.empty(expected, dtype=np.float32)
+        done = 0
+        for block in source.blocks():
+            mono = block.mean(axis=1, dtype=np.float32) if block.shape[1] > 1 else block[:, 0]
+            samples, done = _append(samples, done, stream.add(mono) if stream else mono)
+        if stream:
+            samples, done = _append(samples, done, stream.finish())
+        duration_s = source.read_frames / source.rate_hz
+    return Sound(samples[:done], sampling_rate, duration_s)
+
+
+def sound_of_array(item: Mapping[str, Any], sampling_rate: int) -> Sound:
+    """The sound in ``{"array": float32 [n], "sampling_rate": Hz}``, resampled where needed. Raises InputError."""
+    array = np.asarray(item.get("array"))
+    rate_hz = item.get("sampling_rate")
+    if array.ndim != 1 or array.dtype.kind != "f" or type(rate_hz) is not int:
+        raise InputError("sound-bad-array", shape=list(array.shape), dtype=str(array.dtype), rate=rate_hz)
+    _check_header("the array", 1, rate_hz, len(array))
+    samples = array.astype(np.float32, copy=False)
+    if not len(samples):
+        raise InputError("sound-empty", file="the array")
+    if not np.isfinite(samples).all():
+        raise InputError("sound-not-finite", file="the array")
+    return Sound(resample(samples, rate_hz, sampling_rate), sampling_rate, len(array) / rate_hz)
+
+
+def waveform_peaks(path: Path, buckets: int) -> FloatArray:
+    """The outline of a sound file: smallest and largest sample of each stretch, float32 [buckets, 2].
+
+    A file of fewer samples than buckets gives one row a sample. Reads in blocks; raises InputError as
+    :func:`load_audio` does.
+    """
+    with _open(path) as source:
+        count = max(1, min(buckets, source.frames))
+        peaks = np.empty((count, 2), dtype=np.float32)
+        peaks[:, 0], peaks[:, 1] = np.inf, -np.inf
+        start = 0
+        for block in source.blocks():
+            mono = block.mean(axis=1, dtype=np.float32)
+            row = (np.arange(start, start + len(mono)) * count // max(1, source.frames)).clip(max=count - 1)
+            edges = np.flatnonzero(np.diff(row, prepend=-1))
+            peaks[row[edges], 0] = np.minimum(peaks[row[edges], 0], np.minimum.reduceat(mono, edges))
+            peaks[row[edges], 1] = np.maximum(peaks[row[edges], 1], np.maximum.reduceat(mono, edges))
+            start += len(mono)
+    return peaks[np.isfinite(peaks[:, 0])]
+
+
+@dataclass
+class _Source:
+    """An open sound file. ``frames`` is what its header announces, ``read_frames`` what came out of it."""
+
+    path: Path
+    file: soundfile.SoundFile | wave.Wave_read
+    rate_hz: int
+    channels: int
+    frames: int
+    estimated: bool = False
+    read_frames: int = 0
+
+    def blocks(self) -> Iterator[FloatArray]:
+        """All samples, float32 [frames, channels] a block. Raises InputError."""
+        size = max(1, BLOCK_VALUES // self.channels)
+        while True:
+            try:
+                block = self._read(size)
+            except (soundfile.LibsndfileError, RuntimeError, wave.Error, EOFError) as error:
+                raise InputError("sound-cut-off", file=self.path, seconds=self._seconds()) from error
+            if not len(block):
+                break
+            if not np.isfinite(block).all():
+                raise InputError("sound-not-finite", file=self.path)
+            self.read_frames += len(block)
+            if self._seconds() > MAX_DURATION_S:
+                raise InputError("sound-too-long", file=self.path, hours=MAX_DURATION_S // 3600)
+            yield block
+        if self.read_frames < self.frames and not self.estimated:
+            raise InputError("sound-cut-off", file=self.path, seconds=self._seconds())
+        if not self.read_frames:
+            raise InputError("sound-empty", file=self.path)
+
+    def _seconds(self) -> float:
+        return round(self.read_frames / self.rate_hz, 2)
+
+    def _read(self, size: int) -> FloatArray:
+        if isinstance(self.file, wave.Wave_read):
+            return _pcm(self.file.readframes(size), self.file.getsampwidth(), self.channels)
+        block: FloatArray = self.file.read(size, dtype="float32", always_2d=True)
+        return block
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[_Source]:
+    path = Path(path)
+    if not path.is_file():
+        raise InputError("sound-missing", file=path)
+    if not path.stat().st_size:
+        raise InputError("sound-empty", file=path)
+    try:
+        file = soundfile.SoundFile(path)
+    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
+        # libsndfile refuses headers with slips that do not matter, such as a block size of 0.
+        with _open_wave(path, error) as plain:
+            yield plain
+        return
+    with file:
+        _check_header(path, file.channels, file.samplerate, file.frames)
+        _check_whole_wave(path, file)
+        yield _Source(path, file, file.samplerate, file.channels, file.frames, file.format in ESTIMATED)
+
+
+@contextlib.contextmanager
+def _open_wave(path: Path, reason: Exception) -> Iterator[_Source]:
+    """A PCM file by the standard library. Raises InputError with libsndfile's reason where that cannot read it."""
+    try:
+        file = wave.open(str(path), "rb")
+    except (wave.Error, EOFError):
+        raise InputError("sound-unreadable", file=path, reason=_sentence(reason)) from reason
+    with file:
+        rate_hz, channels, frames = file.getframerate(), file.getnchannels(), file.getnframes()
+        _check_header(path, channels, rate_hz, frames)
+        yield _Source(path, file, rate_hz, channels, frames)
+
+
+def _check_header(name: Path | str, channels: int, rate_hz: int, frames: int) -> None:
+    if channels > MAX_CHANNELS:
+        raise InputError("sound-too-many-channels", file=name, channels=channels, limit=MAX_CHANNELS)
+    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
+        raise InputError("sound-bad-rate", file=name, rate=rate_hz, low=MIN_RATE_HZ, high=MAX_RATE_HZ)
+    if frames / rate_hz > MAX_DURATION_S:
+        raise InputError("sound-too-long", file=name, hours=MAX_DURATION_S // 3600)
+
+
+def _check_whole_wave(path: Path, file: soundfile.SoundFile) -> None:
+    """libsndfile takes what is there of a WAV and mends the length quietly; its log tells what the header said."""
+    if file.format not in ("WAV", "WAVEX"):
+        return
+    for line in file.extra_info.splitlines():
+        if line.startswith("data") and "should be" in line:
+            said = int(line.split(":")[1].split("(")[0])
+            # Writers to a pipe cannot know the length and leave 0 or the largest number there is.
+            if 0 < said < 0x7FFFF000:
+                raise InputError("sound-cut-off", file=path, seconds=round(file.frames / file.samplerate, 2))
+
+
+def _append(samples: FloatArray, done: int, block: FloatArray) -> tuple[FloatArray, int]:
+    """The array with ``block`` written at ``done``, grown where the header promised too little."""
+    if done + len(block) > len(samples):
+        grown = np.empty(max(done + len(block), len(samples) * 3 // 2), dtype=np.float32)
+        grown[:done] = samples[:done]
+        samples = grown
+    samples[done : done + len(block)] = block
+    return samples, done + len(block)
+
+
+def _pcm(data: bytes, width: int, channels: int) -> FloatArray:
+    """Linear PCM of ``width`` bytes a value as float32 [frames, channels]. 8-bit WAV is unsigned, the rest signed."""
+    data = data[: len(data) // (width * channels) * width * channels]
+    if width == 1:
+        values = (np.frombuffer(data, dtype=np.uint8).astype(np.float32) - 128) / 128
+    elif width == 3:
+        parts = np.zeros((len(data) // 3, 4), dtype=np.uint8)
+        parts[:, 1:] = np.frombuffer(data, dtype=np.uint8).reshape(-1, 3)
+        values = parts.view("<i4")[:, 0].astype(np.float32) / 2**31
+    else:
+        values = np.frombuffer(data, dtype=f"<i{width}").astype(np.float32) / 2 ** (8 * width - 1)
+    return values.reshape(-1, channels)
+
+
+def _sentence(error: Exception) -> str:
+    """libsndfile's own words without the path, which the message names already."""
+    return str(getattr(error, "error_string", error)).strip().rstrip(".") or type(error).__name__
