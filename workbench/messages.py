@@ -13,6 +13,7 @@ MESSAGES: dict[str, str] = {
     "usage-unknown-precision": "there is no precision {precision!r}; known: {known}",
     "usage-no-input": "the task {task} needs an input: {expected}",
     "usage-not-name-value": "{word!r} is not NAME=VALUE",
+    "usage-no-artifact": "name the artifact to {action}; `workbench artifacts` lists them",
     "usage-bad-json": "the value of --input is not JSON ({reason})",
     "settings-unknown": "there is no setting {name!r}; known: {known}",
     "settings-fixed": "{name} is not kept in the settings; set the environment variable {variable} instead",

@@ -73,7 +73,13 @@ def toolchain(workbench: Workbench, arguments: Any, cancellation: Cancellation) 
             cancellation=cancellation,
         )
         line.clear()
-    elif arguments.action == "remove":
+        status = workbench.toolchain(arguments.name)
+        if arguments.json:
+            print_json(status.to_json())
+        else:
+            print(status)
+        return 0
+    if arguments.action == "remove":
         workbench.remove_toolchain(arguments.name)
     statuses = workbench.toolchains()
     if arguments.json:

@@ -1,0 +1,429 @@
+"""All that a front may call: one :class:`Workbench` over the library, the engine and the exporter.
+
+Methods block and may be called from any thread; a front with a window calls them from threads of its own. Importing
+this module brings no runtime, no toolchain and no decoder with it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from workbench import running
+from workbench.cancellation import Cancellation
+from workbench.doctor import Check, Diagnosis, diagnose
+from workbench.engine.host import EngineHost
+from workbench.errors import ToolchainError
+from workbench.exporting.job import STAGING, clean_staging, run_export
+from workbench.exporting.spec import Event, LogLine, Progress
+from workbench.exporting.toolchain_install import Torch, install_toolchain
+from workbench.exporting.toolchains import (
+    DEFAULT_TOOLCHAIN,
+    ToolchainProbe,
+    available_toolchains,
+    locate_toolchain,
+    probe_toolchain,
+    remove_toolchain,
+)
+from workbench.library.artifacts import Artifact, Artifacts, list_artifacts
+from workbench.library.cards import Card, read_card
+from workbench.library.deletion import DeletionPlan, execute, plan_artifact_deletion, plan_deletion
+from workbench.library.model import Roots, Scan
+from workbench.library.references import Found, find
+from workbench.library.scanner import scan
+from workbench.library.variants import choose_variant, find_variants
+from workbench.planning import ExportPlan, plan_export
+from workbench.results import Result
+from workbench.running import BenchReport, ItemReport, RunReport
+from workbench.settings import Settings, change_setting, data_dir, settings_path
+from workbench.targets import RunTarget, Wish, choose_target, recommended_precision
+from workbench.tasks.catalog import TASKS, TaskInfo, task_info
+from workbench.tasks.samples import samples
+from workbench.verification import verify_variant
+
+__all__ = [
+    "ExportPlan",
+    "ExportReport",
+    "ExportedVariant",
+    "RunTarget",
+    "ToolchainStatus",
+    "Workbench",
+    "Wish",
+]
+
+
+@dataclass(frozen=True)
+class ExportedVariant:
+    """One precision of an exported model. ``verification`` is what was measured against torch's answers."""
+
+    precision: str
+    bytes: int
+    verification: Mapping[str, Any]
+    recommended: bool
+    added: bool
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "precision": self.precision,
+            "bytes": self.bytes,
+            "recommended": self.recommended,
+            "added": self.added,
+            "verification": dict(self.verification),
+        }
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export became: the artifact with all its variants, those made before as well."""
+
+    artifact: Path
+    variants: tuple[ExportedVariant, ...]
+    total_s: float
+    times_s: Mapping[str, float]
+    worker_peak_bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "artifact": str(self.artifact),
+            "variants": [variant.to_json() for variant in self.variants],
+            "total_s": round(self.total_s, 3),
+            "times_s": {stage: round(seconds, 3) for stage, seconds in self.times_s.items()},
+            "worker_peak_bytes": self.worker_peak_bytes,
+        }
+
+
+@dataclass(frozen=True)
+class ToolchainStatus:
+    """One export toolchain. ``python`` is None where it is not there; ``problem`` says what is wrong with it."""
+
+    name: str
+    python: Path | None
+    managed: bool
+    probe: ToolchainProbe | None
+    problem: ToolchainError | None
+
+    @property
+    def usable(self) -> bool:
+        return self.probe is not None
+
+    def __str__(self) -> str:
+        if self.probe is None:
+            return f"{self.name}: {self.problem}"
+        versions = ", ".join(f"{name} {version}" for name, version in self.probe.versions.items())
+        return f"{self.name}: Python {self.probe.python_version}, {versions} ({self.python})"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "usable": self.usable,
+            "python": str(self.python) if self.python else None,
+            "managed": self.managed,
+            "python_version": self.probe.python_version if self.probe else None,
+            "versions": dict(self.probe.versions) if self.probe else {},
+            "tasks": {name: list(tasks) for name, tasks in self.probe.tasks.items()} if self.probe else {},
+            "problem": str(self.problem) if self.problem else None,
+        }
+
+
+class Workbench:
+    """The core, opened with settings and closed by ``close`` or at the end of a ``with`` block."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        """Raises UsageError where the settings' file cannot be used."""
+        self._settings = settings or Settings.load()
+        self._host: EngineHost | None = None
+
+    def __enter__(self) -> Workbench:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the engine, if there is one. Requests in flight raise Cancelled."""
+        if self._host:
+            self._host.close()
+
+    @property
+    def engine(self) -> EngineHost:
+        """The engine's host; its process begins with the first request, or with ``engine.start()``."""
+        if self._host is None:
+            self._host = EngineHost(self._settings.memory_limit_bytes)
+        return self._host
+
+    # --- settings -----------------------------------------------------------------------------------------------
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    @property
+    def settings_file(self) -> Path:
+        return settings_path()
+
+    def change_setting(self, name: str, value: str) -> None:
+        """Change one setting in the file; an empty value restores the default. Raises UsageError."""
+        self._settings = change_setting(name, value)
+
+    # --- library ------------------------------------------------------------------------------------------------
+
+    def models(self) -> Scan:
+        """All models of the hub cache, the starter's cache and the user's folders."""
+        return scan(Roots.of(self._settings))
+
+    def artifacts(self) -> Artifacts:
+        """All exported models. What killed exports left is removed first."""
+        folder = self._settings.artifacts_folder
+        if (folder / STAGING).is_dir():
+            clean_staging(folder)
+        return list_artifacts(folder)
+
+    def find(self, model: str, revision: str | None = None) -> Found:
+        """The model that a word means: a hub id, an artifact, or a folder. Raises ModelError."""
+        return find(model, revision, scan=self.models, artifacts=self.artifacts)
+
+    def card(self, found: Found) -> Card | None:
+        """The model card, None where there is none."""
+        path = found.folder / "README.md"
+        return read_card(path) if path.is_file() else None
+
+    def recommended(self, artifact: Artifact) -> str | None:
+        """The precision to prefer of an artifact."""
+        return recommended_precision(artifact)
+
+    def plan_deletion(self, model: str, revision: str | None = None) -> DeletionPlan:
+        """What deleting a model, one revision of it, or an artifact would remove. Raises ModelError."""
+        found = self.find(model, revision)
+        if found.artifact:
+            return plan_artifact_deletion(found.artifact)
+        assert found.model is not None
+        return plan_deletion(found.model, found.revision if revision else None)
+
+    def delete(self, plan: DeletionPlan) -> int:
+        """Carry out a plan; the bytes that were freed. Raises ModelError."""
+        return execute(plan)
+
+    # --- run ----------------------------------------------------------------------------------------------------
+
+    def tasks(self) -> tuple[TaskInfo, ...]:
+        return tuple(TASKS.values())
+
+    def samples(self, task: TaskInfo) -> tuple[Any, ...]:
+        """Built-in inputs of a task."""
+        return samples(task.id)
+
+    def target(
+        self,
+        model: str,
+        *,
+        revision: str | None = None,
+        task: str | None = None,
+        precision: str | None = None,
+        provider: str | None = None,
+        allow_fallback: bool = False,
+        threads: int | None = None,
+    ) -> RunTarget:
+        """What would run. Raises ModelError for a model that cannot, UsageError for words that are off."""
+        wish = Wish(
+            task=task,
+            precision=precision,
+            provider=provider or self._settings.provider,
+            allow_fallback=allow_fallback,
+            threads=self._settings.threads if threads is None else threads,
+        )
+        return choose_target(self.find(model, revision), wish, self.artifacts)
+
+    def run(
+        self,
+        target: RunTarget,
+        inputs: Sequence[Any],
+        params: Mapping[str, Any],
+        *,
+        interactive: bool = True,
+        on_item: Callable[[int, ItemReport], None] | None = None,
+        on_partial: Callable[[int, Result], None] | None = None,
+        on_progress: Callable[[Mapping[str, Any]], None] | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> RunReport:
+        """Answer all inputs, see :func:`workbench.running.run`. ``params`` come from ``check_params``."""
+        return running.run(
+            self.engine,
+            target.choice,
+            target.variant,
+            inputs,
+            params,
+            interactive=interactive,
+            on_item=on_item,
+            on_partial=on_partial,
+            on_progress=on_progress,
+            cancellation=cancellation,
+        )
+
+    def bench(
+        self,
+        target: RunTarget,
+        inputs: Sequence[Any],
+        params: Mapping[str, Any],
+        rounds: int,
+        on_progress: Callable[[Mapping[str, Any]], None] | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> BenchReport:
+        """Time a variant in an engine of its own, so that the peak memory is this model's alone."""
+        host = EngineHost(self._settings.memory_limit_bytes)
+        try:
+            return running.bench(
+                host, target.choice, target.variant, inputs, params, rounds, on_progress, cancellation
+            )
+        finally:
+            host.close()
+
+    # --- export -------------------------------------------------------------------------------------------------
+
+    def plan_export(
+        self,
+        model: str,
+        *,
+        revision: str | None = None,
+        task: str | None = None,
+        precisions: tuple[str, ...] = ("fp32", "int8"),
+        force: bool = False,
+        allow_pickle: bool = False,
+    ) -> ExportPlan:
+        """What an export would be and need. Raises what :func:`workbench.planning.plan_export` raises."""
+        return plan_export(
+            self.find(model, revision),
+            task=task,
+            precisions=precisions,
+            force=force,
+            allow_pickle=allow_pickle,
+            artifacts_dir=self._settings.artifacts_folder,
+        )
+
+    def export(
+        self,
+        plan: ExportPlan,
+        on_event: Callable[[Event], None] | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> ExportReport:
+        """Export, verify, publish. What libraries say is kept in ``export_log(plan)`` too.
+
+        Raises ExportError, ToolchainError, Cancelled.
+        """
+        began = time.monotonic()
+        folder = self._settings.artifacts_folder
+        toolchain = locate_toolchain(data_dir(), python=self._settings.toolchain_python)
+        tell = on_event or (lambda event: None)
+
+        def verify(staged: Path, task: str, precision: str) -> Mapping[str, Any]:
+            graphs = choose_variant(
+                find_variants(staged), task_info(task).graphs, folder=staged, precision=precision
+            ).graphs
+            return verify_variant(
+                self.engine,
+                staged,
+                graphs,
+                task,
+                precision,
+                on_progress=lambda body: tell(Progress("verify", body["done"], body["total"], body["unit"])),
+                cancellation=cancellation,
+            )
+
+        log_file = self.export_log(plan)
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        with log_file.open("w", encoding="utf-8") as log:
+
+            def keep(event: Event) -> None:
+                if isinstance(event, LogLine):
+                    log.write(event.line + "\n")
+                tell(event)
+
+            outcome = run_export(
+                plan.spec,
+                toolchain=toolchain,
+                artifacts_dir=folder,
+                data_dir=data_dir(),
+                verify=verify,
+                on_event=keep,
+                cancellation=cancellation,
+            )
+        artifact = self.find(str(outcome.folder)).artifact
+        assert artifact is not None
+        assert artifact.manifest is not None
+        best = recommended_precision(artifact)
+        variants = tuple(
+            ExportedVariant(
+                precision=item.precision,
+                bytes=item.bytes,
+                verification=item.verification,
+                recommended=item.precision == best,
+                added=item.precision in outcome.added,
+            )
+            for item in artifact.manifest.variants
+        )
+        elapsed_s = time.monotonic() - began
+        return ExportReport(outcome.folder, variants, elapsed_s, outcome.times_s, outcome.worker_peak_bytes)
+
+    def export_log(self, plan: ExportPlan) -> Path:
+        """Where the log of this export is kept; the last one of its kind."""
+        return data_dir() / "logs" / f"export-{plan.spec.key}.log"
+
+    def toolchains(self, *, fresh: bool = False) -> tuple[ToolchainStatus, ...]:
+        """Every toolchain there can be and what is known of it; asking one for the first time takes some seconds."""
+        return tuple(self.toolchain(name, fresh=fresh) for name in available_toolchains())
+
+    def toolchain(self, name: str = DEFAULT_TOOLCHAIN, *, fresh: bool = False) -> ToolchainStatus:
+        """One toolchain. Raises nothing for one that is missing or broken: that is its ``problem``."""
+        python = self._settings.toolchain_python if name == DEFAULT_TOOLCHAIN else None
+        try:
+            toolchain = locate_toolchain(data_dir(), name, python)
+        except ToolchainError as error:
+            return ToolchainStatus(name, python, managed=python is None, probe=None, problem=error)
+        try:
+            probe = probe_toolchain(toolchain, data_dir(), fresh=fresh)
+        except ToolchainError as error:
+            return ToolchainStatus(name, toolchain.python, toolchain.managed, probe=None, problem=error)
+        return ToolchainStatus(name, toolchain.python, toolchain.managed, probe, problem=None)
+
+    def install_toolchain(
+        self,
+        name: str = DEFAULT_TOOLCHAIN,
+        *,
+        torch: Torch = "as-configured",
+        wheelhouse: Path | None = None,
+        on_progress: Callable[[str, str], None] | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> None:
+        """Install or finish installing a toolchain. Raises ToolchainError, Cancelled."""
+        install_toolchain(
+            data_dir(),
+            name,
+            torch=torch,
+            wheelhouse=wheelhouse,
+            on_progress=on_progress,
+            cancellation=cancellation,
+        )
+
+    def remove_toolchain(self, name: str = DEFAULT_TOOLCHAIN) -> bool:
+        """Remove a toolchain that the workbench installed; False when there was none. Raises ToolchainError."""
+        return remove_toolchain(data_dir(), name)
+
+    # --- the rest -----------------------------------------------------------------------------------------------
+
+    def doctor(self) -> Diagnosis:
+        """Versions, wheels, providers, PortAudio, toolchains, folders; takes a second or two."""
+        return diagnose(self._settings, self.engine, map(_toolchain_check, self.toolchains()))
+
+
+def _toolchain_check(status: ToolchainStatus) -> Check:
+    if status.probe is not None:
+        versions = ", ".join(f"{name} {version}" for name, version in status.probe.versions.items())
+        return Check("toolchain", status.name, "ok", f"Python {status.probe.python_version}, {versions}")
+    there = status.python is not None and os.path.exists(status.python)  # noqa: PTH110, it may be no path at all
+    return Check("toolchain", status.name, "broken" if there else "missing", str(status.problem))

@@ -1,0 +1,149 @@
+"""From the word a user says for a model to what runs: artifact or ready graphs, task, precision, files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.engine.request import ModelChoice
+from workbench.errors import ModelError
+from workbench.library.artifacts import Artifact, Artifacts
+from workbench.library.references import Found
+from workbench.library.variants import choose_variant, find_variants
+from workbench.tasks.catalog import TASKS, TaskInfo, task_info
+from workbench.verification import recommend
+
+__all__ = ["RunTarget", "Wish", "choose_target", "recommended_precision"]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How the user wants it run; None leaves it to us."""
+
+    task: str | None = None
+    precision: str | None = None
+    provider: str = "auto"
+    allow_fallback: bool = False
+    threads: int = 0
+
+
+@dataclass(frozen=True)
+class RunTarget:
+    """What will run. ``reason`` is why this variant: ``asked``, ``recommended``, ``only`` or ``most-exact``."""
+
+    task: TaskInfo
+    choice: ModelChoice
+    variant: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A folder with graphs, and what is known of it."""
+
+    name: str
+    folder: Path
+    task: str | None
+    recommended: str | None
+    only_files: frozenset[str] | None
+
+
+def choose_target(found: Found, wish: Wish, artifacts: Callable[[], Artifacts]) -> RunTarget:
+    """What runs for this model and these wishes. Raises ModelError, UsageError.
+
+    An export of ours goes before graphs that came with the model, because it was verified.
+    """
+    wanted = task_info(wish.task) if wish.task else None
+    place = _of_artifact(found.artifact) if found.artifact else _place_of_model(found, wanted, artifacts)
+    task = wanted or _own_task(place)
+    variants = find_variants(place.folder)
+    if place.only_files is not None:  # a file that the manifest does not name does not exist
+        variants = _named_only(variants, place)
+    chosen = choose_variant(
+        variants, task.graphs, folder=place.folder, precision=wish.precision, recommended=place.recommended
+    )
+    choice = ModelChoice(
+        name=place.name,
+        folder=str(place.folder),
+        graphs={name: str(path) for name, path in chosen.graphs.items()},
+        task=task.id,
+        provider=wish.provider,
+        allow_fallback=wish.allow_fallback,
+        threads=wish.threads,
+    )
+    return RunTarget(task, choice, chosen.precision, chosen.why)
+
+
+def recommended_precision(artifact: Artifact) -> str | None:
+    """The precision to prefer of an artifact, by what verification measured."""
+    if artifact.manifest is None:
+        return None
+    measured = {item.precision: (item.bytes, item.verification) for item in artifact.manifest.variants}
+    return recommend(measured) if measured else None
+
+
+def _place_of_model(found: Found, wanted: TaskInfo | None, artifacts: Callable[[], Artifacts]) -> _Place:
+    exported = _export_of(found, wanted, artifacts().artifacts)
+    if exported:
+        return _of_artifact(exported)
+    revision = found.revision
+    if revision is None:
+        reason = found.model.reason if found.model else None
+        if reason:
+            raise ModelError(reason.code, **reason.arguments)
+        raise ModelError("run-needs-export", folder=found.folder)
+    if not revision.precisions:
+        if revision.state != "ready" and revision.reason:
+            raise ModelError(revision.reason.code, **revision.reason.arguments)
+        raise ModelError("run-needs-export", folder=revision.folder)
+    return _Place(found.name, revision.folder, revision.task, None, None)
+
+
+def _export_of(found: Found, wanted: TaskInfo | None, artifacts: Sequence[Artifact]) -> Artifact | None:
+    """The export of this model that fits: of this commit, made for the task or for another with the same graph."""
+    if found.model is None:
+        return None
+    task = wanted or TASKS.get(found.revision.task or "" if found.revision else "")
+    of_model = [item for item in artifacts if item.manifest and item.manifest.repo_id == found.model.id]
+    if found.revision and found.revision.commit:
+        of_model = [item for item in of_model if item.manifest and item.manifest.commit == found.revision.commit]
+    ready = [item for item in of_model if item.state == "ready"]
+    if task is None:
+        return ready[0] if ready else None
+    exact = [item for item in ready if item.task == task.id]
+    same_graph = [item for item in ready if _same_graph(item.task, task)]
+    return next(iter([*exact, *same_graph]), None) or (ready[0] if ready and wanted is None else None)
+
+
+def _same_graph(task: str, wanted: TaskInfo) -> bool:
+    return task in TASKS and TASKS[task].export_task == wanted.export_task
+
+
+def _of_artifact(artifact: Artifact) -> _Place:
+    if artifact.manifest is None or artifact.state != "ready":
+        reason = artifact.reason
+        if reason is None:
+            raise ModelError("model-file-missing", file=artifact.folder / "workbench.json")
+        raise ModelError(reason.code, **reason.arguments)
+    name = f"{artifact.manifest.repo_id}"
+    return _Place(name, artifact.folder, artifact.task, recommended_precision(artifact), artifact.manifest.file_names)
+
+
+def _own_task(place: _Place) -> TaskInfo:
+    if place.task is None:
+        raise ModelError("task-none", architecture="unknown", known=", ".join(TASKS))
+    if place.task not in TASKS:
+        raise ModelError("run-unknown-task", task=place.task, known=", ".join(TASKS))
+    return TASKS[place.task]
+
+
+def _named_only(variants: Mapping[str, Mapping[str, Path]], place: _Place) -> dict[str, dict[str, Path]]:
+    named = place.only_files or frozenset()
+    kept = {
+        precision: {
+            graph: path for graph, path in graphs.items() if path.relative_to(place.folder).as_posix() in named
+        }
+        for precision, graphs in variants.items()
+    }
+    return {precision: graphs for precision, graphs in kept.items() if graphs}
