@@ -23,6 +23,7 @@ PACKAGES = (
     ("fonts-dejavu-core",),
     ("fonts-wqy-microhei",),
     ("libportaudio2",),
+    ("strace",),
 )
 
 
