@@ -17,18 +17,24 @@ from workbench.tasks.base import Array, Run, SessionLike
 __all__ = [
     "CausalDecoder",
     "DecoderState",
+    "FloatArray",
     "LogitsProcessor",
     "Seq2SeqDecoder",
-    "forced_tokens",
+    "TextStream",
+    "configured",
+    "fitting",
     "greedy",
     "no_repeated_ngrams",
     "repetition_penalty",
     "suppressed",
     "suppressed_at",
+    "teacher_forced",
 ]
 
 PAST = "past_key_values."
 PRESENT = "present."
+# What byte-level decoders put in the place of bytes that are no whole character.
+REPLACEMENT = "\ufffd"
 
 FloatArray = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -37,14 +43,10 @@ LogitsProcessor = Callable[[FloatArray, Sequence[int]], None]
 
 
 class DecoderState(Protocol):
-    """One input being decoded, in one or more rows (the beams of a search)."""
+    """One input being decoded."""
 
-    def advance(self, token_ids: Array, run: Run) -> FloatArray:
-        """Take in further tokens, int64 [rows, n]; logits float32 [rows, n, vocabulary]. Raises Cancelled."""
-        ...
-
-    def reorder(self, rows: Array) -> None:
-        """Go on with these rows, int64 [new rows], of the present ones; a row may be taken more than once."""
+    def advance(self, token_ids: Sequence[int], run: Run) -> FloatArray:
+        """Take in further tokens; logits float32 [tokens, vocabulary]. Raises Cancelled."""
         ...
 
 
@@ -60,16 +62,17 @@ def greedy(
 ) -> list[int]:
     """The tokens after ``prompt``, always the likeliest one, up to and with one of ``stop``.
 
-    ``max_length`` counts the prompt too. Looks for a cancellation before each token (raises Cancelled).
+    ``max_length`` counts the prompt too. Looks for a cancellation before each token (raises Cancelled). Raises
+    EngineError when the graph gives no numbers.
     """
     tokens = list(prompt)
     wanted: Sequence[int] = prompt
     while len(tokens) < max_length:
         run.cancellation.check()
-        scores = state.advance(np.array([wanted], dtype=np.int64), run)[0, -1]
+        scores = state.advance(wanted, run)[-1]
         for process in processors:
             process(scores, tokens)
-        token = int(scores.argmax())
+        token = int(scores.argmax())  # of a NaN among the scores, its place
         if np.isnan(scores[token]):
             raise EngineError("graph-not-finite")
         tokens.append(token)
@@ -79,6 +82,54 @@ def greedy(
             break
         wanted = (token,)
     return tokens[len(prompt) :]
+
+
+def teacher_forced(state: DecoderState, token_ids: Sequence[int], run: Run, *, singly: int = 16) -> FloatArray:
+    """The logits after each of these tokens, float32 [tokens, vocabulary], whatever the model would have said itself.
+
+    The last ``singly`` tokens (half of them at most) go in one by one, as when text is made, so that the part of the
+    graph that works with a cache is used as well.
+    """
+    first = len(token_ids) - min(singly, len(token_ids) // 2)
+    parts = [state.advance(token_ids[:first], run)]
+    parts += [state.advance((token,), run) for token in token_ids[first:]]
+    return np.concatenate(parts)
+
+
+class TextStream:
+    """Text of tokens that come one at a time, by whole characters.
+
+    A token may hold a part of a character, and what it adds may depend on its neighbours (a space that opens a text is
+    dropped by some tokenizers): new text is what the tokens since the last whole character add behind those before.
+    """
+
+    def __init__(self, decode: Callable[[Sequence[int]], str], before: Sequence[int] = ()) -> None:
+        self._decode = decode
+        self._tokens = list(before)
+        self._settled = 0  # tokens before this one are not needed any more
+        self._read = len(before)  # the text of tokens before this one is given out
+        self.text = ""
+
+    def add(self, token: int) -> str:
+        """What this token adds to :attr:`text`, which may be nothing yet."""
+        self._tokens.append(token)
+        known = self._decode(self._tokens[self._settled : self._read])
+        now = self._decode(self._tokens[self._settled :])
+        if len(now) <= len(known) or now.endswith(REPLACEMENT):
+            return ""
+        self._settled, self._read = self._read, len(self._tokens)
+        self.text += now[len(known) :]
+        return now[len(known) :]
+
+
+def configured(settings: Mapping[str, Any]) -> list[LogitsProcessor]:
+    """What a ``generation_config.json`` asks for in greedy decoding too."""
+    processors = []
+    if (penalty := float(settings.get("repetition_penalty") or 1)) != 1:
+        processors.append(repetition_penalty(penalty))
+    if size := int(settings.get("no_repeat_ngram_size") or 0):
+        processors.append(no_repeated_ngrams(size))
+    return processors
 
 
 def suppressed(ids: Sequence[int]) -> LogitsProcessor:
@@ -102,20 +153,8 @@ def suppressed_at(position: int, ids: Sequence[int]) -> LogitsProcessor:
     return process
 
 
-def forced_tokens(by_position: Mapping[int, int]) -> LogitsProcessor:
-    """Exactly this token at each of these positions."""
-
-    def process(scores: FloatArray, tokens: Sequence[int]) -> None:
-        token = by_position.get(len(tokens))
-        if token is not None:
-            scores[:] = -np.inf
-            scores[token] = 0
-
-    return process
-
-
 def repetition_penalty(penalty: float) -> LogitsProcessor:
-    """Make every token that has occurred less likely (Keskar et al. 2019, "CTRL", equation 2)."""
+    """Make every token that has occurred less likely (Keskar et al. 2019, "CTRL", section 4.1)."""
 
     def process(scores: FloatArray, tokens: Sequence[int]) -> None:
         seen = np.unique(np.asarray(tokens, dtype=np.int64))
@@ -129,8 +168,6 @@ def no_repeated_ngrams(size: int) -> LogitsProcessor:
     """No sequence of ``size`` tokens twice."""
 
     def process(scores: FloatArray, tokens: Sequence[int]) -> None:
-        if len(tokens) < size:
-            return
         tail = tuple(tokens[len(tokens) - size + 1 :])
         for start in range(len(tokens) - size + 1):
             if tuple(tokens[start : start + size - 1]) == tail:
@@ -157,53 +194,45 @@ class Seq2SeqDecoder:
             "encoder_hidden_states",
             "encoder_attention_mask",
             "decoder_attention_mask",
+            "cache_position",
             "use_cache_branch",
         }
         for session in (self.first, self.rest):
             _check_inputs(session, known)
 
-    def start(self, hidden_states: Array, attention_mask: Array | None = None) -> Seq2SeqState:
-        """Decoding of one encoder output: float [1, positions, hidden], mask int64 [1, positions] (all 1 if None)."""
-        return Seq2SeqState(self, hidden_states, attention_mask)
+    def start(self, hidden_states: Array) -> Seq2SeqState:
+        """Decoding of one encoder output, float [1, positions, hidden]."""
+        return Seq2SeqState(self, hidden_states)
 
 
 class Seq2SeqState:
-    """See :class:`DecoderState`. All rows share one encoder output."""
+    """See :class:`DecoderState`."""
 
-    def __init__(self, decoder: Seq2SeqDecoder, hidden_states: Array, attention_mask: Array | None) -> None:
+    def __init__(self, decoder: Seq2SeqDecoder, hidden_states: Array) -> None:
         self._decoder = decoder
         self._hidden_states = hidden_states
-        self._mask = np.ones(hidden_states.shape[:2], dtype=np.int64) if attention_mask is None else attention_mask
         self._past: dict[str, Array] = {}
         self._length = 0
 
-    def advance(self, token_ids: Array, run: Run) -> FloatArray:
+    def advance(self, token_ids: Sequence[int], run: Run) -> FloatArray:
         session = self._decoder.rest if self._past else self._decoder.first
-        rows, count = token_ids.shape
+        length = self._length + len(token_ids)
         feeds = {
-            "input_ids": token_ids,
+            "input_ids": np.array([token_ids], dtype=np.int64),
             "encoder_hidden_states": self._hidden_states,
-            "encoder_attention_mask": self._mask,
-            "decoder_attention_mask": np.ones((rows, self._length + count), dtype=np.int64),
+            "encoder_attention_mask": np.ones(self._hidden_states.shape[:2], dtype=np.int64),
+            "decoder_attention_mask": np.ones((1, length), dtype=np.int64),
+            "cache_position": np.arange(self._length, length, dtype=np.int64),
             "use_cache_branch": np.array([bool(self._past)]),
-            **(self._past or _empty_past(session, rows)),
+            **(self._past or _empty_past(session)),
         }
-        wanted = tuple(
-            name for name in session.output_names if name == "logits" or _is_cache(name, again=bool(self._past))
-        )
-        outputs = session.run(_fitting(session, feeds), run, wanted)
-        self._past |= {_past_name(name): value for name, value in outputs.items() if name != "logits"}
-        self._length += count
-        return outputs["logits"].astype(np.float32, copy=False)
-
-    def reorder(self, rows: Array) -> None:
-        grown = len(rows) != len(self._hidden_states)
-        if grown:
-            self._hidden_states = self._hidden_states[rows]
-            self._mask = self._mask[rows]
-        for name, value in self._past.items():
-            if grown or ".encoder." not in name:
-                self._past[name] = value[rows]
+        # What comes of the encoder is kept from the first step: later ones only hand it through, at a price.
+        wanted = (name for name in session.output_names if not (self._past and ".encoder." in name))
+        outputs = session.run(fitting(session, feeds), run, _logits_and_cache(wanted))
+        self._past |= _as_past(outputs)
+        self._length = length
+        logits: FloatArray = outputs["logits"][0].astype(np.float32, copy=False)
+        return logits
 
 
 class CausalDecoder:
@@ -212,7 +241,7 @@ class CausalDecoder:
     def __init__(self, session: SessionLike) -> None:
         """Raises ModelError when the graph asks for an input that is not known here."""
         self.session = session
-        _check_inputs(session, {"input_ids", "attention_mask", "position_ids", "use_cache_branch"})
+        _check_inputs(session, {"input_ids", "attention_mask", "position_ids", "cache_position", "use_cache_branch"})
         self.has_past = any(name.startswith(PAST) for name in session.input_names)
 
     def start(self) -> CausalState:
@@ -225,29 +254,33 @@ class CausalState:
     def __init__(self, decoder: CausalDecoder) -> None:
         self._decoder = decoder
         self._past: dict[str, Array] = {}
-        self._seen: Array = np.zeros((1, 0), dtype=np.int64)
+        self._seen: list[int] = []
 
-    def advance(self, token_ids: Array, run: Run) -> FloatArray:
-        session, count = self._decoder.session, token_ids.shape[1]
-        self._seen = np.concatenate((self._seen, token_ids), axis=1)
-        rows, length = self._seen.shape
-        if not self._decoder.has_past:
-            token_ids = self._seen
+    def advance(self, token_ids: Sequence[int], run: Run) -> FloatArray:
+        session, has_past = self._decoder.session, self._decoder.has_past
+        self._seen += token_ids
+        length = len(self._seen)
+        taken = np.array([token_ids if has_past else self._seen], dtype=np.int64)
+        positions = np.arange(length - taken.shape[1], length, dtype=np.int64)
         feeds = {
-            "input_ids": token_ids,
-            "attention_mask": np.ones((rows, length), dtype=np.int64),
-            "position_ids": np.tile(np.arange(length - token_ids.shape[1], length, dtype=np.int64), (rows, 1)),
+            "input_ids": taken,
+            "attention_mask": np.ones((1, length), dtype=np.int64),
+            "position_ids": positions[None],
+            "cache_position": positions,
             "use_cache_branch": np.array([bool(self._past)]),
-            **(self._past or _empty_past(session, rows)),
+            **(self._past or _empty_past(session)),
         }
-        wanted = ("logits", *(name for name in session.output_names if self._decoder.has_past and _is_cache(name)))
-        outputs = session.run(_fitting(session, feeds), run, wanted)
-        self._past = {_past_name(name): value for name, value in outputs.items() if name != "logits"}
-        return outputs["logits"][:, -count:].astype(np.float32, copy=False)
+        wanted = session.output_names if has_past else ("logits",)
+        outputs = session.run(fitting(session, feeds), run, _logits_and_cache(wanted))
+        self._past = _as_past(outputs)
+        logits: FloatArray = outputs["logits"][0, -len(token_ids) :].astype(np.float32, copy=False)
+        return logits
 
-    def reorder(self, rows: Array) -> None:
-        self._seen = self._seen[rows]
-        self._past = {name: value[rows] for name, value in self._past.items()}
+
+def fitting(session: SessionLike, feeds: Mapping[str, Array]) -> dict[str, Array]:
+    """Of the feeds those that the graph asks for, in its types."""
+    dtypes = session.input_dtypes
+    return {name: feeds[name].astype(dtypes[name], copy=False) for name in session.input_names if name in feeds}
 
 
 def _check_inputs(session: SessionLike, known: set[str]) -> None:
@@ -256,17 +289,17 @@ def _check_inputs(session: SessionLike, known: set[str]) -> None:
             raise ModelError("model-unknown-input", name=name, known=", ".join(sorted(known)))
 
 
-def _is_cache(name: str, again: bool = False) -> bool:
-    """Whether an output is kept for the next step; what comes of the encoder is kept from the first one only."""
-    return name.startswith(PRESENT) and not (again and ".encoder." in name)
+def _logits_and_cache(names: Any) -> tuple[str, ...]:
+    return tuple(name for name in names if name == "logits" or name.startswith(PRESENT))
 
 
-def _past_name(output: str) -> str:
-    return PAST + output.removeprefix(PRESENT)
+def _as_past(outputs: Mapping[str, Array]) -> dict[str, Array]:
+    """The cache that a step gave, under the names of the next step's inputs."""
+    return {PAST + name.removeprefix(PRESENT): value for name, value in outputs.items() if name != "logits"}
 
 
-def _empty_past(session: SessionLike, rows: int) -> dict[str, Array]:
-    """A cache of no tokens: [rows, heads, 0, head size] for each cache input of the graph."""
+def _empty_past(session: SessionLike) -> dict[str, Array]:
+    """A cache of no tokens: [1, heads, 0, head size] for each cache input of the graph."""
     past = {}
     for name in session.input_names:
         if name.startswith(PAST):
@@ -274,11 +307,5 @@ def _empty_past(session: SessionLike, rows: int) -> dict[str, Array]:
             heads, size = (shape[1], shape[3]) if len(shape) == 4 else (None, None)
             if not isinstance(heads, int) or not isinstance(size, int):
                 raise ModelError("model-unknown-input", name=name, known="[batch, heads, length, head size]")
-            past[name] = np.zeros((rows, heads, 0, size), dtype=session.input_dtypes[name])
+            past[name] = np.zeros((1, heads, 0, size), dtype=session.input_dtypes[name])
     return past
-
-
-def _fitting(session: SessionLike, feeds: Mapping[str, Array]) -> dict[str, Array]:
-    """Of the feeds those that the graph asks for, in its types."""
-    dtypes = session.input_dtypes
-    return {name: feeds[name].astype(dtypes[name], copy=False) for name in session.input_names if name in feeds}

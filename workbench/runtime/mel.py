@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -83,19 +83,21 @@ class LogMel:
     def frame_s(self) -> float:
         return self.hop_length / self.sampling_rate
 
-    def __call__(self, samples: FloatArray) -> FloatArray:
+    def __call__(self, samples: FloatArray, on_block: Callable[[], None] = lambda: None) -> FloatArray:
         """Features of a whole sound: samples float32 [n] → float32 [feature_size, frames].
 
         A sound of up to ``chunk_length`` is filled up with silence to that length; a longer one gives
         ``n // hop_length`` frames. As in Whisper (Radford et al. 2022, ``log_mel_spectrogram`` of its code): the power
         of a centred short-time Fourier transform under a periodic Hann window, in mel bands, its decimal logarithm,
-        no lower than 8 below the loudest of the whole sound, then ``(x + 4) / 4``.
+        no lower than 8 below the loudest of the whole sound, then ``(x + 4) / 4``. ``on_block`` is called every few
+        seconds of sound, and may raise.
         """
         if len(samples) < self.chunk_samples:
             samples = np.concatenate((samples, np.zeros(self.chunk_samples - len(samples), dtype=np.float32)))
         frames = len(samples) // self.hop_length
         features = np.empty((self.feature_size, frames), dtype=np.float32)
         for start in range(0, frames, BLOCK_FRAMES):
+            on_block()
             stop = min(start + BLOCK_FRAMES, frames)
             windows = np.lib.stride_tricks.sliding_window_view(self._stretch(samples, start, stop), self.n_fft)
             spectrum = np.fft.rfft(windows[:: self.hop_length] * self._window, axis=1)
@@ -143,7 +145,7 @@ class LogMel:
         logarithmic above, 27 mel for each factor of 6.4.
         """
         low, high = _hz_to_mel(0.0), _hz_to_mel(MAX_FREQUENCY_HZ)
-        corners = np.array(list(_mel_to_hz(np.linspace(low, high, self.feature_size + 2))))
+        corners = _mel_to_hz(np.linspace(low, high, self.feature_size + 2))
         bins = np.linspace(0, self.sampling_rate // 2, self.n_fft // 2 + 1)
         below, centre, above = corners[:-2, None], corners[1:-1, None], corners[2:, None]
         rising = (bins - below) / (centre - below)
@@ -156,6 +158,5 @@ def _hz_to_mel(hz: float) -> float:
     return 3 * hz / 200 if hz < 1000 else 15 + 27 * float(np.log(hz / 1000) / np.log(6.4))
 
 
-def _mel_to_hz(mels: np.ndarray[Any, np.dtype[np.float64]]) -> Iterator[float]:
-    for mel in mels:
-        yield float(200 * mel / 3 if mel < 15 else 1000 * 6.4 ** ((mel - 15) / 27))
+def _mel_to_hz(mels: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.where(mels < 15, 200 * mels / 3, 1000 * 6.4 ** ((mels - 15) / 27))

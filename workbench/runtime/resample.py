@@ -14,7 +14,7 @@ __all__ = ["FloatArray", "Resampler", "resample"]
 FloatArray = np.ndarray[Any, np.dtype[np.float32]]
 
 STOP_BAND_DB = 80.0
-# The filter falls from 1 to nothing over this share of the lower rate's band, just below its upper end: no alias at all.
+# The filter falls from 1 to nothing over this share of the lower rate's band, just below its upper end: no alias.
 TRANSITION = 0.1
 # The matrix has as many rows as the numerator of the ratio. Rates without a common divisor (44 101 to 16 000) get the
 # nearest ratio below this, off by less than one part in a million: a sound card's clock is off by more.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import wave
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,12 @@ class Sound:
     duration_s: float
 
 
-def load_audio(path: Path, sampling_rate: int) -> Sound:
+def load_audio(path: Path, sampling_rate: int, on_block: Callable[[], None] = lambda: None) -> Sound:
     """The mean of all channels of a sound file at ``sampling_rate`` (Hz).
 
     Reads what libsndfile reads: WAV, FLAC, Ogg, MP3 and others, at any rate. Memory is that of the result and one
-    block. Raises InputError: not a sound file, empty, cut off, samples that are no numbers, absurd rate or length.
+    block; ``on_block`` is called before each and may raise. Raises InputError: not a sound file, empty, cut off,
+    samples that are no numbers, absurd rate or length.
     """
     with _open(path) as source:
         stream = Resampler(source.rate_hz, sampling_rate) if source.rate_hz != sampling_rate else None
@@ -48,6 +49,7 @@ def load_audio(path: Path, sampling_rate: int) -> Sound:
         samples = np.empty(expected, dtype=np.float32)
         done = 0
         for block in source.blocks():
+            on_block()
             mono = block.mean(axis=1, dtype=np.float32) if block.shape[1] > 1 else block[:, 0]
             samples, done = _append(samples, done, stream.add(mono) if stream else mono)
         if stream:
@@ -159,7 +161,7 @@ def _open(path: Path) -> Iterator[_Source]:
 def _open_wave(path: Path, reason: Exception) -> Iterator[_Source]:
     """A PCM file by the standard library. Raises InputError with libsndfile's reason where that cannot read it."""
     try:
-        file = wave.open(str(path), "rb")
+        file = wave.Wave_read(str(path))
     except (wave.Error, EOFError):
         raise InputError("sound-unreadable", file=path, reason=_sentence(reason)) from reason
     with file:
@@ -202,15 +204,16 @@ def _append(samples: FloatArray, done: int, block: FloatArray) -> tuple[FloatArr
 def _pcm(data: bytes, width: int, channels: int) -> FloatArray:
     """Linear PCM of ``width`` bytes a value as float32 [frames, channels]. 8-bit WAV is unsigned, the rest signed."""
     data = data[: len(data) // (width * channels) * width * channels]
+    values = np.frombuffer(data, dtype=np.uint8).reshape(-1, width)
     if width == 1:
-        values = (np.frombuffer(data, dtype=np.uint8).astype(np.float32) - 128) / 128
-    elif width == 3:
-        parts = np.zeros((len(data) // 3, 4), dtype=np.uint8)
-        parts[:, 1:] = np.frombuffer(data, dtype=np.uint8).reshape(-1, 3)
-        values = parts.view("<i4")[:, 0].astype(np.float32) / 2**31
+        signed = values.astype(np.int32) - 128 << 24
     else:
-        values = np.frombuffer(data, dtype=f"<i{width}").astype(np.float32) / 2 ** (8 * width - 1)
-    return values.reshape(-1, channels)
+        # The upper bytes of 32 bits: the scale is the same for every width.
+        parts = np.zeros((len(values), 4), dtype=np.uint8)
+        parts[:, 4 - width :] = values
+        signed = parts.view("<i4")[:, 0]
+    frames: FloatArray = (signed.astype(np.float32) / np.float32(2**31)).reshape(-1, channels)
+    return frames
 
 
 def _sentence(error: Exception) -> str:

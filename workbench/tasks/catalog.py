@@ -156,13 +156,31 @@ TASKS: dict[str, TaskInfo] = {
             result="Transcript",
             export_task="automatic-speech-recognition-with-past",
             architectures=("WhisperForConditionalGeneration",),
-            graphs=(("encoder_model",), ("decoder_model_merged",)),
+            # Older repositories have the decoder in two graphs, with and without a cache.
+            graphs=(
+                ("encoder_model",),
+                ("decoder_model_merged", "decoder_model"),
+                ("decoder_model_merged", "decoder_with_past_model"),
+            ),
             params=(
                 Param("language", str, None, "The language spoken, as the model names it ('en'); none: detected"),
                 Param(
                     "task", str, "transcribe", "Write down or translate to English", choices=("transcribe", "translate")
                 ),
                 Param("return_timestamps", bool, True, "Cut the text into segments with times"),
+            ),
+        ),
+        TaskInfo(
+            id="text-generation",
+            title="Text generation",
+            input="text",
+            result="Text",
+            export_task="text-generation-with-past",
+            architectures=("ForCausalLM", "LMHeadModel"),
+            graphs=(("model", "decoder_model_merged"),),
+            params=(
+                Param("max_new_tokens", int, 128, "How many tokens to add at most", minimum=1),
+                Param("stop", str, None, "End before this text"),
             ),
         ),
     )

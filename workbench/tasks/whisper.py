@@ -1,4 +1,4 @@
-"""Whisper's own rules: its special tokens, where timestamps may stand, how windows follow each other, segments.
+"""Whisper's own rules: its special tokens, where timestamps may stand, how a window is cut into segments.
 
 Section 4.5 and appendix of Radford et al. 2022 ("Robust Speech Recognition via Large-Scale Weak Supervision"), as
 transformers carries them out when it is given a whole sound.
@@ -6,21 +6,19 @@ transformers carries them out when it is given a whole sound.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from workbench.errors import ModelError, UsageError
 from workbench.results import Segment, Transcript
-from workbench.runtime.generate import FloatArray, LogitsProcessor
+from workbench.runtime.generate import FloatArray, LogitsProcessor, configured, suppressed, suppressed_at
 from workbench.tasks.base import ModelFiles
 
-__all__ = ["TranscriptBuilder", "WhisperTokens", "kept_of_window", "timestamp_rules"]
-
-# The encoder halves the number of frames: one step of a timestamp is two frames of the log-mel spectrogram.
-FRAMES_PER_STEP = 2
+__all__ = ["Cut", "Scribe", "WhisperTokens", "Window", "cut_window", "timestamp_rules"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +26,8 @@ class WhisperTokens:
     """The ids that steer Whisper. ``languages`` and ``tasks`` are empty for a model that knows English only.
 
     ``forced`` are the tokens by position that old generation configs prescribe; None in it means "detect".
+    ``language`` is the one a generation config sets; ``max_length`` counts the prompt too; ``configured`` is what the
+    generation config asks of any model.
     """
 
     start: int
@@ -36,10 +36,13 @@ class WhisperTokens:
     languages: Mapping[str, int]
     tasks: Mapping[str, int]
     multilingual: bool
+    max_length: int
     suppress: tuple[int, ...] = ()
     suppress_at_begin: tuple[int, ...] = ()
-    forced: tuple[tuple[int, int | None], ...] = ()
+    forced: Mapping[int, int | None] | None = None
+    language: str | None = None
     max_initial_timestamp: int | None = None
+    configured: tuple[LogitsProcessor, ...] = ()
 
     @property
     def first_timestamp(self) -> int:
@@ -53,28 +56,32 @@ class WhisperTokens:
         """
         settings = {**files.config, **(files.read_json("generation_config.json") or {})}
         no_timestamps = settings.get("no_timestamps_token_id", token_id("<|notimestamps|>"))
-        wanted = {
+        wanted: dict[str, Any] = {
             "decoder_start_token_id": settings.get("decoder_start_token_id"),
             "eos_token_id": settings.get("eos_token_id"),
             "no_timestamps_token_id": no_timestamps,
+            "max_target_positions": settings.get("max_target_positions"),
         }
         for name, value in wanted.items():
             if value is None:
                 raise ModelError("model-setting-missing", file=files.folder / "generation_config.json", name=name)
         end = settings["eos_token_id"]
-        languages = {key.strip("<|>"): int(value) for key, value in (settings.get("lang_to_id") or {}).items()}
-        forced = settings.get("forced_decoder_ids") or ()
+        languages = {_bare(key): int(value) for key, value in (settings.get("lang_to_id") or {}).items()}
+        positions = int(settings["max_target_positions"])
         return cls(
             start=int(settings["decoder_start_token_id"]),
             end=frozenset(end if isinstance(end, list) else [end]),
-            no_timestamps=int(no_timestamps),
+            no_timestamps=int(wanted["no_timestamps_token_id"]),
             languages=languages,
             tasks={str(key): int(value) for key, value in (settings.get("task_to_id") or {}).items()},
             multilingual=bool(settings.get("is_multilingual", languages)),
+            max_length=min(int(settings.get("max_length") or positions), positions),
             suppress=tuple(settings.get("suppress_tokens") or ()),
             suppress_at_begin=tuple(settings.get("begin_suppress_tokens") or ()),
-            forced=tuple((int(position), token) for position, token in forced),
+            forced={int(position): token for position, token in settings.get("forced_decoder_ids") or ()},
+            language=_bare(settings["language"]) if settings.get("language") else None,
             max_initial_timestamp=settings.get("max_initial_timestamp_index"),
+            configured=tuple(configured(settings)),
         )
 
     def check(self, language: str | None, task: str) -> None:
@@ -83,26 +90,44 @@ class WhisperTokens:
             for name, value in (("language", language), ("task", None if task == "transcribe" else task)):
                 if value is not None:
                     raise UsageError("asr-english-only", name=name, value=value)
-        if language is not None and self.multilingual and language.lower() not in self.languages:
+            return
+        if language is not None and language.lower() not in self.languages:
             known = ", ".join(sorted(self.languages)) or "none, its generation_config.json names no languages"
             raise UsageError("usage-bad-param", name="language", value=language, expected=f"one of {known}")
-        if self.multilingual and task != "transcribe" and task not in self.tasks:
+        if task != "transcribe" and task not in self.tasks:
             known = ", ".join(sorted(self.tasks)) or "none, its generation_config.json names no tasks"
             raise UsageError("usage-bad-param", name="task", value=task, expected=f"one of {known}")
 
-    def prompt(self, language_id: int | None, task: str, *, timestamps: bool) -> list[int]:
-        """What the decoder begins with: start, language, task, and "no timestamps" where none are wanted."""
-        if self.multilingual and (task in self.tasks or language_id is not None):
-            middle = [language_id, self.tasks.get(task)]
-        else:
-            middle = [token for _, token in sorted(self.forced)]
-        prompt = [self.start, *(token for token in middle if token is not None and token != self.no_timestamps)]
-        return prompt if timestamps else [*prompt, self.no_timestamps]
+    def known_language(self, asked: str | None) -> str | None:
+        """The language to write down: as asked, else as the model's files set it; None where it is to be detected."""
+        forced = (self.forced or {}).get(1)
+        named = next((code for code, token in self.languages.items() if token == forced), None)
+        return asked.lower() if asked else self.language or named
 
     def likeliest_language(self, logits: FloatArray) -> str:
         """The language whose token has the highest score after the start token: logits float32 [vocabulary]."""
         codes = list(self.languages)
         return codes[int(np.argmax(logits[[self.languages[code] for code in codes]]))]
+
+    def prompt(self, language: str | None, task: str, *, timestamps: bool) -> list[int]:
+        """What the decoder begins with: start, language, task, and "no timestamps" where none are wanted.
+
+        Without a task token a multilingual model skips words and loops; a model whose files name no tasks begins with
+        the tokens that its old generation config forces.
+        """
+        if self.multilingual and task in self.tasks:
+            middle = [self.languages.get(language or ""), self.tasks[task]]
+        else:
+            middle = [token for _, token in sorted((self.forced or {}).items())]
+            if middle and language and language in self.languages:
+                middle[0] = self.languages[language]
+        prompt = [self.start, *(token for token in middle if token is not None and token != self.no_timestamps)]
+        return prompt if timestamps else [*prompt, self.no_timestamps]
+
+    def processors(self, begin: int, *, timestamps: bool) -> list[LogitsProcessor]:
+        """What is done to the scores of the tokens from position ``begin`` on."""
+        rules = [timestamp_rules(self, begin)] if timestamps else []
+        return [*self.configured, suppressed_at(begin, self.suppress_at_begin), suppressed(self.suppress), *rules]
 
 
 def timestamp_rules(tokens: WhisperTokens, begin: int) -> LogitsProcessor:
@@ -135,62 +160,101 @@ def timestamp_rules(tokens: WhisperTokens, begin: int) -> LogitsProcessor:
     return process
 
 
-def kept_of_window(generated: Sequence[int], first_timestamp: int, window_frames: int) -> tuple[list[int], int]:
-    """Of the tokens generated for a window (without the end token): those that count, and the frames to go on by.
+@dataclass(frozen=True)
+class Cut:
+    """One segment of a window: its text's tokens, and where it begins and ends in timestamp steps of the window.
 
-    A window that ends within a sentence is read again from the last complete segment on: the one before the last pair
-    of timestamps. A single timestamp at the end says that nothing is spoken after it; without any pair the whole
-    window is one segment.
+    ``end`` is None where the model gave none.
+    """
+
+    tokens: tuple[int, ...]
+    start: int
+    end: int | None
+
+
+def cut_window(generated: Sequence[int], first_timestamp: int) -> tuple[list[Cut], int | None]:
+    """The segments in the tokens that were generated for a window (without the end token), and where to read on.
+
+    Two timestamps in a row end one segment and begin the next. A window that stops within a segment is read again from
+    the last complete one on: that step is returned, and the tokens behind it do not count. None means that the whole
+    window is done: its last segment has an end and nothing follows (nothing more is spoken), or there is no pair at
+    all (the window is one segment).
     """
     is_time = [token >= first_timestamp for token in generated]
     pairs = [n for n in range(1, len(generated)) if is_time[n - 1] and is_time[n]]
     if not pairs or is_time[-2:] == [False, True]:
-        return list(generated), window_frames
-    frames = (generated[pairs[-1] - 1] - first_timestamp) * FRAMES_PER_STEP
-    # Without the rules above a pair of zeros is possible, and would never end.
-    return list(generated[: pairs[-1] + 1]), frames or window_frames
+        return _cuts(generated, [0, *pairs, len(generated)], first_timestamp), None
+    step = generated[pairs[-1] - 1] - first_timestamp
+    # Rules forbid a pair of zeros; without them it would be read again for ever.
+    return _cuts(generated, [0, *pairs], first_timestamp), step or None
 
 
-@dataclass
-class TranscriptBuilder:
-    """Collects tokens window by window and cuts them into segments at their timestamps.
+@dataclass(frozen=True)
+class Window:
+    """What was generated, without the end token, for ``frames`` frames of the sound from the frame ``start`` on."""
 
-    ``decode`` makes text of tokens, ``skipped`` are special tokens, ``step_s`` is the time of one timestamp step.
+    start: int
+    frames: int
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Scribe:
+    """From windows to a transcript.
+
+    ``decode`` makes text of tokens, ``special`` are the tokens that are none. A frame lasts ``frame_s``, a timestamp's
+    step has ``step_frames`` of them.
     """
 
-    decode: Callable[[list[int]], str]
+    decode: Callable[[Sequence[int]], str]
+    special: frozenset[int]
     first_timestamp: int
-    skipped: frozenset[int]
-    step_s: float
-    segments: list[Segment] = field(default_factory=list)
-    _start_s: float | None = None
-    _tokens: list[int] = field(default_factory=list)
+    frame_s: float
+    step_frames: int
 
-    def add(self, tokens: Iterable[int], offset_s: float) -> None:
-        """Tokens of a window that begins ``offset_s`` into the sound."""
-        for token in tokens:
-            if token in self.skipped:
-                continue
-            if token < self.first_timestamp:
-                self._tokens.append(token)
-                continue
-            time_s = round((token - self.first_timestamp) * self.step_s + offset_s, 2)
-            if self._start_s is None:
-                self._start_s = time_s
-            elif time_s != self._start_s:
-                self.segments.append(Segment(self.decode(self._tokens), self._start_s, time_s))
-                self._start_s, self._tokens = None, []
+    def next_frame(self, window: Window) -> int:
+        """Where the window after this one begins."""
+        step = cut_window(window.tokens, self.first_timestamp)[1]
+        return window.start + (window.frames if step is None else min(step * self.step_frames, window.frames))
 
-    def transcript(self, language: str | None, *, timestamps: bool) -> Transcript:
-        """All so far. A last segment without an end has ``end_s`` None."""
-        segments = list(self.segments)
-        if self._tokens:
-            start_s = self._start_s
-            if start_s is None:
-                start_s = segments[-1].end_s or 0.0 if segments else 0.0
-            segments.append(Segment(self.decode(self._tokens), start_s, None))
+    def transcript(self, windows: Sequence[Window], language: str | None, *, timestamps: bool) -> Transcript:
+        """Everything said in these windows, which follow each other."""
+        segments = [
+            segment
+            for number, window in enumerate(windows, 1)
+            for segment in self._segments(window, is_last=number == len(windows))
+        ]
         text = "".join(segment.text for segment in segments)
         return Transcript(text, tuple(segments) if timestamps else (), language)
+
+    def _segments(self, window: Window, *, is_last: bool) -> Iterator[Segment]:
+        """In seconds of the whole sound. A segment without an end lasts as long as its window; the very last one is
+        left open."""
+        for cut in cut_window(window.tokens, self.first_timestamp)[0]:
+            end_s = None if is_last else self._seconds(window.start + window.frames)
+            if cut.end is not None:
+                end_s = self._seconds(window.start + cut.end * self.step_frames)
+            start_s = self._seconds(window.start + cut.start * self.step_frames)
+            text = self.decode([token for token in cut.tokens if token not in self.special])
+            yield Segment(text, start_s, end_s)
+
+    def _seconds(self, frame: int) -> float:
+        return round(frame * self.frame_s, 2)
+
+
+def _cuts(generated: Sequence[int], edges: Sequence[int], first: int) -> list[Cut]:
+    cuts = []
+    for start, stop in pairwise(edges):
+        times = [token - first for token in generated[start:stop] if token >= first]
+        text = tuple(token for token in generated[start:stop] if token < first)
+        if text:
+            cuts.append(Cut(text, times[0] if times else 0, times[-1] if len(times) > 1 else None))
+    return cuts
+
+
+def _bare(language: str) -> str:
+    """``"<|en|>"`` → ``"en"``."""
+    return language.strip("<|>")
 
 
 def _log_sum_exp(values: np.ndarray[Any, np.dtype[np.float32]]) -> float:
