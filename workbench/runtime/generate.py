@@ -6,7 +6,7 @@ are fed by the names and types they ask for, so the same loop serves every preci
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -58,9 +58,8 @@ def greedy(
     max_length: int,
     processors: Sequence[LogitsProcessor],
     run: Run,
-    on_token: Callable[[int], None] | None = None,
-) -> list[int]:
-    """The tokens after ``prompt``, always the likeliest one, up to and with one of ``stop``.
+) -> Iterator[int]:
+    """The tokens after ``prompt`` as they come, always the likeliest one, up to and with one of ``stop``.
 
     ``max_length`` counts the prompt too. Looks for a cancellation before each token (raises Cancelled). Raises
     EngineError when the graph gives no numbers.
@@ -76,12 +75,10 @@ def greedy(
         if np.isnan(scores[token]):
             raise EngineError("graph-not-finite")
         tokens.append(token)
-        if on_token:
-            on_token(token)
+        yield token
         if token in stop:
-            break
+            return
         wanted = (token,)
-    return tokens[len(prompt) :]
 
 
 def teacher_forced(state: DecoderState, token_ids: Sequence[int], run: Run, *, singly: int = 16) -> FloatArray:
@@ -289,7 +286,7 @@ def _check_inputs(session: SessionLike, known: set[str]) -> None:
             raise ModelError("model-unknown-input", name=name, known=", ".join(sorted(known)))
 
 
-def _logits_and_cache(names: Any) -> tuple[str, ...]:
+def _logits_and_cache(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in names if name == "logits" or name.startswith(PRESENT))
 
 

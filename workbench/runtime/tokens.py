@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tokenizers import Tokenizer
 
-from workbench.errors import ModelError
+from workbench.errors import InputError, ModelError
 from workbench.tasks.base import ModelFiles
 
 __all__ = ["Vocabulary"]
@@ -47,12 +47,25 @@ class Vocabulary:
         except Exception as error:  # the library raises nothing narrower
             raise ModelError("model-bad-file", file=path, reason=str(error)[:300]) from error
         special = frozenset(number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special)
+        # Settings for batches of equal length, which some files carry.
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
         settings = files.read_json("tokenizer_config.json") or {}
         return cls(tokenizer, special, bool(settings.get("clean_up_tokenization_spaces", False)))
 
     def token_id(self, token: str) -> int | None:
         number: int | None = self.tokenizer.token_to_id(token)
         return number
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a text, with those that the model wants around it. Raises InputError."""
+        try:
+            ids: list[int] = self.tokenizer.encode(text).ids
+        except BaseException as error:  # a panic in the library's Rust code is no Exception
+            if type(error).__name__ != "PanicException":
+                raise
+            raise InputError("text-not-encoded", reason=str(error)[:300]) from error
+        return ids
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """The text of these tokens, without special ones."""

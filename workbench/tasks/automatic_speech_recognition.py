@@ -140,13 +140,6 @@ class AutomaticSpeechRecognition(Pipeline):
                 self._decoder.start(hidden_states).advance((tokens.start,), run)[-1]
             )
         frames = min(self._mel.chunk_frames, reading.prepared.frames - start)
-        said: list[int] = []
-
-        def hear(token: int) -> None:
-            said.append(token)
-            if len(said) % PARTIAL_TOKENS == 0:
-                self._report(reading, [*reading.windows, Window(start, frames, tuple(said))])
-
         prompt = tokens.prompt(reading.language, reading.task, timestamps=reading.timestamps)
         generated = greedy(
             self._decoder.start(hidden_states),
@@ -155,11 +148,15 @@ class AutomaticSpeechRecognition(Pipeline):
             max_length=tokens.max_length,
             processors=tokens.processors(len(prompt), timestamps=reading.timestamps),
             run=run,
-            on_token=hear,
         )
-        if generated and generated[-1] in tokens.end:
-            generated.pop()
-        return Window(start, frames, tuple(generated))
+        said: list[int] = []
+        for token in generated:
+            if token in tokens.end:
+                break
+            said.append(token)
+            if len(said) % PARTIAL_TOKENS == 0:
+                self._report(reading, [*reading.windows, Window(start, frames, tuple(said))])
+        return Window(start, frames, tuple(said))
 
     def _encode(self, features: FloatArray, start: int, run: Run) -> Array:
         """The encoder's output for the window that begins at this frame, float [1, positions, hidden]."""
