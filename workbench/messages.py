@@ -116,6 +116,15 @@ MESSAGES: dict[str, str] = {
     "model-unknown-setting": "{file} sets {name}, which the workbench does not know and which could alter the answers",
     "model-setting-missing": "{file} does not tell {name}, which the model needs; download the model again or export it again",
     "model-unknown-input": "the graph asks for an input {name} that the workbench cannot give; it knows {known}",
+    # --- pictures ---
+    "image-empty": "{file} is empty; copy or download it again",
+    "image-unknown-format": "{file} is not a picture that can be read; JPEG, PNG, WebP, AVIF, TIFF, GIF and BMP can",
+    "image-unreadable": "{file} cannot be read as a picture ({reason}); open it in a picture editor and save it again",
+    "image-too-large": "{file} has more than {limit} million pixels; make it smaller first",
+    "image-too-narrow": "{file} of {width} x {height} pixels would become {scaled} for this model; cut it to a shape nearer to a square",
+    "image-clipped": "{file} has more than 8 bits a pixel, and all values over 255 count as white here; save it with 8 bits a pixel",
+    "image-unknown-processor": "{file} asks for an image processor that the workbench does not have ({name}); it has {known}",
+    "model-no-output": "the graph {file} has no output {name}, only {got}; it was exported for another task. Export the model again",
     # --- export ---
     "export-no-config": "{folder} has no config.json, so nobody can tell what model it is; download the model again",
     "export-no-weights": "{folder} holds no weights that can be exported (model*.safetensors); download the model again",
