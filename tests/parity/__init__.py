@@ -1,0 +1,1 @@
+"""Every task against its reference, computed in the toolchain's Python."""
