@@ -52,8 +52,8 @@ __all__ = [
     "ExportedVariant",
     "RunTarget",
     "ToolchainStatus",
-    "Workbench",
     "Wish",
+    "Workbench",
 ]
 
 
@@ -278,9 +278,7 @@ class Workbench:
         """Time a variant in an engine of its own, so that the peak memory is this model's alone."""
         host = EngineHost(self._settings.memory_limit_bytes)
         try:
-            return running.bench(
-                host, target.choice, target.variant, inputs, params, rounds, on_progress, cancellation
-            )
+            return running.bench(host, target.choice, target.variant, inputs, params, rounds, on_progress, cancellation)
         finally:
             host.close()
 

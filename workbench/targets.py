@@ -116,8 +116,8 @@ def _export_of(found: Found, wanted: TaskInfo | None, artifacts: Sequence[Artifa
     return next(iter([*exact, *same_graph]), None) or (ready[0] if ready and wanted is None else None)
 
 
-def _same_graph(task: str, wanted: TaskInfo) -> bool:
-    return task in TASKS and TASKS[task].export_task == wanted.export_task
+def _same_graph(task: str | None, wanted: TaskInfo) -> bool:
+    return task is not None and task in TASKS and TASKS[task].export_task == wanted.export_task
 
 
 def _of_artifact(artifact: Artifact) -> _Place:
@@ -141,9 +141,7 @@ def _own_task(place: _Place) -> TaskInfo:
 def _named_only(variants: Mapping[str, Mapping[str, Path]], place: _Place) -> dict[str, dict[str, Path]]:
     named = place.only_files or frozenset()
     kept = {
-        precision: {
-            graph: path for graph, path in graphs.items() if path.relative_to(place.folder).as_posix() in named
-        }
+        precision: {graph: path for graph, path in graphs.items() if path.relative_to(place.folder).as_posix() in named}
         for precision, graphs in variants.items()
     }
     return {precision: graphs for precision, graphs in kept.items() if graphs}

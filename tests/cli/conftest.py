@@ -42,7 +42,7 @@ class Command:
 
     def start(self, *words: object, **variables: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "workbench", *map(str, words)]
-        pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         return subprocess.Popen(command, env=os.environ | variables, **pipes)  # type: ignore[call-overload,no-any-return]
 
 

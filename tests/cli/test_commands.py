@@ -54,7 +54,9 @@ class TestModels:
         assert workbench("models", "--task", "automatic-speech-recognition", "--json").json["models"] == []
 
     def test_show_tells_everything(self, workbench: Command, tiny_repo: Path) -> None:
-        (tiny_repo / "README.md").write_text("---\nlicense: mit\nlanguage: [en, de]\n---\n# Tiny\nIt is small.\n", "utf-8")
+        (tiny_repo / "README.md").write_text(
+            "---\nlicense: mit\nlanguage: [en, de]\n---\n# Tiny\nIt is small.\n", "utf-8"
+        )
         done = workbench("show", TINY, "--card")
         assert done.status == 0
         for words in ("text-classification", "mit", "en, de", COMMIT, "It is small."):
@@ -103,7 +105,9 @@ class TestRun:
         from_file = workbench("run", TINY, f"@{tmp_path / 'text.txt'}", "--json").json
         from_pipe = workbench("run", TINY, "-", "--json", stdin=b"good fine").json
         assert from_file["results"] == from_pipe["results"]
-        assert from_file["results"][0]["result"][0]["score"] == pytest.approx(expected("good fine")["positive"], abs=1e-6)
+        assert from_file["results"][0]["result"][0]["score"] == pytest.approx(
+            expected("good fine")["positive"], abs=1e-6
+        )
 
     def test_a_folder_runs_as_it_is(self, workbench: Command, tiny_repo: Path) -> None:
         done = workbench("run", tiny_repo, "good", "--json")

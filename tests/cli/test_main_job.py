@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -103,13 +102,13 @@ def test_the_artifact_is_listed_shown_and_deleted(exported: Any, workbench: Comm
 
 
 @pytest.fixture
-def watched(folders: dict[str, str], tmp_path: Path) -> Iterator[tuple[list[str], Path]]:
+def watched(folders: dict[str, str], tmp_path: Path) -> tuple[list[str], Path]:
     """strace with a log; it notes every system call of the network, of all child processes."""
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("strace is not installed")
     log = tmp_path / "calls"
-    yield [strace, "-f", "-qq", "--seccomp-bpf", "-e", "trace=%network", "-o", str(log)], log
+    return [strace, "-f", "-qq", "--seccomp-bpf", "-e", "trace=%network", "-o", str(log)], log
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="watches system calls with strace")
@@ -138,6 +137,8 @@ def test_a_session_is_silent(
     assert done.returncode == 0, done.stderr
     calls = log.read_text("utf-8", errors="replace").splitlines()
     # Pipes of multiprocessing and asyncio, and questions to the name service cache on this machine, are local.
-    reaching_out = [line for line in calls if re.search(r"AF_INET6?\b", line) and "connect(" in line or "sendto(" in line]
+    reaching_out = [
+        line for line in calls if (re.search(r"AF_INET6?\b", line) and "connect(" in line) or "sendto(" in line
+    ]
     assert reaching_out == []
     assert [line for line in calls if "nscd" in line or "resolve" in line] == []

@@ -115,7 +115,7 @@ class TestAnswers:
         assert report.runs == 6
         assert report.bare_s is not None
         assert report.paired_s is not None
-        assert 0 < report.bare_s
+        assert report.bare_s > 0
         assert report.median_s <= report.p95_s
         assert report.peak_memory_bytes > 10_000_000
 

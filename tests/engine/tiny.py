@@ -1,4 +1,4 @@
-"""A text classifier of a few hundred bytes with answers that can be worked out by hand, and one word that takes long."""
+"""A text classifier of a few hundred bytes with answers that are worked out by hand, and a word that takes long."""
 
 from __future__ import annotations
 

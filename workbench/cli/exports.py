@@ -69,7 +69,7 @@ def toolchain(workbench: Workbench, arguments: Any, cancellation: Cancellation) 
             arguments.name,
             torch=arguments.torch,
             wheelhouse=wheelhouse,
-            on_progress=line.show,
+            on_progress=lambda step, _: line.show(step),
             cancellation=cancellation,
         )
         line.clear()

@@ -117,7 +117,11 @@ def _list_artifacts(workbench: Workbench, arguments: Any) -> int:
     if arguments.json:
         print_json(
             listed.to_json()
-            | {"artifacts": [item.to_json() | {"recommended": workbench.recommended(item)} for item in listed.artifacts]}
+            | {
+                "artifacts": [
+                    item.to_json() | {"recommended": workbench.recommended(item)} for item in listed.artifacts
+                ]
+            }
         )
         return 0
     for warning in listed.warnings:
@@ -310,4 +314,3 @@ def _task_json(task: TaskInfo) -> dict[str, Any]:
             for param in task.params
         ],
     }
-
