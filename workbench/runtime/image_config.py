@@ -81,7 +81,7 @@ class Values:
     def channels(self, name: str) -> tuple[float, ...]:
         """Three numbers, or one for all three channels."""
         value = self.values.get(name)
-        rows = value if isinstance(value, list) else [value] * 3
+        rows: list[Any] = value if isinstance(value, list) else [value] * 3
         if len(rows) != 3 or not all(map(_is_number, rows)):
             raise self.bad(name)
         return tuple(float(item) for item in rows)

@@ -18,9 +18,10 @@ __all__ = ["FORMATS", "MAX_MEGAPIXELS", "PixelArray", "load_image", "preview"]
 
 PixelArray = np.ndarray[Any, np.dtype[np.uint8]]
 
-# What Pillow decodes by itself. Others are left out: EPS and WMF start programs, some only know a header.
+# What Pillow decodes by itself. Others are left out: EPS and WMF start programs, some only know a header. JPEG brings
+# MPO, several JPEGs in one file.
 FORMATS: tuple[str, ...] = (
-    *("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO"),
+    *("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000"),
     *("PCX", "PNG", "PPM", "QOI", "SGI", "TGA", "TIFF", "WEBP"),
 )
 

@@ -1,0 +1,82 @@
+"""Pictures and their classification against transformers: the same numbers go in, the same labels come out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from workbench.runtime.image_processing import ImageProcessor
+from workbench.runtime.images import load_image
+from workbench.runtime.session import Session
+from workbench.tasks.base import ModelFiles, Run
+from workbench.tasks.image_classification import PIPELINE
+
+pytestmark = pytest.mark.toolchain
+
+MODELS = (
+    *("beit", "convnextv2", "deit", "dinov2", "efficientnet", "levit", "mobilenet_v1", "mobilenet_v2", "mobilevit"),
+    *("multi", "poolformer", "pvt", "regnet", "resnet", "segformer", "siglip", "single", "swin", "vit"),
+)
+PROCESSORS = (
+    *("clip", "clip-square", "efficientnet-offset", "efficientnet-top", "fast-vit", "levit-exact", "not-rescaled"),
+    *("odd-crop", "old-beit", "old-convnext", "old-deit", "old-mobilevit", "old-vit", "poolformer-exact"),
+    *("poolformer-square", "poolformer-whole", "raw", "unnamed"),
+)
+
+
+@pytest.fixture(scope="module")
+def made(run_toolchain_script: Callable[..., Path]) -> Path:
+    return run_toolchain_script("images")
+
+
+@pytest.fixture(scope="module")
+def answers(made: Path) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads((made / "answers.json").read_text("utf-8"))
+    return value
+
+
+@pytest.fixture(scope="module")
+def pixels(made: Path) -> Any:
+    with np.load(made / "pixels.npz") as archive:
+        return dict(archive)
+
+
+def files_of(folder: Path) -> ModelFiles:
+    return ModelFiles(folder, {"model": folder / "onnx" / "model.onnx"})
+
+
+def test_every_model_and_processor_is_compared(made: Path) -> None:
+    assert sorted(path.name for path in (made / "models").iterdir()) == sorted(MODELS)
+    assert sorted(path.name for path in (made / "processors").iterdir()) == sorted(PROCESSORS)
+
+
+@pytest.mark.parametrize("name", [*(f"models/{m}" for m in MODELS), *(f"processors/{p}" for p in PROCESSORS)])
+def test_the_same_numbers_go_in(made: Path, pixels: dict[str, Any], name: str) -> None:
+    processor = ImageProcessor(files_of(made / name))
+    pictures = sorted((made / "pictures").iterdir())
+    assert len(pictures) > 15
+    for path in pictures:
+        got, wanted = processor(load_image(path), path), pixels[f"{name}/{path.name}"]
+        assert got.dtype == np.float32
+        assert got.shape == wanted.shape, path.name
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-5, err_msg=path.name)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_same_labels_come_out(made: Path, answers: dict[str, Any], name: str) -> None:
+    files = files_of(made / "models" / name)
+    pipeline = PIPELINE(files, {"model": Session(files.graphs["model"])})
+    tops = set()
+    for path in sorted((made / "pictures").iterdir()):
+        got, wanted = pipeline(str(path), {}, Run()).to_json(), answers[name][path.name]
+        assert [item["label"] for item in got] == [item["label"] for item in wanted], path.name
+        np.testing.assert_allclose(
+            [item["score"] for item in got], [item["score"] for item in wanted], rtol=0, atol=1e-4, err_msg=path.name
+        )
+        tops.add(got[0]["label"])
+    assert len(wanted) == (1 if name == "single" else 5)
