@@ -94,6 +94,16 @@ MESSAGES: dict[str, str] = {
     "provider-unknown": "there is no provider {provider!r}; known: {known}",
     "provider-not-got": "{provider} was asked for, but {model} could only be loaded on {got}; see `workbench doctor`, or allow the fallback",
     "provider-fallback": "{wanted} could not be had, the model runs on {got}; `workbench doctor` says why",
+    # --- text encoders ---
+    "text-bad-input": "an input of this task is {expected}; this one is {got}",
+    "text-no-tokens": "the text {text!r} gives no tokens that the model could read; write some words",
+    "text-repaired": "{count} characters of the text are half of a surrogate pair, which is no Unicode; they were read as U+FFFD",
+    "text-truncated": "the text has {tokens} tokens, more than the {limit} that the model takes: {used} of its {characters} characters were read; cut it into parts to have all of it read",
+    "tokenizer-missing": "{file} is missing, without which no text can be cut into tokens; export the model again, which makes one, or add it from the original model",
+    "graph-no-output": "the graph has no output {wanted}, only {got}; export the model for this task, or choose the task it was made for",
+    "sentence-module": "{file} names a module {name!r}, which the workbench cannot do yet; it knows {known}. Use the task feature-extraction without the model's own pooling",
+    "sentence-pooling": "{file} asks for the pooling {name!r}, which the workbench does not know; it knows {known}",
+    "sentence-no-modules": "{folder} has no modules.json that tells how the vectors of tokens become one; their mean was taken",
     # --- sound, speech and generated text ---
     "sound-missing": "there is no sound file {file}",
     "sound-empty": "{file} holds no sound",

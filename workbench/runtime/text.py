@@ -1,0 +1,258 @@
+"""Text into the arrays of a text encoder: ``tokenizer.json`` used as transformers' fast tokenizers use it.
+
+What a ``tokenizer.json`` says of truncation and padding is how it was trained or last used, not what the model needs;
+both are replaced. The longest input is that of ``tokenizer_config.json`` (``model_max_length``), else as many positions
+as ``config.json`` tells. A longer text loses its end, which is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+from tokenizers import Encoding, Tokenizer
+
+from workbench.errors import InputError, ModelError, WorkbenchError
+from workbench.runtime.tokenizer_settings import apply_settings, special_token
+from workbench.tasks.base import Array, ModelFiles, Run, SessionLike
+
+__all__ = ["TextFeeds", "TextTokenizer", "Tokens"]
+
+FILE = "tokenizer.json"
+# What transformers writes for "no limit" is 1e30; nothing sensible is above this.
+NO_LIMIT = 1_000_000
+DEFAULT_LIMIT = 512
+# Position ids of the RoBERTa family start behind the padding id, so two of its positions cannot be used.
+OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")
+# Models that have one learned vector for each position, and none for a later one.
+LEARNED_POSITIONS = (*OFFSET_POSITIONS, "albert", "bert", "distilbert", "electra", "mobilebert", "xlm-roberta-xl")
+# Of a very long text only a beginning is read that gives at least twice as many tokens as the model takes: which those
+# are does not depend on what stands that far behind. A guess of its characters, for a start.
+CHARACTERS_PER_TOKEN = 32
+LONG_CHARACTERS = 1 << 14
+GROWTH = 64
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """One text, or a pair of texts, as the model reads it, with the tokens that the model wants around it.
+
+    ``text`` is what the offsets refer to (that of the first text of a pair).
+    """
+
+    encoding: Encoding
+    text: str
+
+    def __len__(self) -> int:
+        return len(self.encoding)
+
+    @cached_property
+    def ids(self) -> list[int]:
+        return list(self.encoding.ids)
+
+    @property
+    def type_ids(self) -> list[int]:
+        """0 for the first text and 1 for the second, as far as the tokenizer tells them apart."""
+        return list(self.encoding.type_ids)
+
+    @property
+    def offsets(self) -> list[tuple[int, int]]:
+        """First character (code point) of each token, and the one behind its last."""
+        return list(self.encoding.offsets)
+
+    @property
+    def special_tokens_mask(self) -> list[int]:
+        """1 for a token that was put around the text."""
+        return list(self.encoding.special_tokens_mask)
+
+
+class TextTokenizer:
+    """The tokenizer of a model. For one thread at a time."""
+
+    def __init__(self, files: ModelFiles) -> None:
+        """Raises ModelError: no ``tokenizer.json``, or one that cannot be read."""
+        path = files.folder / FILE
+        if not path.is_file():
+            raise ModelError("tokenizer-missing", file=path)
+
+        def broken(reason: str) -> WorkbenchError:
+            return ModelError("model-bad-file", file=path, reason=reason)
+
+        self._tokenizer: Tokenizer = _guarded(lambda: Tokenizer.from_file(str(path)), broken)
+        self.settings: Mapping[str, Any] = files.read_json("tokenizer_config.json") or {}
+        specials = files.read_json("special_tokens_map.json") or {}
+        padding, truncation = self._tokenizer.padding or {}, self._tokenizer.truncation or {}
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self._cut_at: int | None = None
+        self._cut_side = str(self.settings.get("truncation_side") or truncation.get("direction") or "right")
+        self.pads_left = (self.settings.get("padding_side") or padding.get("direction")) == "left"
+        apply_settings(self._tokenizer, self.settings, files.config)
+        pad = special_token("pad_token", self.settings, specials) or padding.get("pad_token")
+        self.pad_id: int | None = self._tokenizer.token_to_id(pad) if pad else files.config.get("pad_token_id")
+        unknown = special_token("unk_token", self.settings, specials)
+        unknown = unknown or getattr(self._tokenizer.model, "unk_token", None)
+        self.unknown_id: int | None = self._tokenizer.token_to_id(unknown) if unknown else None
+        self.marks_subwords = bool(getattr(self._tokenizer.model, "continuing_subword_prefix", None))
+        self.positions = _positions(files.config)
+        self.limit = self.bounded(_limit(self.settings) or self.positions or DEFAULT_LIMIT)
+
+    def bounded(self, limit: int) -> int:
+        """A number of tokens, lowered to what the model has positions for, and raised to what holds one token."""
+        least = int(self._tokenizer.num_special_tokens_to_add(True)) + 1
+        return max(least, min(limit, self.positions or limit))
+
+    def encode(self, text: str, pair: str | None = None, *, run: Run, limit: int | None = None) -> Tokens:
+        """The tokens of a text or a pair, at most ``limit`` (None: as many as the model takes).
+
+        Of a pair the longer text is cut first. Warns in ``run`` of what was cut off. Raises InputError.
+        """
+        limit = limit or self.limit
+        texts = [_whole_characters(value, run) for value in (text, pair) if value is not None]
+        parts = [self._beginning(value, limit) for value in texts]
+        run.cancellation.check()
+        encoding = self._encode(parts, limit)
+        if not len(encoding):
+            raise InputError("text-no-tokens", text=text[:40])
+        if encoding.overflowing:
+            counted = len(self._encode(parts, None))
+            run.warn(
+                "text-truncated",
+                tokens=counted if parts == texts else f"over {counted}",
+                limit=limit,
+                used=_characters_used(encoding),
+                characters=sum(map(len, texts)),
+            )
+        return Tokens(encoding, texts[0])
+
+    def token(self, token_id: int) -> str:
+        """A token as the vocabulary has it (``"##ing"``, ``"Ġthe"``)."""
+        return self._tokenizer.id_to_token(token_id) or ""
+
+    def join(self, tokens: Sequence[str]) -> str:
+        """The text that tokens of the vocabulary make together."""
+        decoder = self._tokenizer.decoder
+        return " ".join(tokens) if decoder is None else str(decoder.decode(list(tokens)))
+
+    def _beginning(self, text: str, limit: int) -> str:
+        """As much of a text as decides about the first ``limit`` tokens: all of it, unless it is very long."""
+        size = max(limit * CHARACTERS_PER_TOKEN, LONG_CHARACTERS)
+        while size < len(text) and self._cut_side == "right":
+            if len(self._encode([text[:size]], None)) >= 2 * limit:
+                return text[:size]
+            size *= GROWTH
+        return text
+
+    def _encode(self, texts: Sequence[str], limit: int | None) -> Encoding:
+        if limit != self._cut_at:
+            if limit is None:
+                self._tokenizer.no_truncation()
+            else:
+                self._tokenizer.enable_truncation(limit, direction=self._cut_side)
+            self._cut_at = limit
+        text, pair = texts[0], texts[1] if len(texts) > 1 else None
+
+        def failed(reason: str) -> WorkbenchError:
+            return InputError("text-not-encoded", reason=reason)
+
+        return _guarded(lambda: self._tokenizer.encode(text, pair), failed)
+
+
+class TextFeeds:
+    """Fills the inputs that one graph has, in the types it asks for."""
+
+    def __init__(self, session: SessionLike, tokenizer: TextTokenizer) -> None:
+        """Raises ModelError for a graph that asks for more than tokens."""
+        for name in session.input_names:
+            if name not in INPUTS:
+                raise ModelError("model-unknown-input", name=name, known=", ".join(INPUTS))
+        self._dtypes = {name: session.input_dtypes[name] for name in session.input_names}
+        self._tokenizer = tokenizer
+        # A tokenizer can say that its model knows no types: then all are 0.
+        names = tokenizer.settings.get("model_input_names")
+        self._typed = "token_type_ids" in self._dtypes and (not names or "token_type_ids" in names)
+
+    @property
+    def can_pad(self) -> bool:
+        """Whether texts of different lengths may go through the graph together."""
+        return self._tokenizer.pad_id is not None and "attention_mask" in self._dtypes
+
+    def __call__(self, batch: Sequence[Tokens]) -> dict[str, Array]:
+        """Arrays of the shape [texts, tokens of the longest], shorter ones padded."""
+        ids, mask = self._ids(batch)
+        feeds = {"input_ids": ids, "attention_mask": mask}
+        if "token_type_ids" in self._dtypes:
+            feeds["token_type_ids"] = self._types(batch, mask)
+        return {name: feeds[name].astype(dtype, copy=False) for name, dtype in self._dtypes.items()}
+
+    def mask(self, batch: Sequence[Tokens]) -> Array:
+        """1 for tokens, 0 for padding, int64 [texts, tokens of the longest]."""
+        lengths = np.fromiter((len(item) for item in batch), np.int64, len(batch))[:, None]
+        places = np.arange(lengths.max())
+        kept = places >= lengths.max() - lengths if self._tokenizer.pads_left else places < lengths
+        return kept.astype(np.int64)
+
+    def _ids(self, batch: Sequence[Tokens]) -> tuple[Array, Array]:
+        if len(batch) == 1:
+            ids = np.array([batch[0].ids], np.int64)
+            return ids, np.ones_like(ids)
+        mask = self.mask(batch)
+        ids = np.full(mask.shape, self._tokenizer.pad_id, np.int64)
+        ids[mask == 1] = [token for item in batch for token in item.ids]
+        return ids, mask
+
+    def _types(self, batch: Sequence[Tokens], mask: Array) -> Array:
+        types = np.zeros_like(mask)
+        if self._typed:
+            types[mask == 1] = [kind for item in batch for kind in item.type_ids]
+        return types
+
+
+def _limit(settings: Mapping[str, Any]) -> int | None:
+    limit = settings.get("model_max_length")
+    return int(limit) if isinstance(limit, (int, float)) and 0 < limit < NO_LIMIT else None
+
+
+def _positions(config: Mapping[str, Any]) -> int | None:
+    """How many tokens the model has positions for; None where it has no table of them."""
+    positions = config.get("max_position_embeddings") or config.get("n_positions")
+    if not isinstance(positions, int):
+        return None
+    return positions - (2 if config.get("model_type") in OFFSET_POSITIONS else 0)
+
+
+def _whole_characters(text: str, run: Run) -> str:
+    """The text with U+FFFD for each half of a surrogate pair that stands alone; those are no Unicode text."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        repaired = "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text)
+        run.warn("text-repaired", count=sum(a != b for a, b in zip(text, repaired, strict=True)))
+        return repaired
+    return text
+
+
+def _characters_used(encoding: Encoding) -> int:
+    """How many characters of the text (of both of a pair) the tokens stand for, with what lies between them."""
+    ranges: dict[int, tuple[int, int]] = {}
+    for sequence, (start, end) in zip(encoding.sequence_ids, encoding.offsets, strict=True):
+        if sequence is not None:
+            low, high = ranges.get(sequence, (start, end))
+            ranges[sequence] = (min(low, start), max(high, end))
+    return sum(high - low for low, high in ranges.values())
+
+
+def _guarded(call: Callable[[], T], failed: Callable[[str], WorkbenchError]) -> T:
+    """A call of ``tokenizers``, whose errors are plain Exceptions and whose panics are not even that."""
+    try:
+        return call()
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise failed(str(error)[:300] or type(error).__name__) from error

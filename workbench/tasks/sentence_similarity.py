@@ -1,0 +1,118 @@
+"""Cosine similarity of sentences: their vectors as the model's ``modules.json`` says, their cosine.
+
+The reference is the bare model with sentence-transformers' formulas for prompt, length, pooling and normalization.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from workbench.errors import EngineError, InputError
+from workbench.results import Similarity
+from workbench.runtime.pooling import SentenceRecipe, normalized
+from workbench.runtime.text import TextFeeds, TextTokenizer, Tokens
+from workbench.tasks.base import ModelFiles, Outputs, Pipeline, Run, SessionLike
+from workbench.tasks.text_inputs import hidden_output, is_texts
+
+__all__ = ["PIPELINE", "Prepared", "SentenceSimilarity"]
+
+# Sentences go through the graph together, but not more than this many, nor more tokens: memory stays flat.
+BATCH_TEXTS = 32
+BATCH_TOKENS = 4096
+EXPECTED = '{"source_sentence": …, "sentences": […]}, or several texts'
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The sentences of the rows and of the columns, and the tokens of each different one of them."""
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    texts: tuple[str, ...]
+    tokens: tuple[Tokens, ...]
+
+
+class SentenceSimilarity(Pipeline):
+    """An input is ``{"source_sentence", "sentences"}``, which gives one row, or a list of texts (bare, or as
+    ``{"sentences"}``), which gives the matrix of each with each."""
+
+    def __init__(self, files: ModelFiles, sessions: Mapping[str, SessionLike]) -> None:
+        """Raises ModelError: no tokenizer, a graph that is no text encoder, a module that is not known."""
+        super().__init__(files, sessions)
+        self._session = sessions["model"]
+        self._tokenizer = TextTokenizer(files)
+        self._feeds = TextFeeds(self._session, self._tokenizer)
+        self._output = hidden_output(self._session)
+        self._recipe = SentenceRecipe.of_model(files)
+        limit = self._recipe.max_tokens
+        self._limit = self._tokenizer.bounded(limit) if limit else self._tokenizer.limit
+
+    def preprocess(self, item: Any, params: Mapping[str, Any], run: Run) -> Prepared:
+        """Raises InputError."""
+        rows, columns = _sentences(item)
+        if not self._recipe.stated:
+            run.warn("sentence-no-modules", folder=self.files.folder)
+        texts = tuple(dict.fromkeys((*rows, *columns)))
+        tokens = tuple(self._tokenizer.encode(self._recipe.text(text), run=run, limit=self._limit) for text in texts)
+        return Prepared(rows, columns, texts, tokens)
+
+    def forward(self, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Outputs:
+        """``sentence_embedding`` float32 [different texts, size]: what the graph gives is pooled batch by batch."""
+        vectors: list[Any] = [None] * len(prepared.texts)
+        done = 0
+        for batch in _batches([len(item) for item in prepared.tokens], together=self._feeds.can_pad):
+            tokens = [prepared.tokens[index] for index in batch]
+            with run.timed("preprocess"):
+                feeds = self._feeds(tokens)
+            hidden = self._session.run(feeds, run, (self._output,))[self._output]
+            with run.timed("postprocess"):
+                for index, vector in zip(batch, self._recipe.vectors(hidden, self._feeds.mask(tokens)), strict=True):
+                    vectors[index] = vector
+            done += len(batch)
+            run.progress("embed", done, len(vectors), "texts")
+        return {"sentence_embedding": np.stack(vectors)}
+
+    def postprocess(self, outputs: Outputs, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Similarity:
+        vectors = normalized(outputs["sentence_embedding"])
+        if not np.isfinite(vectors).all():
+            raise EngineError("graph-not-finite")
+        place = {text: index for index, text in enumerate(prepared.texts)}
+        rows = vectors[[place[text] for text in prepared.rows]]
+        columns = vectors[[place[text] for text in prepared.columns]]
+        return Similarity(prepared.rows, prepared.columns, np.clip(rows @ columns.T, -1, 1))
+
+
+def _sentences(item: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The texts of the rows and of the columns. Raises InputError."""
+    if is_texts(item):
+        return tuple(item), tuple(item)
+    if not isinstance(item, Mapping):
+        raise InputError("text-bad-input", expected=EXPECTED, got=type(item).__name__)
+    source, sentences = item.get("source_sentence"), item.get("sentences")
+    if not is_texts(sentences) or set(item) - {"source_sentence", "sentences"}:
+        raise InputError("text-bad-input", expected=EXPECTED, got=", ".join(map(str, item)) or "{}")
+    if source is None:
+        return tuple(sentences), tuple(sentences)
+    if not isinstance(source, str):
+        raise InputError("text-bad-input", expected="a text as source_sentence", got=type(source).__name__)
+    return (source,), tuple(sentences)
+
+
+def _batches(lengths: Sequence[int], *, together: bool) -> list[list[int]]:
+    """Indices of texts in batches of similar lengths, longest first."""
+    batches: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        longest = lengths[batches[-1][0]] if batches else 0
+        fits = len(batches[-1]) < BATCH_TEXTS and longest * (len(batches[-1]) + 1) <= BATCH_TOKENS if batches else False
+        if together and fits:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+    return batches
+
+
+PIPELINE = SentenceSimilarity

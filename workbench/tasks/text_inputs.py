@@ -1,0 +1,83 @@
+"""What the text tasks share: reading an input, finding an output, scoring classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeGuard
+
+import numpy as np
+
+from workbench.errors import EngineError, InputError, ModelError
+from workbench.tasks.base import Array, ModelFiles, SessionLike
+
+__all__ = ["class_scores", "hidden_output", "is_texts", "logits_output", "text_of", "texts_of_pair"]
+
+# What exporters call the vectors of the tokens: Optimum for transformers, Optimum for sentence-transformers.
+HIDDEN_NAMES = ("last_hidden_state", "token_embeddings")
+
+
+def text_of(item: Any) -> str:
+    """The text of an input that is one, bare or as ``{"text": …}``. Raises InputError."""
+    if isinstance(item, Mapping) and set(item) == {"text"}:
+        item = item["text"]
+    if not isinstance(item, str):
+        raise InputError("text-bad-input", expected='a text, or {"text": …}', got=_kind(item))
+    return item
+
+
+def texts_of_pair(item: Any) -> tuple[str, str | None]:
+    """A text and the second one of a pair, where there is one. Raises InputError."""
+    if isinstance(item, str):
+        return item, None
+    if isinstance(item, Mapping) and {"text"} <= set(item) <= {"text", "text_pair"}:
+        text, pair = item["text"], item.get("text_pair")
+        if isinstance(text, str) and isinstance(pair, (str, type(None))):
+            return text, pair
+    raise InputError("text-bad-input", expected='a text, or {"text": …, "text_pair": …}', got=_kind(item))
+
+
+def is_texts(value: Any) -> TypeGuard[Sequence[str]]:
+    """Whether this is a list of at least one text, and of nothing else."""
+    return isinstance(value, (list, tuple)) and bool(value) and all(isinstance(item, str) for item in value)
+
+
+def hidden_output(session: SessionLike) -> str:
+    """The output that has the vectors of the tokens. Raises ModelError."""
+    for name in HIDDEN_NAMES:
+        if name in session.output_names:
+            return name
+    raise ModelError("graph-no-output", wanted=HIDDEN_NAMES[0], got=", ".join(session.output_names))
+
+
+def logits_output(session: SessionLike) -> str:
+    """The output that has the logits. Raises ModelError."""
+    if "logits" not in session.output_names:
+        raise ModelError("graph-no-output", wanted="logits", got=", ".join(session.output_names))
+    return "logits"
+
+
+def class_scores(logits: Array, files: ModelFiles, function: str) -> Array:
+    """Logits [..., classes] as scores float32, by ``"softmax"``, ``"sigmoid"`` or ``"none"``.
+
+    Raises ModelError where the model has another number of labels, EngineError where a logit is no number.
+    """
+    if logits.shape[-1] != len(files.labels):
+        raise ModelError("model-files-disagree", file=files.folder / "config.json", name="id2label")
+    values = logits.astype(np.float32, copy=False)
+    if not np.isfinite(values).all():
+        raise EngineError("graph-not-finite")
+    if function == "softmax":
+        powers = np.exp(values - values.max(-1, keepdims=True))
+        return np.asarray(powers / powers.sum(-1, keepdims=True))
+    if function == "sigmoid":
+        return np.asarray(1 / (1 + np.exp(-np.clip(values, -80, 80))))
+    return values
+
+
+def _kind(item: Any) -> str:
+    """An input in a few words, for a message."""
+    if isinstance(item, Mapping):
+        return "{" + ", ".join(f"{name!r}: {type(value).__name__}" for name, value in list(item.items())[:6]) + "}"
+    if isinstance(item, (list, tuple)):
+        return f"a list of {len(item)}"
+    return type(item).__name__
