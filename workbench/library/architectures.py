@@ -7,124 +7,33 @@ from workbench.tasks.catalog import TASKS
 
 __all__ = ["possible_tasks", "task_of"]
 
-SPEECH = frozenset(
-    [
-        "whisper",
-        "moonshine",
-        "speech_to_text",
-        "speecht5",
-        "wav2vec2",
-        "wav2vec2-bert",
-        "wav2vec2-conformer",
-        "hubert",
-        "wavlm",
-        "unispeech",
-        "unispeech-sat",
-        "sew",
-        "sew-d",
-        "data2vec-audio",
-        "audio-spectrogram-transformer",
-        "clap",
-        "encodec",
-        "mctct",
-        "parakeet",
-        "granite_speech",
-        "seamless_m4t",
-        "seamless_m4t_v2",
-    ]
-)
-VISION = frozenset(
-    [
-        "vit",
-        "vit_mae",
-        "vit_msn",
-        "deit",
-        "beit",
-        "swin",
-        "swinv2",
-        "swin2sr",
-        "convnext",
-        "convnextv2",
-        "resnet",
-        "regnet",
-        "mobilenet_v1",
-        "mobilenet_v2",
-        "mobilevit",
-        "mobilevitv2",
-        "efficientnet",
-        "dinov2",
-        "dinov2_with_registers",
-        "dinov3_vit",
-        "dinov3_convnext",
-        "dpt",
-        "glpn",
-        "levit",
-        "poolformer",
-        "pvt",
-        "pvt_v2",
-        "segformer",
-        "yolos",
-        "detr",
-        "hiera",
-        "ijepa",
-        "siglip_vision_model",
-        "clip_vision_model",
-        "data2vec-vision",
-        "timm_wrapper",
-        "depth_anything",
-        "focalnet",
-        "cvt",
-        "bit",
-        "perceiver",
-        "sam",
-        "superpoint",
-        "vitpose",
-    ]
-)
+# Values of ``model_type``.
+# fmt: off
+SPEECH = frozenset([
+    "whisper", "moonshine", "speech_to_text", "speecht5", "wav2vec2", "wav2vec2-bert", "wav2vec2-conformer",
+    "hubert", "wavlm", "unispeech", "unispeech-sat", "sew", "sew-d", "data2vec-audio",
+    "audio-spectrogram-transformer", "clap", "encodec", "mctct", "parakeet", "granite_speech", "seamless_m4t",
+    "seamless_m4t_v2",
+])
+VISION = frozenset([
+    "vit", "vit_mae", "vit_msn", "deit", "beit", "swin", "swinv2", "swin2sr", "convnext", "convnextv2",
+    "resnet", "regnet", "mobilenet_v1", "mobilenet_v2", "mobilevit", "mobilevitv2", "efficientnet", "dinov2",
+    "dinov2_with_registers", "dinov3_vit", "dinov3_convnext", "dpt", "glpn", "levit", "poolformer", "pvt",
+    "pvt_v2", "segformer", "yolos", "detr", "hiera", "ijepa", "siglip_vision_model", "clip_vision_model",
+    "data2vec-vision", "timm_wrapper", "depth_anything", "focalnet", "cvt", "bit", "perceiver", "sam",
+    "superpoint", "vitpose",
+])
 # Read a picture and a text together; their text heads are not those of a text model.
-MIXED = frozenset(
-    [
-        "layoutlm",
-        "layoutlmv2",
-        "layoutlmv3",
-        "lilt",
-        "bros",
-        "markuplm",
-        "vilt",
-        "visual_bert",
-        "lxmert",
-        "clip",
-        "siglip",
-    ]
-)
-SEQ2SEQ_TEXT = frozenset(
-    [
-        "t5",
-        "mt5",
-        "umt5",
-        "longt5",
-        "switch_transformers",
-        "bart",
-        "mbart",
-        "mbart-50",
-        "marian",
-        "pegasus",
-        "pegasus_x",
-        "m2m_100",
-        "nllb-moe",
-        "blenderbot",
-        "blenderbot-small",
-        "led",
-        "prophetnet",
-        "xlm-prophetnet",
-        "bigbird_pegasus",
-        "fsmt",
-        "plbart",
-        "mvp",
-        "encoder-decoder",
-        "t5gemma",
-    ]
-)
+MIXED = frozenset([
+    "layoutlm", "layoutlmv2", "layoutlmv3", "lilt", "bros", "markuplm", "vilt", "visual_bert", "lxmert",
+    "clip", "siglip",
+])
+SEQ2SEQ_TEXT = frozenset([
+    "t5", "mt5", "umt5", "longt5", "switch_transformers", "bart", "mbart", "mbart-50", "marian", "pegasus",
+    "pegasus_x", "m2m_100", "nllb-moe", "blenderbot", "blenderbot-small", "led", "prophetnet",
+    "xlm-prophetnet", "bigbird_pegasus", "fsmt", "plbart", "mvp", "encoder-decoder", "t5gemma",
+])
+# fmt: on
 
 # Endings of class names, the more telling ones first.
 ENDINGS: tuple[tuple[str, str], ...] = (

@@ -82,9 +82,8 @@ def _missing_of_indexes(folder: str, files: Mapping[str, StoredFile], broken: li
         if not name.endswith((".safetensors.index.json", ".bin.index.json")):
             continue
         index = _read_json(folder, name, files, broken) or {}
-        shards = index.get("weight_map")
         below = name.rpartition("/")[0]
-        names = {f"{below}/{shard}" if below else str(shard) for shard in shards.values()} if _is_map(shards) else set()
+        names = {f"{below}/{shard}" if below else shard for shard in _shards_of(index.get("weight_map"))}
         absent = sorted(shard for shard in names if shard not in files)
         # A repository may list its pickles in an index and hold its weights as safetensors, or the other way round:
         # an index of which nothing at all is there is not what the model is loaded from.
@@ -164,5 +163,8 @@ def _read_json(
     return None
 
 
-def _is_map(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+def _shards_of(weight_map: Any) -> set[str]:
+    """The files that an index of weights names; none for what is no such index."""
+    if not isinstance(weight_map, dict):
+        return set()
+    return {shard for shard in weight_map.values() if isinstance(shard, str)}

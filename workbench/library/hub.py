@@ -9,8 +9,9 @@ A link is followed only into the repository's ``blobs`` and ``snapshots`` and th
 else it leads to is never opened.
 
 This is the hot path of a listing, so the system is asked as little as possible: each folder is read once, and each
-link's file asked once for its status. (A folder is listed at once: a reading that is broken off would stay open.) Where that status has the device of the cache and the inode of an entry of
-``blobs``, the file is that entry, and no link needs to be read or resolved to know that it stays inside.
+link's file asked once for its status. (A folder is listed at once: a reading that is broken off would stay open.) Where
+that status has the device of the cache and the inode of an entry of ``blobs``, the file is that entry, and no link
+needs to be read or resolved to know that it stays inside.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from workbench.errors import Notice
@@ -70,7 +72,7 @@ def read_hub(cache: str) -> tuple[list[RawRepo], list[Notice]]:
     Other kinds (datasets, spaces) and foreign entries are passed over. Raises OSError when the cache itself cannot
     be read.
     """
-    place = _Place(os.stat(cache).st_dev, f"{cache}/blobs")
+    place = _Place(Path(cache).stat().st_dev, f"{cache}/blobs")
     warnings: list[Notice] = []
     repos = []
     for entry in sorted(os.scandir(cache), key=lambda entry: entry.name):
@@ -235,7 +237,7 @@ def _follow(path: str, inside: _Inside) -> tuple[str, os.stat_result] | Notice:
     if not any(_is_below(real, root) for root in inside.real_roots):
         return Notice.of("file-link-outside", file=path, target=real)
     try:
-        status = os.stat(path)
+        status = Path(path).stat()
     except FileNotFoundError:
         return Notice.of("file-link-dangling", file=path)
     except OSError as error:

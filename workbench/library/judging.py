@@ -28,7 +28,7 @@ NEEDED_JSON = frozenset(
 
 
 def judge(raw: RawSnapshot, refs: tuple[str, ...], contents: Contents, partial: Mapping[str, int]) -> Revision:
-    """One revision with everything that is worked out of its files; ``partial`` are the repository's broken downloads."""
+    """One revision with all that is worked out of its files; ``partial`` are the repository's broken downloads."""
     by_name = {item.name: item for item in raw.files}
     names = frozenset(by_name)
     formats = tuple(dict.fromkeys(found for name in sorted(by_name) if (found := format_of(name))))

@@ -91,7 +91,7 @@ def choose_variant(
 
 
 def external_data(graph: Path) -> list[Path]:
-    """The files beside a graph that hold its weights: ``model.onnx_data``, ``model.onnx_data_1``, ``model.onnx.data``."""
+    """The files beside a graph that hold its weights: ``model.onnx_data``, ``…_data_1``, ``model.onnx.data``."""
     return sorted(path for mark in ("_data", ".data") for path in graph.parent.glob(f"{_literal(graph.name)}{mark}*"))
 
 
