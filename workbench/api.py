@@ -217,7 +217,8 @@ class Workbench:
 
     def samples(self, task: TaskInfo) -> tuple[Any, ...]:
         """Built-in inputs of a task."""
-        return samples(task.id)
+        found = samples(task.id)
+        return (list(found),) if task.gathers else found
 
     def target(
         self,

@@ -1,0 +1,44 @@
+"""Inputs that come with the app: what an export is checked with, and what a benchmark runs where the user names none."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+from workbench.resources import assets_dir
+
+__all__ = ["samples"]
+
+# Task → the lists of assets/samples/texts.json that it gets, in this order.
+TEXT_LISTS: dict[str, tuple[str, ...]] = {
+    "feature-extraction": ("sentences",),
+    "sentence-similarity": ("sentences",),
+    "text-classification": ("sentences", "pairs"),
+    "token-classification": ("entities",),
+    "text-generation": ("prompts",),
+}
+# Task → the folder of assets/samples, and the files in it, that it gets.
+MEDIA: dict[str, tuple[str, frozenset[str]]] = {
+    "image-classification": ("pictures", frozenset({".jpg", ".jpeg", ".png", ".webp"})),
+    "automatic-speech-recognition": ("speech", frozenset({".wav", ".flac", ".ogg", ".mp3"})),
+}
+
+
+def samples(task_id: str) -> tuple[Any, ...]:
+    """The built-in inputs of a task, one sample each: texts, ``{"text", "text_pair"}``, or absolute paths of files.
+
+    A task that works on all inputs of a call together (``TaskInfo.gathers``) gets its texts one by one as well.
+    """
+    if task_id in TEXT_LISTS:
+        texts = _texts()
+        return tuple(item for name in TEXT_LISTS[task_id] for item in texts[name])
+    name, suffixes = MEDIA[task_id]
+    folder = assets_dir() / "samples" / name
+    return tuple(str(path.absolute()) for path in sorted(folder.iterdir()) if path.suffix.lower() in suffixes)
+
+
+@cache
+def _texts() -> dict[str, list[Any]]:
+    value: dict[str, list[Any]] = json.loads((assets_dir() / "samples" / "texts.json").read_text("utf-8"))
+    return value
