@@ -18,6 +18,8 @@ __all__ = ["CLASSES", "Exact", "ImageSteps", "ShortestEdge", "read_image_steps"]
 
 PREPROCESSOR_FILE = "preprocessor_config.json"
 PROCESSOR_FILE = "processor_config.json"
+# No model takes more, and a file that asks for more would fill the memory.
+MAX_SIDE_PX = 8192
 
 
 @dataclass(frozen=True)
@@ -103,13 +105,17 @@ class Values:
             value = dict.fromkeys(number_is, value)
         elif isinstance(value, list) and len(value) == 2:
             value = {"height": value[0], "width": value[1]}
-        if not isinstance(value, dict) or any(type(item) is not int or item < 1 for item in value.values()):
+        if not isinstance(value, dict) or not all(map(_is_length, value.values())):
             raise self.bad(name)
         if set(value) == {"height", "width"}:
             return Exact(value["height"], value["width"])
         if set(value) == {"shortest_edge"}:
             return ShortestEdge(value["shortest_edge"])
         raise self.bad(name)
+
+
+def _is_length(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= MAX_SIDE_PX
 
 
 def _is_number(value: Any) -> TypeGuard[int | float]:

@@ -1,0 +1,1 @@
+"""Pictures: reading them, making them what a model takes, naming what they show."""
