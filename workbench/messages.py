@@ -114,8 +114,6 @@ MESSAGES: dict[str, str] = {
     "sound-bad-rate": "{file} has a sampling rate of {rate} Hz; {low} to {high} Hz can be read",
     "sound-too-many-channels": "{file} has {channels} channels; up to {limit} can be read",
     "sound-too-long": "{file} is longer than {hours} hours; cut it into parts",
-    "text-expected": "a prompt is a text, not {kind}",
-    "text-no-prompt": "the prompt is empty; write how the text begins",
     "text-not-encoded": "the tokenizer fails on this text ({reason})",
     "text-prompt-cut": "the prompt has {tokens} tokens, the model takes {limit}; it goes on from the last {kept}",
     "asr-english-only": "this model knows English only, so it has no {name} ({value!r}); leave it out, or choose a multilingual model",

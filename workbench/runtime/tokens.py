@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tokenizers import Tokenizer
 
 from workbench.errors import InputError, ModelError
-from workbench.tasks.base import ModelFiles
+from workbench.runtime.tokenizer_settings import apply_settings
+from workbench.tasks.base import ModelFiles, Run
 
 __all__ = ["Vocabulary"]
 
 FILE = "tokenizer.json"
-# What `clean_up_tokenization_spaces` in tokenizer_config.json stands for.
-CLEAN_UP = (
-    (" .", "."),
-    (" ?", "?"),
-    (" !", "!"),
-    (" ,", ","),
-    (" ' ", "'"),
-    (" n't", "n't"),
-    (" 'm", "'m"),
-    (" 's", "'s"),
-    (" 've", "'ve"),
-    (" 're", "'re"),
-)
+# Under these names a tokenizer_config.json tells the tokens that are no text.
+NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+# What `clean_up_tokenization_spaces` in a tokenizer_config.json stands for: these lose their spaces, in this order.
+CLEANED = (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're")
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """``tokenizer.json`` of a model. ``special_ids`` are tokens that are no text."""
+    """``tokenizer.json`` of a model that makes text. ``special_ids`` are tokens that are no text."""
 
     tokenizer: Tokenizer
     special_ids: frozenset[int]
@@ -41,38 +34,59 @@ class Vocabulary:
         """Raises ModelError: no such file, or one that cannot be read."""
         path = files.folder / FILE
         if not path.is_file():
-            raise ModelError("model-file-missing", file=path)
+            raise ModelError("tokenizer-missing", file=path)
         try:
             tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # the library raises nothing narrower
+        except BaseException as error:
+            _pass_on_others(error)
             raise ModelError("model-bad-file", file=path, reason=str(error)[:300]) from error
-        special = frozenset(number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special)
         # Settings for batches of equal length, which some files carry.
         tokenizer.no_truncation()
         tokenizer.no_padding()
         settings = files.read_json("tokenizer_config.json") or {}
-        return cls(tokenizer, special, bool(settings.get("clean_up_tokenization_spaces", False)))
+        apply_settings(tokenizer, settings, files.config)
+        special = {number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
+        special |= {number for name in _named(settings) if (number := tokenizer.token_to_id(name)) is not None}
+        return cls(tokenizer, frozenset(special), bool(settings.get("clean_up_tokenization_spaces", False)))
 
     def token_id(self, token: str) -> int | None:
         number: int | None = self.tokenizer.token_to_id(token)
         return number
 
-    def encode(self, text: str) -> list[int]:
-        """The tokens of a text, with those that the model wants around it. Raises InputError."""
+    def encode(self, text: str, run: Run) -> list[int]:
+        """The tokens of a text, with those that the model wants around it; may be none. Raises InputError.
+
+        A half of a surrogate pair that stands alone is no Unicode: it is read as U+FFFD, with a warning.
+        """
+        halves = {sign for sign in text if "\ud800" <= sign <= "\udfff"}
+        if halves:
+            run.warn("text-repaired", count=sum(sign in halves for sign in text))
+            text = "".join("\ufffd" if sign in halves else sign for sign in text)
         try:
             ids: list[int] = self.tokenizer.encode(text).ids
-        except BaseException as error:  # a panic in the library's Rust code is no Exception
-            if type(error).__name__ != "PanicException":
-                raise
+        except BaseException as error:
+            _pass_on_others(error)
             raise InputError("text-not-encoded", reason=str(error)[:300]) from error
         return ids
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """The text of these tokens, without special ones."""
-        text: str = self.tokenizer.decode(
-            [token for token in token_ids if token not in self.special_ids], skip_special_tokens=False
-        )
+        kept = [token for token in token_ids if token not in self.special_ids]
+        text: str = self.tokenizer.decode(kept, skip_special_tokens=False)
         if self.clean_up:
-            for found, kept in CLEAN_UP:
-                text = text.replace(found, kept)
+            for found in CLEANED:
+                text = text.replace(found, found.strip())
         return text
+
+
+def _pass_on_others(error: BaseException) -> None:
+    """Raise what is neither an error nor a panic of ``tokenizers``, which is no Exception."""
+    if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        raise error
+
+
+def _named(settings: Mapping[str, Any]) -> list[str]:
+    """The special tokens of a ``tokenizer_config.json``, each a text or an object with its ``content``."""
+    found = [settings.get(name) for name in NAMES] + list(settings.get("additional_special_tokens") or ())
+    texts = [token.get("content") if isinstance(token, Mapping) else token for token in found]
+    return [text for text in texts if isinstance(text, str)]

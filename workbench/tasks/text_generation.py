@@ -49,12 +49,12 @@ class TextGeneration(Pipeline):
     def preprocess(self, item: Any, params: Mapping[str, Any], run: Run) -> Prepared:
         """A prompt that leaves no room for an answer loses its beginning, which is said. Raises InputError."""
         if not isinstance(item, str):
-            raise InputError("text-expected", kind=type(item).__name__)
-        ids = self._vocabulary.encode(item)
+            raise InputError("text-bad-input", expected="a text", got=type(item).__name__)
+        ids = self._vocabulary.encode(item, run)
         if not ids and self._begin is not None:
             ids = [self._begin]
         if not ids:
-            raise InputError("text-no-prompt")
+            raise InputError("text-no-tokens", text=item[:40])
         wanted = int(params.get("max_new_tokens", 128))
         if self._limit is None:
             return Prepared(tuple(ids), len(ids) + wanted)
@@ -80,7 +80,7 @@ class TextGeneration(Pipeline):
         added: list[int] = []
         for token in generated:
             added.append(token)
-            if token not in self._end and stream.add(token):
+            if stream.add(token):
                 text = _shown(stream.text, stop)
                 run.partial(Text(text, len(added), ""))
                 if stop and stop in stream.text:
@@ -90,14 +90,14 @@ class TextGeneration(Pipeline):
     def postprocess(self, outputs: Outputs, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Text:
         added = [int(token) for token in outputs["token_ids"]]
         ended = bool(added) and added[-1] in self._end
-        tokens = added[:-1] if ended else added
+        count = len(added) - ended
         # The text of a token depends on what stands before it.
         before = self._vocabulary.decode(prepared.token_ids)
-        text = self._vocabulary.decode([*prepared.token_ids, *tokens])[len(before) :]
+        text = self._vocabulary.decode([*prepared.token_ids, *added])[len(before) :]
         stop = params.get("stop")
         if stop and stop in text:
-            return Text(text[: text.index(stop)], len(tokens), "stop")
-        return Text(text, len(tokens), "stop" if ended else "length")
+            return Text(text[: text.index(stop)], count, "stop")
+        return Text(text, count, "stop" if ended else "length")
 
     def reference_outputs(
         self, prepared: Prepared, params: Mapping[str, Any], run: Run, answer: Mapping[str, Any]

@@ -1,0 +1,106 @@
+"""Greedy text generation against transformers: tiny seeded models of three architectures, and a real one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from workbench.results import Text
+from workbench.runtime.session import Session, SessionOptions
+from workbench.tasks.base import ModelFiles, Run
+from workbench.tasks.text_generation import PIPELINE, TextGeneration
+
+pytestmark = pytest.mark.toolchain
+
+TINY = ("llama", "gpt2", "qwen2")
+
+
+def load(folder: Path) -> TextGeneration:
+    files = ModelFiles(folder, {"model": folder / "onnx" / "model.onnx"})
+    options = SessionOptions("cpu", threads=2)
+    return PIPELINE(files, {name: Session(path, options) for name, path in files.graphs.items()})
+
+
+def check(folder: Path, name: str) -> list[str]:
+    """Compare each prompt's continuation; returns how they ended."""
+    document = json.loads((folder / "cases.json").read_text("utf-8"))
+    cases = [case for case in document["cases"] if case["model"] == name]
+    assert cases
+    pipeline, ended = load(folder / name), []
+    for case in cases:
+        assert case["margin"] > 1e-2, case["prompt"]
+        seen: list[Any] = []
+        params = {"max_new_tokens": case["max_new_tokens"]}
+        run = Run(on_partial=seen.append)
+        prepared = pipeline.preprocess(case["prompt"], params, run)
+        outputs = pipeline.forward(prepared, params, run)
+        assert outputs["token_ids"].tolist() == case["token_ids"]
+        got = pipeline.postprocess(outputs, prepared, params, run)
+        assert got.text == case["text"]
+        assert all(got.text.startswith(item.text) for item in seen)
+        ended.append(got.finish)
+    return ended
+
+
+@pytest.fixture(scope="session")
+def made(run_toolchain_script: Callable[..., Path]) -> Path:
+    return run_toolchain_script("generation")
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_tiny_models_write_what_transformers_writes(made: Path, name: str) -> None:
+    ended = check(made, name)
+    if name == "gpt2":
+        assert "stop" in ended
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_reference_outputs_are_those_of_torch(made: Path, name: str) -> None:
+    compare_recorded(made, name, 1e-4)
+
+
+def compare_recorded(folder: Path, name: str, tolerance: float) -> None:
+    document = json.loads((folder / "cases.json").read_text("utf-8"))
+    pipeline, run = load(folder / name), Run()
+    prepared = pipeline.preprocess(document["cases"][0]["prompt"], {}, run)
+    got = pipeline.reference_outputs(prepared, {}, run, document["recorded"][name])
+    with np.load(folder / f"{name}.npz") as wanted:
+        assert wanted.files == ["logits"]
+        assert got["logits"].shape == wanted["logits"].shape
+        assert np.abs(got["logits"] - wanted["logits"]).max() < tolerance
+
+
+def test_it_ends_before_a_stop_text(made: Path) -> None:
+    case = json.loads((made / "cases.json").read_text("utf-8"))["cases"][-1]
+    stop = case["text"][5:7]
+    params = {"max_new_tokens": case["max_new_tokens"], "stop": stop}
+    seen: list[Any] = []
+    got = load(made / case["model"])(case["prompt"], params, Run(on_partial=seen.append))
+    assert isinstance(got, Text)
+    assert got.text == case["text"][: case["text"].index(stop)]
+    assert got.finish == "stop"
+    assert all(got.text.startswith(item.text) for item in seen)
+
+
+def test_a_prompt_over_the_length_loses_its_beginning(made: Path) -> None:
+    run = Run()
+    got = load(made / "llama")("abc" * 40, {"max_new_tokens": 5}, run)
+    assert isinstance(got, Text)
+    assert got.token_count == 5 or got.finish == "stop"
+    assert [(notice.code, notice.arguments["kept"]) for notice in run.notices] == [("text-prompt-cut", 59)]
+
+
+@pytest.mark.slow
+@pytest.mark.real_model
+def test_a_real_model_writes_what_transformers_writes(
+    run_toolchain_script: Callable[..., Path], real_hub: Path
+) -> None:
+    (snapshot,) = (real_hub / "models--HuggingFaceTB--SmolLM2-135M-Instruct" / "snapshots").iterdir()
+    made = run_toolchain_script("generation", snapshot)
+    check(made, "real")
+    compare_recorded(made, "real", 2e-3)
