@@ -56,9 +56,11 @@ def preview(path: Path, max_px: int) -> PixelArray:
     :func:`load_image` does.
     """
     with _open(path) as picture:
-        picture.draft(None, (max_px, max_px))  # None leaves the mode alone
+        share = min(1.0, max_px / max(picture.size))
+        width, height = (max(1, int(side * share)) for side in picture.size)
+        picture.draft(None, (width, height))  # None leaves the mode alone
         upright = _upright_rgb(picture)
-        upright.thumbnail((max_px, max_px), Image.Resampling.BICUBIC, reducing_gap=2.0)
+        upright.thumbnail((max_px, max_px), Image.Resampling.BILINEAR)
         return np.array(upright, np.uint8)
 
 
