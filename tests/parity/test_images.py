@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from workbench.cancellation import Cancellation
+from workbench.engine.verification import verify
 from workbench.runtime.image_processing import ImageProcessor
 from workbench.runtime.images import load_image
 from workbench.runtime.session import Session
@@ -82,3 +84,28 @@ def test_the_same_labels_come_out(made: Path, answers: dict[str, Any], name: str
         tops.add(got[0]["label"])
     assert len(wanted) == (1 if name == "single" else 5)
     assert len(tops) == 1 if name == "single" else len(tops) > 1  # the networks do look at their pictures
+
+
+@pytest.mark.parametrize("name", ["vit", "convnextv2", "efficientnet"])
+def test_verification_finds_agreement(made: Path, tmp_path: Path, name: str) -> None:
+    """Recorded answers in the form that an export has them."""
+    pictures = sorted((made / "pictures").iterdir())
+    (tmp_path / "media").symlink_to(made / "pictures")
+    rows = [{"input": f"media/{path.name}", "outputs": {"logits": f"{name}/{path.name}"}} for path in pictures]
+    (tmp_path / "samples.json").write_text(json.dumps({"samples": rows}), "utf-8")
+    (tmp_path / "answers.npz").symlink_to(made / "logits.npz")
+    files = files_of(made / "models" / name)
+    steps = verify(
+        PIPELINE(files, {"model": Session(files.graphs["model"])}), str(tmp_path), {}, Cancellation(), lambda *_: None
+    )
+    done = 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            measured = end.value
+            break
+        done += 1
+    assert measured["samples"] == done == len(pictures)
+    assert measured["outputs"]["logits"]["max_abs_diff"] < 1e-4
+    assert measured["agreement"] == {"metric": "same label", "mean": 1.0, "worst": 1.0, "worst_sample": 0}

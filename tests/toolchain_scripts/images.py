@@ -5,6 +5,7 @@
     FOLDER/processors/NAME/             a preprocessor_config.json (and config.json) alone
     FOLDER/answers.json                 {model: {picture: [{"label", "score"}, …]}}
     FOLDER/pixels.npz                   "models/NAME/PICTURE", "processors/NAME/PICTURE" → pixel_values
+    FOLDER/logits.npz                   "NAME/PICTURE" → logits
 
 Everything is seeded; the heads of the networks are scaled so that the best label wins by a margin.
 """
@@ -302,6 +303,7 @@ def main(folder: Path) -> None:
     torch.set_num_threads(1)
     pictures = make_pictures(folder / "pictures")
     arrays: dict[str, np.ndarray] = {}
+    logits: dict[str, np.ndarray] = {}
     answers: dict[str, dict[str, Any]] = {}
     for name, (config, processor) in model_kinds().items():
         place = folder / "models" / name
@@ -319,6 +321,8 @@ def main(folder: Path) -> None:
         answers[name] = {path.name: pipe(str(path)) for path in pictures}
         for path, value in zip(pictures, inputs, strict=True):
             arrays[f"models/{name}/{path.name}"] = value.numpy()
+            with torch.inference_mode():
+                logits[f"{name}/{path.name}"] = model(value).logits.numpy()
     for name, values in PROCESSOR_FILES.items():
         place = folder / "processors" / name
         place.mkdir(parents=True)
@@ -331,6 +335,7 @@ def main(folder: Path) -> None:
             ).pixel_values
     (folder / "answers.json").write_text(json.dumps(answers), "utf-8")
     np.savez(folder / "pixels.npz", **arrays)
+    np.savez(folder / "logits.npz", **logits)
 
 
 if __name__ == "__main__":
