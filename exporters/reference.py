@@ -28,6 +28,9 @@ REFERENCE_SCHEMA = 1
 SAMPLE_RATE = 16_000
 WINDOW_S = 30
 MAX_NEW_TOKENS = 200
+# Logits of a generating model are recorded for so many numbers in all (64 MB); texts are cut to stay below it.
+MAX_LOGITS = 16 << 20
+MIN_TOKENS = 4
 # A tokenizer without a limit of its own says 1e30.
 NO_LIMIT = 1_000_000
 
@@ -41,6 +44,8 @@ class Answer:
 
 
 Answerer = Callable[[Any], Answer]
+# Model, folder of the checkpoint, number of samples.
+MakeAnswerer = Callable[[Any, Path, int], Answerer]
 
 
 def write_reference(model: Any, request: ExportRequest, source: Path, output: Path, report: Reporter) -> int:
@@ -54,7 +59,7 @@ def write_reference(model: Any, request: ExportRequest, source: Path, output: Pa
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     rows: list[dict[str, Any]] = []
     if maker and samples:
-        answerer = maker(model, source)
+        answerer = maker(model, source, len(samples))
         for number, sample in enumerate(samples):
             with torch.inference_mode():
                 answer = _answered(answerer, sample, request.task)
@@ -63,7 +68,8 @@ def write_reference(model: Any, request: ExportRequest, source: Path, output: Pa
             row = {"input": _portable(sample, folder), "outputs": keys}
             rows.append(row | {"answer": dict(answer.answer)} if answer.answer else row)
             report.progress(number + 1, len(samples), "samples")
-    np.savez_compressed(folder / "answers.npz", **arrays)  # type: ignore[arg-type]
+    # Not compressed: numbers of a model hardly shrink, and every verification reads them.
+    np.savez(folder / "answers.npz", **arrays)  # type: ignore[arg-type]
     # Similar sentences are compared through their embeddings, which is what the graph gives.
     task = "feature-extraction" if request.task == "sentence-similarity" else request.task
     document = {"schema": REFERENCE_SCHEMA, "task": task, "samples": rows}
@@ -107,10 +113,10 @@ def _is_media(sample: str) -> bool:
 MEDIA_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
-def _text_encoder(task: str, output: str) -> Callable[[Any, Path], Answerer]:
+def _text_encoder(task: str, output: str) -> MakeAnswerer:
     """Answers of a text encoder: one output, by the attribute's name, for a text or a pair of texts."""
 
-    def make(model: Any, source: Path) -> Answerer:
+    def make(model: Any, source: Path, samples: int) -> Answerer:
         tokenizer = _tokenizer(source, task)
         limit = _max_tokens(tokenizer, model.config)
 
@@ -135,7 +141,7 @@ def _max_tokens(tokenizer: Any, config: Any) -> int:
     return int(positions) - (2 if config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet") else 0)
 
 
-def _image_classification(model: Any, source: Path) -> Answerer:
+def _image_classification(model: Any, source: Path, samples: int) -> Answerer:
     from PIL import Image, ImageOps
     from transformers import AutoImageProcessor
 
@@ -149,9 +155,9 @@ def _image_classification(model: Any, source: Path) -> Answerer:
     return answer
 
 
-def _speech(model: Any, source: Path) -> Answerer:
+def _speech(model: Any, source: Path, samples: int) -> Answerer:
     if model.config.model_type == "whisper":
-        return _whisper(model, source)
+        return _whisper(model, source, samples)
     if hasattr(model, "generate") and model.can_generate():
         raise ExportFailure("export-no-reference", architecture=model.config.model_type)
     from transformers import AutoFeatureExtractor
@@ -165,13 +171,14 @@ def _speech(model: Any, source: Path) -> Answerer:
     return answer
 
 
-def _whisper(model: Any, source: Path) -> Answerer:
-    """Greedy text with timestamps of the first 30 s, and the logits when that text is fed back in."""
+def _whisper(model: Any, source: Path, samples: int) -> Answerer:
+    """Greedy text with timestamps of the first 30 s, and the logits when the first tokens of it are fed back in."""
     import torch
     from transformers import AutoFeatureExtractor
 
     extractor = AutoFeatureExtractor.from_pretrained(str(source))
     tokenizer = _tokenizer(source, "automatic-speech-recognition")
+    recorded = _recorded_tokens(model.config, samples)
 
     def answer(sample: Any) -> Answer:
         sound = _read_sound(sample)[: WINDOW_S * SAMPLE_RATE]
@@ -185,14 +192,14 @@ def _whisper(model: Any, source: Path) -> Answerer:
             return_dict_in_generate=True,
             force_unique_generate_call=True,
         )
-        tokens = generated.sequences[:1]
+        text = tokenizer.decode(generated.sequences[0], skip_special_tokens=True).strip()
+        tokens = generated.sequences[:1, :recorded]
         encoded = model.get_encoder()(features)
         logits = model(encoder_outputs=encoded, decoder_input_ids=tokens).logits
-        text = tokenizer.decode(tokens[0], skip_special_tokens=True).strip()
         return Answer(
             {
                 "encoder.last_hidden_state": _numpy(encoded.last_hidden_state),
-                "decoder.logits": _numpy(logits).astype(np.float16),
+                "decoder.logits": _numpy(logits),
             },
             {"text": text, "token_ids": torch.flatten(tokens).tolist()},
         )
@@ -200,9 +207,9 @@ def _whisper(model: Any, source: Path) -> Answerer:
     return answer
 
 
-def _text_generation(model: Any, source: Path) -> Answerer:
+def _text_generation(model: Any, source: Path, samples: int) -> Answerer:
     tokenizer = _tokenizer(source, "text-generation")
-    limit = _max_tokens(tokenizer, model.config)
+    limit = min(_max_tokens(tokenizer, model.config), _recorded_tokens(model.config, samples))
 
     def answer(sample: Any) -> Answer:
         inputs = tokenizer(sample, return_tensors="pt", truncation=True, max_length=limit)
@@ -210,6 +217,11 @@ def _text_generation(model: Any, source: Path) -> Answerer:
         return Answer({"logits": _numpy(logits)}, {"token_ids": inputs.input_ids[0].tolist()})
 
     return answer
+
+
+def _recorded_tokens(config: Any, samples: int) -> int:
+    """For how many tokens of each sample the logits over the whole vocabulary are recorded."""
+    return int(max(MIN_TOKENS, MAX_LOGITS // samples // config.get_text_config().vocab_size))
 
 
 def _read_sound(path: str) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -232,7 +244,7 @@ def _numpy(tensor: Any) -> np.ndarray[Any, Any]:
 
 
 # Export task without its "-with-past" → what answers its samples.
-ANSWERERS: dict[str, Callable[[Any, Path], Answerer]] = {
+ANSWERERS: dict[str, MakeAnswerer] = {
     "feature-extraction": _text_encoder("feature-extraction", "last_hidden_state"),
     "text-classification": _text_encoder("text-classification", "logits"),
     "token-classification": _text_encoder("token-classification", "logits"),

@@ -23,8 +23,15 @@ MAX_HEADER_BYTES = 100 << 20
 # measured as peak memory: MiniLM 1.1 GB, Whisper tiny 2.0 GB, SmolLM2-135M 3.6 GB.
 WORKER_BASE_BYTES = 700 << 20
 WEIGHT_COPIES = 6
-# A merged decoder is made out of two whole decoders.
-SCRATCH_COPIES = {"automatic-speech-recognition": 3, "text2text-generation": 3, "image-to-text": 3}
+QUANTIZER_COPIES = 4
+# What Optimum has on disk at its worst, in copies of the fp32 weights: two whole decoders on the way to a merged one,
+# and a graph over the limit of protobuf once more while its weights are gathered in one file. Measured: MiniLM 1.0,
+# SmolLM2-135M 1.0, Whisper tiny 2.9.
+EXPORT_COPIES = {"automatic-speech-recognition": 3, "text2text-generation": 3, "image-to-text": 3}
+ONE_FILE_BYTES = 1_900_000_000
+# Tokenizer, card and other files beside the graphs; and the recorded logits of a model that generates.
+BESIDE_BYTES = 40_000_000
+LOGITS_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -51,26 +58,30 @@ def parameter_count(source: Path, *, allow_pickle: bool) -> int:
     return count
 
 
-def estimate_export(spec: ExportSpec, artifacts_dir: Path) -> ExportEstimate:
+def estimate_export(spec: ExportSpec, artifacts_dir: Path, *, reuse_fp32: bool = False) -> ExportEstimate:
     """What this export will need, staged and published below ``artifacts_dir``.
 
-    Raises ExportError where the source cannot be exported at all.
+    With ``reuse_fp32`` the fp32 graphs are published already and neither made again nor copied. Raises ExportError
+    where the source cannot be exported at all.
     """
     count = parameter_count(spec.source, allow_pickle=spec.allow_pickle)
-    published = sum(int(BYTES_PER_PARAMETER[name] * count) for name in spec.precisions)
     fp32 = 4 * count
+    published = sum(int(BYTES_PER_PARAMETER[name] * count) for name in spec.precisions)
+    if reuse_fp32:
+        return ExportEstimate(count, published, published + BESIDE_BYTES, WORKER_BASE_BYTES + QUANTIZER_COPIES * fp32)
     task = spec.export_task.removesuffix("-with-past")
-    # fp32 is made in every case; a quantizer writes its result once more before it is final.
-    scratch = fp32 * SCRATCH_COPIES.get(task, 1)
-    largest = max((int(BYTES_PER_PARAMETER[name] * count) for name in spec.precisions if name != "fp32"), default=0)
-    extra = 0 if "fp32" in spec.precisions else fp32
+    copies = EXPORT_COPIES.get(task, 1) + (fp32 > ONE_FILE_BYTES)
+    beside = BESIDE_BYTES + (LOGITS_BYTES if task in EXPORT_COPIES or task == "text-generation" else 0)
+    # fp32 is made in every case, and lies there until the last other precision is made.
+    made = published if "fp32" in spec.precisions else published + fp32
+    staged = 0
     if artifacts_dir.stat().st_dev != spec.source.stat().st_dev:  # no hard links from one file system to another
         weights = weight_files(spec.source, allow_pickle=spec.allow_pickle)
-        extra += sum(path.stat().st_size for path in weights)
+        staged = sum(path.stat().st_size for path in weights)
     return ExportEstimate(
         parameter_count=count,
         published_bytes=published,
-        disk_bytes=published + extra + max(scratch, largest),
+        disk_bytes=staged + max(copies * fp32, made) + beside,
         memory_bytes=WORKER_BASE_BYTES + WEIGHT_COPIES * fp32,
     )
 

@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +61,9 @@ def run_export(
         missing = tuple(name for name in spec.precisions if published is None or name not in precisions_of(published))
         if published and not missing and not spec.force:
             return ExportOutcome(final, (), spec.precisions)
-        estimate = estimate_export(spec, staging.parent)
-        check_disk(estimate, staging.parent, free)
+        reuse = published is not None and not spec.force and "fp32" in precisions_of(published)
+        needed = replace(spec, precisions=missing) if reuse else spec
+        check_disk(estimate_export(needed, staging.parent, reuse_fp32=reuse), staging.parent, free)
         job = _Job(
             spec=spec,
             toolchain=toolchain,
