@@ -35,7 +35,7 @@ from workbench.library.cards import Card, read_card
 from workbench.library.deletion import DeletionPlan, execute, plan_artifact_deletion, plan_deletion
 from workbench.library.model import Roots, Scan
 from workbench.library.references import Found, find
-from workbench.library.scanner import scan
+from workbench.library.scanner import find_repo, scan
 from workbench.library.variants import choose_variant, find_variants
 from workbench.planning import ExportPlan, plan_export
 from workbench.results import Result
@@ -187,12 +187,19 @@ class Workbench:
 
     def find(self, model: str, revision: str | None = None) -> Found:
         """The model that a word means: a hub id, an artifact, or a folder. Raises ModelError."""
-        return find(model, revision, scan=self.models, artifacts=self.artifacts)
+        roots = Roots.of(self._settings)
+        return find(
+            model,
+            revision,
+            scan=self.models,
+            artifacts=self.artifacts,
+            repo=lambda repo_id: find_repo(roots, repo_id),
+        )
 
     def card(self, found: Found) -> Card | None:
         """The model card, None where there is none."""
-        path = found.folder / "README.md"
-        return read_card(path) if path.is_file() else None
+        path = found.path("README.md")
+        return read_card(path) if path and path.is_file() else None
 
     def recommended(self, artifact: Artifact) -> str | None:
         """The precision to prefer of an artifact."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 __all__ = ["write_atomically"]
@@ -14,7 +15,7 @@ def write_atomically(path: Path, text: str) -> None:
     Written, synced, renamed, the folder synced; missing folders are made. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    staged = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
         with staged.open("w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)

@@ -151,6 +151,8 @@ def _delete(workbench: Workbench, plan: DeletionPlan, arguments: Any) -> int:
         print(f"would delete {plan.what}: {size(plan.bytes)} in {len(plan.paths)} places; nothing was deleted")
         for path in plan.paths:
             print(f"  {path}")
+        for notice in plan.kept:
+            print(notice)
         print("delete it with --yes")
     else:
         print(f"deleted {plan.what}: {size(freed)} are free again")

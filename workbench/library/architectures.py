@@ -5,7 +5,7 @@ from __future__ import annotations
 from workbench.library.model import Contents
 from workbench.tasks.catalog import TASKS
 
-__all__ = ["possible_tasks", "task_of"]
+__all__ = ["needs_own_code", "possible_tasks", "task_of"]
 
 # Values of ``model_type``.
 # fmt: off
@@ -33,6 +33,17 @@ SEQ2SEQ_TEXT = frozenset([
     "pegasus_x", "m2m_100", "nllb-moe", "blenderbot", "blenderbot-small", "led", "prophetnet",
     "xlm-prophetnet", "bigbird_pegasus", "fsmt", "plbart", "mvp", "encoder-decoder", "t5gemma",
 ])
+# Text models that transformers knows by itself. Their repositories may still name code of their own, from the time
+# before it did; the exporter leaves that away.
+TEXT = frozenset([
+    "albert", "bert", "bloom", "camembert", "codegen", "cohere", "convbert", "deberta", "deberta-v2", "distilbert",
+    "electra", "ernie", "esm", "falcon", "flaubert", "gemma", "gemma2", "gemma3_text", "gpt2", "gpt_bigcode", "gpt_neo",
+    "gpt_neox", "gptj", "granite", "helium", "ibert", "llama", "megatron-bert", "mistral", "mobilebert", "modernbert",
+    "mpnet", "mpt", "nemotron", "nystromformer", "olmo", "olmo2", "opt", "phi", "phi3", "qwen2", "qwen3", "rembert",
+    "roberta", "roformer", "smollm3", "squeezebert", "stablelm", "starcoder2", "xlm", "xlm-roberta",
+])
+NO_TEXT = SPEECH | VISION | MIXED
+KNOWN_TYPES = SPEECH | VISION | MIXED | SEQ2SEQ_TEXT | TEXT
 # fmt: on
 
 # Endings of class names, the more telling ones first.
@@ -90,6 +101,11 @@ def task_of(contents: Contents, names: frozenset[str]) -> str | None:
     return _of_classes(contents, names)
 
 
+def needs_own_code(contents: Contents) -> bool:
+    """Whether the model cannot be loaded without code out of its repository, as far as its config tells."""
+    return contents.remote_code and contents.model_type not in KNOWN_TYPES
+
+
 def possible_tasks(task: str | None, contents: Contents, names: frozenset[str]) -> tuple[str, ...]:
     """Our own tasks that the model can do, its main one first."""
     by_class = _of_classes(contents, names)
@@ -103,7 +119,7 @@ def possible_tasks(task: str | None, contents: Contents, names: frozenset[str]) 
 
 def _fits(task: str, contents: Contents, by_class: str | None) -> bool:
     info, model_type = TASKS[task], contents.model_type
-    if info.input in ("text", "fields") and model_type in SPEECH | VISION | MIXED:
+    if info.input in ("text", "fields") and model_type in NO_TEXT:
         return False
     if not info.architectures or not contents.architectures:
         return by_class in (None, task) or not info.architectures

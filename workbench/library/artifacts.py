@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,8 @@ __all__ = ["Artifact", "Artifacts", "list_artifacts", "read_artifact"]
 class Artifact:
     """One exported model. ``id`` is its folder relative to the artifacts' folder, with a forward slash.
 
-    ``manifest`` is None where it cannot be read. ``size_bytes`` counts what the manifest names.
+    ``manifest`` is None where it cannot be read. ``size_bytes`` counts what the manifest names. ``last_modified`` is
+    when something was published in it, in seconds since 1970.
     """
 
     id: str
@@ -26,6 +29,7 @@ class Artifact:
     manifest: Manifest | None
     state: State
     reason: Notice | None = None
+    last_modified: float = 0.0
 
     @property
     def repo_id(self) -> str | None:
@@ -50,6 +54,7 @@ class Artifact:
             "state": self.state,
             "reason": self.reason.to_json() if self.reason else None,
             "size_bytes": self.size_bytes,
+            "last_modified": self.last_modified,
         }
         return value | {"manifest": self.manifest.to_json() if self.manifest else None}
 
@@ -75,9 +80,9 @@ def list_artifacts(artifacts_dir: Path) -> Artifacts:
     """
     found: list[Artifact] = []
     warnings: list[Notice] = []
-    for model in _folders(artifacts_dir, warnings, quiet=True):
-        for folder in _folders(model, warnings, quiet=False):
-            if (folder / MANIFEST_NAME).exists():
+    for model in _folders(artifacts_dir, warnings):
+        for folder in _folders(model, warnings):
+            if os.path.lexists(folder / MANIFEST_NAME):
                 found.append(read_artifact(folder, f"{model.name}/{folder.name}"))
     return Artifacts(tuple(sorted(found, key=lambda item: item.id)), tuple(warnings))
 
@@ -89,30 +94,41 @@ def read_artifact(folder: Path, id_: str) -> Artifact:
     except ModelError as error:
         return Artifact(id_, folder, None, "damaged", Notice(error.code, error.arguments))
     reason = _misfit(folder, manifest)
-    return Artifact(id_, folder, manifest, "damaged" if reason else "ready", reason)
+    return Artifact(id_, folder, manifest, "damaged" if reason else "ready", reason, _published(folder))
+
+
+def _published(folder: Path) -> float:
+    try:
+        return (folder / MANIFEST_NAME).stat().st_mtime
+    except OSError:  # gone since it was read
+        return 0.0
 
 
 def _misfit(folder: Path, manifest: Manifest) -> Notice | None:
+    real_folder = os.path.realpath(folder)
     for entry in (*manifest.files, *(item for variant in manifest.variants for item in variant.files)):
         path = folder / entry.name
         try:
-            size = path.stat().st_size
+            status = path.stat()
         except FileNotFoundError:
             return Notice.of("model-file-missing", file=path)
         except OSError as error:
             return Notice.of("file-unreadable", file=path, reason=error.strerror or error)
-        if size != entry.bytes:
-            return Notice.of("artifact-misfit", file=path, got=size, wanted=entry.bytes)
+        real = os.path.realpath(path)
+        if not real.startswith(real_folder + os.sep):
+            return Notice.of("file-link-outside", file=path, target=real)
+        if not stat.S_ISREG(status.st_mode):
+            return Notice.of("file-unreadable", file=path, reason="not a regular file")
+        if status.st_size != entry.bytes:
+            return Notice.of("artifact-misfit", file=path, got=status.st_size, wanted=entry.bytes)
     return None
 
 
-def _folders(folder: Path, warnings: list[Notice], *, quiet: bool) -> list[Path]:
+def _folders(folder: Path, warnings: list[Notice]) -> list[Path]:
     try:
         return [Path(entry.path) for entry in folders_of(str(folder))]
     except FileNotFoundError:
-        if quiet:
-            return []  # nothing was exported yet
-        raise
+        return []  # nothing was exported yet, or it was deleted just now
     except OSError as error:
         warnings.append(Notice.of("folder-unreadable", folder=folder, reason=error.strerror or error))
         return []

@@ -1,14 +1,14 @@
 """Model cards: the YAML front matter of a README.md and the text below it.
 
-A card is written by strangers: it is parsed by yaml's safe loader, bounded in size and in what aliases can blow it up
-to, and a broken one costs its metadata, not the model.
+A card is written by strangers: all its values are read as texts (no numbers, dates or merged mappings, each of which a
+few lines can make endless), bounded in size and in what aliases can blow it up to, and a broken one costs its metadata,
+not the model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,14 @@ MAX_CARD_BYTES = 8 << 20
 MAX_NODES = 100_000
 MAX_DEPTH = 40
 
-# The C parser is the same safe loader, ten times as fast; a card with thousands of benchmark figures needs it.
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# The C parser is the same loader, ten times as fast; a card with thousands of benchmark figures needs it.
+_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 
 
 @dataclass(frozen=True)
 class Card:
-    """``metadata`` is the front matter as JSON values, ``text`` the Markdown below it."""
+    """``metadata`` is the front matter: mappings, lists and texts; ``text`` is the Markdown below it."""
 
     metadata: Mapping[str, Any] = field(default_factory=dict)
     text: str = ""
@@ -60,7 +61,7 @@ def parse_card(text: str, file: Path) -> Card:
         value = _plain(yaml.load(front, Loader=_LOADER), budget, 0)
     except (yaml.YAMLError, _TooMuch, ValueError, RecursionError) as error:
         return Card(text=body, warnings=(Notice.of("card-broken", file=file, reason=_one_line(error)),))
-    if value is None:
+    if isinstance(value, str) and value in NOTHING:
         return Card(text=body)
     if not isinstance(value, dict):
         reason = "its front matter is not a mapping"
@@ -69,10 +70,10 @@ def parse_card(text: str, file: Path) -> Card:
 
 
 def words_of(value: Any) -> tuple[str, ...]:
-    """A text or a list of texts, as cards have either. YAML reads the language ``no`` as false; it is Norwegian."""
+    """A text or a list of texts, as cards have either; without what is empty."""
     items = value if isinstance(value, list) else [value]
-    words = ("no" if item is False else str(item).strip() for item in items if isinstance(item, (str, int, bool)))
-    return tuple(word for word in words if word)
+    words = (item.strip() for item in items if isinstance(item, str))
+    return tuple(word for word in words if word not in NOTHING)
 
 
 def _split(text: str) -> tuple[str | None, str]:
@@ -86,17 +87,15 @@ def _split(text: str) -> tuple[str | None, str]:
 
 
 def _plain(value: Any, budget: list[int], depth: int) -> Any:
-    """The value as JSON knows it. Counts what aliases repeat, so that a few lines cannot become gigabytes."""
+    """A copy of the value. Counts what aliases repeat, so that a few lines cannot become gigabytes."""
     budget[0] -= 1
     if budget[0] < 0 or depth > MAX_DEPTH:
         raise _TooMuch("it unfolds to too much")
     if isinstance(value, dict):
         return {str(key): _plain(item, budget, depth + 1) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set)):
+    if isinstance(value, list):
         return [_plain(item, budget, depth + 1) for item in value]
-    if isinstance(value, date):  # a datetime is one as well
-        return value.isoformat()
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+    return value
 
 
 def _one_line(error: Exception) -> str:

@@ -6,6 +6,7 @@ All of it is remembered in the index (:mod:`workbench.library.index`) for as lon
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,9 @@ from workbench.library.weights import LFS_MAX_BYTES, format_of, is_lfs_pointer, 
 __all__ = ["read_contents"]
 
 MAX_JSON_BYTES = 64 << 20
+MAX_TEXT = 200
+MAX_WORDS = 500  # languages; some models know hundreds
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def read_contents(folder: str, files: Mapping[str, StoredFile]) -> Contents:
@@ -37,17 +41,15 @@ def _of_config(folder: str, files: Mapping[str, StoredFile], broken: list[Broken
     config = _read_json(folder, "config.json", files, broken)
     if config is None:
         pipeline = _read_json(folder, "model_index.json", files, broken) or {}
-        name = pipeline.get("_class_name")
-        return Contents(architectures=(name,) if isinstance(name, str) else ())
+        name = _text(pipeline.get("_class_name"))
+        return Contents(architectures=(name,) if name else ())
     quantization = config.get("quantization_config")
-    method = quantization.get("quant_method") if isinstance(quantization, dict) else None
-    model_type = config.get("model_type")
     names = config.get("architectures")
     return Contents(
-        architectures=tuple(str(name) for name in names) if isinstance(names, list) else (),
-        model_type=model_type if isinstance(model_type, str) else None,
+        architectures=tuple(filter(None, map(_text, names[:MAX_WORDS]))) if isinstance(names, list) else (),
+        model_type=_text(config.get("model_type")),
         remote_code="auto_map" in config,
-        quantization=str(method) if method else None,
+        quantization=_text(quantization.get("quant_method")) if isinstance(quantization, dict) else None,
     )
 
 
@@ -60,19 +62,26 @@ def _of_card(contents: Contents, folder: str, files: Mapping[str, StoredFile]) -
     except OSError as error:
         warning = Notice.of("file-unreadable", file=path, reason=error.strerror or error)
         return replace(contents, warnings=(warning,))
-    tag, library = card.metadata.get("pipeline_tag"), card.metadata.get("library_name")
     licences = words_of(card.metadata.get("license"))
-    named = card.metadata.get("license_name")
-    if licences == ("other",) and isinstance(named, str):
-        licences = (named,)
+    if licences == ("other",):
+        licences = words_of(card.metadata.get("license_name")) or licences
+    languages = words_of(card.metadata.get("language"))[:MAX_WORDS]
     return replace(
         contents,
-        pipeline_tag=tag if isinstance(tag, str) and tag else None,
-        library=library if isinstance(library, str) else None,
-        licence=", ".join(licences) or None,
-        languages=words_of(card.metadata.get("language")),
+        pipeline_tag=_text(card.metadata.get("pipeline_tag")),
+        library=_text(card.metadata.get("library_name")),
+        licence=_text(", ".join(licences[:MAX_WORDS])),
+        languages=tuple(filter(None, map(_text, languages))),
         warnings=card.warnings,
     )
+
+
+def _text(value: Any) -> str | None:
+    """A word out of a stranger's file, fit to be shown: no control signs, no halves of characters, not endless."""
+    if not isinstance(value, str):
+        return None
+    plain = value if value.isascii() and value.isprintable() else UNPRINTABLE.sub("?", value)
+    return plain.strip()[:MAX_TEXT] or None
 
 
 def _missing_of_indexes(folder: str, files: Mapping[str, StoredFile], broken: list[BrokenFile]) -> list[BrokenFile]:

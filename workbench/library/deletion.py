@@ -1,7 +1,8 @@
 """Deleting: first a plan that says what would go and how much it frees, then its execution.
 
 Containment is checked here, path by path and without following a link: a cache may hold links that lead anywhere, and
-what is deleted must lie in the place the plan is for.
+what is deleted must lie in the place the plan is for. What is gone when it is executed is what was shown: anything that
+changed in between is left alone.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import ModelError
+from workbench.errors import ModelError, Notice
 from workbench.library.artifacts import Artifact
 from workbench.library.model import Model, Revision
 
@@ -23,11 +25,15 @@ __all__ = ["DeletionPlan", "execute", "plan_artifact_deletion", "plan_deletion"]
 
 @dataclass(frozen=True)
 class Doomed:
-    """One path that goes, as it was when the plan was made."""
+    """One path that goes, as it was when the plan was made. ``bytes`` is what that frees.
+
+    ``shared`` is a content that another revision may have begun to use when it comes to it; then it stays.
+    """
 
     path: Path
-    inode: int
     bytes: int
+    fingerprint: str
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class DeletionPlan:
     what: str
     root: Path
     doomed: tuple[Doomed, ...]
-    kept: tuple[str, ...] = ()
+    kept: tuple[Notice, ...] = ()
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -53,75 +59,119 @@ class DeletionPlan:
             "what": self.what,
             "bytes": self.bytes,
             "paths": [str(path) for path in self.paths],
-            "kept": list(self.kept),
+            "kept": [notice.to_json() for notice in self.kept],
         }
 
 
 def plan_deletion(model: Model, revision: Revision | None = None) -> DeletionPlan:
     """What deleting a model of a hub cache, or one of its revisions, would remove. Raises ModelError.
 
-    A revision goes with its refs and with the contents that no other revision uses. A model of a folder that the user
-    pointed at is theirs, and not deleted.
+    A revision goes with its refs and with the contents that no other revision uses; the only one is the whole model.
+    A model in a folder that the user pointed at is theirs: other programs may use it, and other things may lie in it.
     """
     if model.layout != "hub":
-        raise ModelError("delete-protected", folder=model.folder, reason="it is a folder of yours, not of a hub cache")
+        reason = "it is a folder of yours, not a hub cache or an exported model"
+        raise ModelError("delete-protected", folder=model.folder, reason=reason)
     _check(model.folder, model.root)
     if revision is None or len(model.revisions) == 1:
         locks = model.root / ".locks" / model.folder.name
-        paths = [model.folder, *([locks] if locks.is_dir() and not locks.is_symlink() else [])]
-        return DeletionPlan(model.id, model.root, tuple(_doomed(path) for path in paths))
-    others = {item.blob for other in model.revisions if other is not revision for item in other.files}
-    blobs = model.folder / "blobs"
-    own = {Path(item.blob if os.path.isabs(item.blob) else blobs / item.blob) for item in revision.files}  # noqa: PTH117
-    kept_names = {Path(blob).name for blob in others}
-    contents = [path for path in sorted(own) if path.parent == blobs and path.name not in kept_names]
-    refs = [model.folder / "refs" / name for name in revision.refs]
-    paths = [revision.folder, *refs, *contents]
-    kept = tuple(
-        f"{item.name}: used by another revision" for item in revision.files if Path(item.blob).name in kept_names
-    )
-    for path in paths:
-        _check(path, model.folder)
-    plan = tuple(_doomed(path) for path in paths if path.exists() or path.is_symlink())
-    return DeletionPlan(f"{model.id} at {revision.name}", model.folder, plan, kept)
+        paths = [model.folder, *([locks] if os.path.lexists(locks) else [])]
+        for path in paths:
+            _check(path, model.root)
+        kept = _kept_in_store(model, model.revisions)
+        return DeletionPlan(model.id, model.root, tuple(map(_doomed, paths)), kept)
+    return _plan_revision(model, revision)
 
 
 def plan_artifact_deletion(artifact: Artifact) -> DeletionPlan:
-    """What deleting an exported model would remove. Raises ModelError."""
-    root = artifact.folder.parent.parent
-    _check(artifact.folder, root)
-    return DeletionPlan(artifact.id, root, (_doomed(artifact.folder),))
+    """What deleting an exported model would remove. Raises ModelError for one outside of the artifacts' folder."""
+    folder = artifact.folder
+    if artifact.id != f"{folder.parent.name}/{folder.name}":
+        reason = "it does not lie in the folder of exported models"
+        raise ModelError("delete-protected", folder=folder, reason=reason)
+    root = folder.parent.parent
+    _check(folder, root)
+    return DeletionPlan(artifact.id, root, (_doomed(folder),))
 
 
 def execute(plan: DeletionPlan) -> int:
-    """Delete what the plan names; the bytes freed. Raises ModelError, before anything is gone where it can be.
+    """Delete what the plan names; the bytes freed. Raises ModelError, before anything is gone where that can be known.
 
-    Links are removed as links. What is no longer what it was when the plan was made is left alone.
+    Links are removed as links, never what they lead to.
     """
     for item in plan.doomed:
         _check(item.path, plan.root)
-        try:
-            inode = item.path.lstat().st_ino
-        except FileNotFoundError:
-            raise ModelError("delete-changed", path=item.path) from None
-        if inode != item.inode:
+        if not os.path.lexists(item.path) or _fingerprint(item.path) != item.fingerprint:
             raise ModelError("delete-changed", path=item.path)
+    freed = 0
+    still_used: frozenset[str] | None = None
     for item in plan.doomed:
+        if item.shared:
+            # The revision's own links are gone by now; whoever links here still, or since, needs it.
+            still_used = _used_blobs(plan.root) if still_used is None else still_used
+            if item.path.name in still_used:
+                continue
         try:
             if stat.S_ISDIR(item.path.lstat().st_mode):
                 shutil.rmtree(item.path)
             else:
                 item.path.unlink()
         except OSError as error:
-            raise ModelError(
-                "delete-failed", path=error.filename or item.path, reason=error.strerror or error
-            ) from error
+            path, reason = error.filename or item.path, error.strerror or error
+            raise ModelError("delete-failed", path=path, reason=reason) from error
+        freed += item.bytes
     _remove_empty_parents(plan)
-    return plan.bytes
+    return freed
+
+
+def _plan_revision(model: Model, revision: Revision) -> DeletionPlan:
+    own = _blobs_of(revision.folder, model.folder)
+    used = _used_blobs(model.folder, without=revision.folder.name)
+    refs = [model.folder / "refs" / name for name in revision.refs]
+    contents = [model.folder / "blobs" / name for name in sorted(own - used)]
+    there = [path for path in (revision.folder, *refs, *contents) if os.path.lexists(path)]
+    for path in there:
+        _check(path, model.folder)
+    kept = _kept_in_store(model, (revision,))
+    if own & used:
+        kept = (Notice.of("delete-keeps-used", count=len(own & used), model=model.id), *kept)
+    doomed = tuple(_doomed(path, shared=path in contents) for path in there)
+    return DeletionPlan(f"{model.id} at {revision.name}", model.folder, doomed, kept)
+
+
+def _used_blobs(repo: Path, without: str | None = None) -> frozenset[str]:
+    """Names in ``blobs`` that the snapshots of a repository lead to. Raises ModelError where that cannot be known."""
+    snapshots = repo / "snapshots"
+    try:
+        folders = [path for path in snapshots.iterdir() if path.name != without] if snapshots.is_dir() else []
+    except OSError as error:
+        raise ModelError("folder-unreadable", folder=snapshots, reason=error.strerror or error) from error
+    return frozenset(name for folder in folders for name in _blobs_of(folder, repo))
+
+
+def _blobs_of(snapshot: Path, repo: Path) -> frozenset[str]:
+    """Names in ``blobs`` that the links of a snapshot lead to, at once or over other links."""
+    blobs = str(repo / "blobs")
+    real_blobs = os.path.realpath(blobs)
+    names = set()
+    for path, status in _tree(snapshot):
+        if stat.S_ISLNK(status.st_mode):
+            step = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))  # noqa: PTH115, PTH118, PTH120
+            for target, folder in ((step, blobs), (os.path.realpath(path), real_blobs)):
+                if os.path.dirname(target) == folder:  # noqa: PTH120
+                    names.add(os.path.basename(target))  # noqa: PTH119
+    return frozenset(names)
+
+
+def _kept_in_store(model: Model, revisions: Iterable[Revision]) -> tuple[Notice, ...]:
+    """Contents that caches share between models are nobody's to delete."""
+    store = os.path.realpath(model.root / "blobs") + os.sep
+    kept = {item.blob for revision in revisions for item in revision.files if item.blob.startswith(store)}
+    return (Notice.of("delete-keeps-shared", count=len(kept), folder=model.root / "blobs"),) if kept else ()
 
 
 def _check(path: Path, root: Path) -> None:
-    """``path`` must lie below ``root`` with no link on the way, and be no link itself where it is a folder."""
+    """``path`` must lie below ``root`` with no link on the way, and be no link to a folder. Raises ModelError."""
     try:
         parts = path.relative_to(root).parts
     except ValueError:
@@ -129,40 +179,56 @@ def _check(path: Path, root: Path) -> None:
     if not parts or ".." in parts:
         raise ModelError("delete-outside", path=path, root=root)
     step = root
-    for part in parts[:-1]:
+    for part in parts:
         step = step / part
-        if step.is_symlink():
+        if step.is_symlink() and (step != path or os.path.isdir(step)):  # noqa: PTH112, never raises
             raise ModelError("delete-link", path=step)
-    if path.is_symlink() and path.is_dir():
-        raise ModelError("delete-link", path=path)
+    # What is no link for us may be one for the system, as a junction of Windows is.
     if os.path.realpath(path.parent) != os.path.join(os.path.realpath(root), *parts[:-1]):  # noqa: PTH118
         raise ModelError("delete-outside", path=path, root=root)
 
 
-def _doomed(path: Path) -> Doomed:
-    status = path.lstat()
-    if not stat.S_ISDIR(status.st_mode):
-        return Doomed(path, status.st_ino, status.st_size if status.st_nlink == 1 else 0)
-    return Doomed(path, status.st_ino, sum(_sizes(path)))
+def _doomed(path: Path, *, shared: bool = False) -> Doomed:
+    # A file that has a name elsewhere too stays there, and frees nothing.
+    frees = [status.st_size for _, status in _tree(path) if stat.S_ISREG(status.st_mode) and status.st_nlink == 1]
+    return Doomed(path, sum(frees), _fingerprint(path), shared)
 
 
-def _sizes(folder: Path) -> Iterator[int]:
-    """Bytes of the files below, each content once; a file with a name elsewhere stays there and frees nothing."""
-    for place, _, names in os.walk(folder):
-        for name in names:
-            status = os.lstat(os.path.join(place, name))  # noqa: PTH118
-            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
-                yield status.st_size
+def _fingerprint(path: Path) -> str:
+    """Changes when anything below comes, goes or is written."""
+    digest = blake2b(digest_size=16)
+    for name, status in _tree(path):
+        said = f"{name}\0{status.st_ino}\0{status.st_mode}\0{status.st_size}\0{status.st_mtime_ns}\0"
+        digest.update(said.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def _tree(path: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """The path and all below it, links not followed, each with its status. Raises ModelError for what is hidden."""
+    try:
+        status = path.lstat()
+        yield str(path), status
+        if stat.S_ISDIR(status.st_mode):
+            for folder, folders, files in os.walk(path, onerror=_raise):
+                folders.sort()
+                for name in sorted((*folders, *files)):
+                    below = os.path.join(folder, name)  # noqa: PTH118
+                    yield below, os.lstat(below)
+    except OSError as error:
+        raise ModelError("folder-unreadable", folder=error.filename or path, reason=error.strerror or error) from error
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _remove_empty_parents(plan: DeletionPlan) -> None:
-    """Folders that only held what is gone: an artifact's model folder, a ref's branch/with/slashes."""
+    """Folders that only held what is gone: an artifact's model folder, those of a ref with slashes in its name."""
     for item in plan.doomed:
         parent = item.path.parent
-        while parent != plan.root and parent.is_relative_to(plan.root) and _is_empty(parent):
-            parent.rmdir()
+        while parent != plan.root and parent.is_relative_to(plan.root):
+            try:
+                parent.rmdir()
+            except OSError:  # not empty, or gone with another
+                break
             parent = parent.parent
-
-
-def _is_empty(folder: Path) -> bool:
-    return folder.is_dir() and not any(folder.iterdir())

@@ -19,7 +19,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,17 @@ from typing import Any
 from workbench.errors import Notice
 from workbench.library.model import BrokenFile, StoredFile
 
-__all__ = ["MODEL_PREFIX", "RawRepo", "RawSnapshot", "folders_of", "read_folder", "read_hub", "repo_id_of"]
+__all__ = [
+    "MODEL_PREFIX",
+    "RawRepo",
+    "RawSnapshot",
+    "folders_of",
+    "is_repo_id",
+    "read_folder",
+    "read_hub",
+    "read_repo",
+    "repo_id_of",
+]
 
 MODEL_PREFIX = "models--"
 IGNORED = frozenset({".DS_Store"})
@@ -66,6 +75,11 @@ def repo_id_of(name: str) -> str:
     return name[len(MODEL_PREFIX) :].replace("--", "/")
 
 
+def is_repo_id(repo_id: str) -> bool:
+    """Whether it can be an id at all: no part of it is empty or leads to another folder where it is part of a path."""
+    return all(part not in ("", ".", "..") for part in repo_id.split("/"))
+
+
 def read_hub(cache: str) -> tuple[list[RawRepo], list[Notice]]:
     """All model repositories of a cache in the order of their names, and what could not be read.
 
@@ -79,7 +93,7 @@ def read_hub(cache: str) -> tuple[list[RawRepo], list[Notice]]:
         if not entry.name.startswith(MODEL_PREFIX):
             continue
         repo = RawRepo(repo_id_of(entry.name), entry.path)
-        if len(entry.name) == len(MODEL_PREFIX):
+        if not is_repo_id(repo.id):
             warnings.append(Notice.of("library-foreign-entry", file=entry.path))
         elif entry.is_dir(follow_symlinks=False):
             _read_repo(repo, place)
@@ -92,10 +106,29 @@ def read_hub(cache: str) -> tuple[list[RawRepo], list[Notice]]:
     return repos, warnings
 
 
+def read_repo(cache: str, repo_id: str) -> RawRepo | None:
+    """One repository of a cache, None where it is not there. Raises OSError when the cache cannot be read."""
+    name = MODEL_PREFIX + repo_id.replace("/", "--")
+    # Asked of the listing, because a file system may find a name in other letters and the id would be wrong.
+    if not is_repo_id(repo_id) or repo_id_of(name) != repo_id or name not in os.listdir(cache):  # noqa: PTH208
+        return None
+    repo = RawRepo(repo_id, f"{cache}/{name}")
+    if Path(repo.folder).is_symlink():
+        repo.broken = _is_link(repo.folder)
+    elif Path(repo.folder).is_dir():
+        _read_repo(repo, _Place(Path(cache).stat().st_dev, f"{cache}/blobs"))
+    else:
+        return None
+    return repo
+
+
 def read_folder(folder: str) -> RawSnapshot:
-    """The files of a folder that is a model by itself; links may lead to places in it. Raises OSError."""
+    """The files of a folder that is a model by itself; links may lead to places in it. Raises OSError.
+
+    Hidden folders (``.git``, the ``.cache`` of a download) are no part of the model.
+    """
     snapshot = RawSnapshot("", folder)
-    _read_tree(snapshot, folder, "", _Inside(-1, {}, (folder,)), 0)
+    _read_tree(snapshot, folder, "", _Inside(-1, {}, (folder,), hidden_folders=False), 0)
     return snapshot
 
 
@@ -109,12 +142,16 @@ class _Place:
 
 @dataclass(slots=True)
 class _Inside:
-    """Where links of a snapshot may lead: ``blobs`` maps inodes to names on ``device``, ``roots`` are the folders."""
+    """Where links of a snapshot may lead: ``blobs`` maps inodes to names on ``device``, ``roots`` are the folders.
+
+    ``hidden_folders`` says whether those are read.
+    """
 
     device: int
     blobs: dict[int, str]
     roots: tuple[str, ...]
     real_roots: tuple[str, ...] = ()
+    hidden_folders: bool = True
 
 
 def _read_repo(repo: RawRepo, place: _Place) -> None:
@@ -128,7 +165,7 @@ def _read_repo(repo: RawRepo, place: _Place) -> None:
                 return
         blobs = _read_blobs(repo) if "blobs" in parts else {}
         if "refs" in parts:
-            _read_refs(repo, f"{repo.folder}/refs", "")
+            _read_refs(repo, f"{repo.folder}/refs", "", 0)
         if "snapshots" in parts:
             roots = (f"{repo.folder}/blobs", f"{repo.folder}/snapshots", place.shared)
             _read_snapshots(repo, _Inside(place.device, blobs, roots))
@@ -150,8 +187,14 @@ def _read_blobs(repo: RawRepo) -> dict[int, str]:
     return blobs
 
 
-def _read_refs(repo: RawRepo, folder: str, prefix: str) -> None:
-    for entry in list(os.scandir(folder)):
+def _read_refs(repo: RawRepo, folder: str, prefix: str, depth: int) -> None:
+    """Names of commits; one that cannot be read costs a name and no model."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as error:
+        repo.warnings.append(Notice.of("ref-unreadable", file=folder, reason=_reason(error)))
+        return
+    for entry in entries:
         if entry.is_file(follow_symlinks=False):
             if entry.name in IGNORED:
                 continue
@@ -161,8 +204,8 @@ def _read_refs(repo: RawRepo, folder: str, prefix: str) -> None:
                 repo.warnings.append(Notice.of("ref-unreadable", file=entry.path, reason=_reason(error)))
                 continue
             repo.refs.setdefault(commit, []).append(prefix + entry.name)
-        elif entry.is_dir(follow_symlinks=False):
-            _read_refs(repo, entry.path, f"{prefix}{entry.name}/")
+        elif entry.is_dir(follow_symlinks=False) and depth < MAX_DEPTH:
+            _read_refs(repo, entry.path, f"{prefix}{entry.name}/", depth + 1)
 
 
 def _read_small(path: str) -> str:
@@ -213,7 +256,7 @@ def _read_tree(snapshot: RawSnapshot, folder: str, prefix: str, inside: _Inside,
             if entry.name not in IGNORED:
                 add(StoredFile(name, entry.path, os.lstat(entry.path)))
         elif entry.is_dir(follow_symlinks=False):
-            if depth < MAX_DEPTH:
+            if depth < MAX_DEPTH and (inside.hidden_folders or not entry.name.startswith(".")):
                 _read_below(snapshot, entry.path, name, inside, depth + 1)
         else:
             reason = Notice.of("file-unreadable", file=entry.path, reason="not a regular file")
@@ -231,24 +274,31 @@ def _read_below(snapshot: RawSnapshot, folder: str, name: str, inside: _Inside, 
 
 def _follow(path: str, inside: _Inside) -> tuple[str, os.stat_result] | Notice:
     """The real path of a link's file and its status, or why it cannot be had."""
+    status = None
+    try:
+        status = Path(path).stat()
+    except FileNotFoundError:
+        pass  # where it leads to decides what is said
+    except (OSError, ValueError) as error:
+        return Notice.of("file-unreadable", file=path, reason=_reason(error))
     if not inside.real_roots:
         inside.real_roots = tuple(os.path.realpath(root) for root in inside.roots)
     real = os.path.realpath(path)
     if not any(_is_below(real, root) for root in inside.real_roots):
         return Notice.of("file-link-outside", file=path, target=real)
-    try:
-        status = Path(path).stat()
-    except FileNotFoundError:
+    if status is None:
         return Notice.of("file-link-dangling", file=path)
-    except OSError as error:
-        return Notice.of("file-unreadable", file=path, reason=_reason(error))
     if not stat.S_ISREG(status.st_mode):
         return Notice.of("file-unreadable", file=path, reason="it leads to a folder or a device")
     return real, status
 
 
 def _is_link(path: str) -> Notice:
-    return Notice.of("folder-is-link", folder=path, target=os.path.realpath(path))
+    try:
+        target = os.readlink(path)  # noqa: PTH115, one step: a chain of thousands is nobody's model
+    except OSError as error:
+        return Notice.of("folder-unreadable", folder=path, reason=_reason(error))
+    return Notice.of("folder-is-link", folder=path, target=target)
 
 
 def _is_below(path: str, root: str) -> bool:
@@ -261,7 +311,7 @@ def _reason(error: Any) -> str:
     return str(error)
 
 
-def folders_of(path: str) -> Iterator[os.DirEntry[str]]:
+def folders_of(path: str) -> list[os.DirEntry[str]]:
     """Folders in a folder, sorted, without hidden ones and links. Raises OSError."""
-    entries = (e for e in os.scandir(path) if not e.name.startswith(".") and e.is_dir(follow_symlinks=False))
-    yield from sorted(entries, key=lambda entry: entry.name)
+    entries = [e for e in list(os.scandir(path)) if not e.name.startswith(".") and e.is_dir(follow_symlinks=False)]
+    return sorted(entries, key=lambda entry: entry.name)

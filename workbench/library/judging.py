@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from workbench.errors import Notice
-from workbench.library.architectures import possible_tasks, task_of
+from workbench.library.architectures import needs_own_code, possible_tasks, task_of
 from workbench.library.hub import RawSnapshot
 from workbench.library.model import BrokenFile, Contents, Revision, State, StoredFile, Support
 from workbench.library.variants import graphs_by_precision
@@ -106,7 +106,7 @@ def _export(
         return Support("no", Notice.of("export-no-weights", folder=folder))
     if "config.json" not in names:
         return Support("no", Notice.of("export-no-config", folder=folder))
-    if contents.remote_code:
+    if needs_own_code(contents):
         return Support("no", Notice.of("export-remote-code"))
     if contents.quantization:
         return Support("no", Notice.of("export-quantized-checkpoint", method=contents.quantization))

@@ -142,6 +142,7 @@ def _entries(values: Any) -> tuple[FileEntry, ...]:
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(f"{value!r} is not a text")
+    value.encode("utf-8")  # half a character, as JSON can have it, is no name
     return value
 
 
@@ -166,6 +167,6 @@ def _hash(value: Any) -> str:
 def _safe_name(value: Any) -> str:
     """A manifest may come from someone else: a name must stay inside the folder on every system."""
     path = PurePosixPath(_text(value))
-    if path.is_absolute() or ".." in path.parts or "\\" in value or ":" in value or "\0" in value:
+    if not path.parts or path.is_absolute() or ".." in path.parts or any(sign in value for sign in "\\:\0"):
         raise ValueError(f"{value!r} leads out of the folder")
     return str(value)

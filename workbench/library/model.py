@@ -123,6 +123,10 @@ class Revision:
         """How to say it shortly: its first ref, else the beginning of its commit."""
         return self.refs[0] if self.refs else self.commit[:8]
 
+    def path(self, name: str) -> Path | None:
+        """Where this file is; None when there is none, or its link leads out of the model's place."""
+        return self.folder / name if any(item.name == name for item in self.files) else None
+
     def to_json(self) -> dict[str, Any]:
         contents = self.contents
         return {
@@ -209,10 +213,14 @@ class Model:
 
 @dataclass(frozen=True)
 class Scan:
-    """All models in the order of their ids, and what was odd on the way. A damaged model never hides a good one."""
+    """All models in the order of their ids, and what was odd on the way. A damaged model never hides a good one.
+
+    ``places`` are the caches and folders that were looked through.
+    """
 
     models: tuple[Model, ...]
     warnings: tuple[Notice, ...] = ()
+    places: tuple[Path, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from workbench.errors import Notice
-from workbench.library.hub import MODEL_PREFIX, RawRepo, RawSnapshot, folders_of, read_folder, read_hub
+from workbench.library.hub import (
+    MODEL_PREFIX,
+    RawRepo,
+    RawSnapshot,
+    folders_of,
+    read_folder,
+    read_hub,
+    read_repo,
+    repo_id_of,
+)
 from workbench.library.index import Index
 from workbench.library.judging import judge
 from workbench.library.model import Model, Revision, Roots, Scan, StoredFile
 from workbench.library.weights import format_of
 
-__all__ = ["is_hub_cache", "is_model_folder", "scan", "scan_model_folder"]
+__all__ = ["find_repo", "is_hub_cache", "is_model_folder", "repo_of_folder", "scan", "scan_model_folder"]
 
 MAIN = "main"
 SIGNS = frozenset({"config.json", "model_index.json", "modules.json", "workbench.json", "adapter_config.json"})
 FOLDER_DEPTH = 2
+# Where a download into a folder keeps what is not finished, below that folder.
+LOCAL_DOWNLOADS = (".cache", "huggingface", "download")
 
 
 def scan(roots: Roots) -> Scan:
@@ -25,45 +35,76 @@ def scan(roots: Roots) -> Scan:
 
     A folder of the user is a model by itself, holds models one or two levels down, or is a hub cache.
     """
-    index = Index(roots.index)
-    models: list[Model] = []
-    warnings: list[Notice] = []
-    done: set[str] = set()
+    listing = _Listing(Index(roots.index))
     for cache in roots.hub_caches:
-        if _first_time(cache, done):
-            _scan_hub(cache, index, models, warnings, quiet=cache in roots.quiet)
+        listing.hub(cache, quiet=cache in roots.quiet)
     for folder in roots.folders:
-        if _first_time(folder, done):
-            _scan_folder(folder, index, models, warnings)
-    unwritten = index.save((*roots.hub_caches, *roots.folders))
+        listing.folder(folder)
+    unwritten = listing.index.save((*roots.hub_caches, *roots.folders))
     if unwritten:
-        warnings.append(unwritten)
-    models.sort(key=lambda model: (model.id.casefold(), model.id))
-    return Scan(tuple(models), tuple(warnings))
+        listing.warnings.append(unwritten)
+    models = sorted(listing.models, key=lambda model: (model.id.casefold(), model.id))
+    return Scan(tuple(models), tuple(listing.warnings), tuple(listing.places))
+
+
+def find_repo(roots: Roots, repo_id: str) -> Model | None:
+    """The model of exactly this id, without a look at any other: of the first hub cache that has it whole, else of the
+    first that has it at all. A cache that cannot be read has none; a listing says so.
+    """
+    found = None
+    for cache in roots.hub_caches:
+        try:
+            repo = read_repo(str(cache), repo_id)
+        except OSError:
+            continue
+        if repo:
+            model = _model(repo, cache, Index(None))
+            if model.state == "ready":
+                return model
+            found = found or model
+    return found
+
+
+def repo_of_folder(folder: Path) -> tuple[Model, str | None] | None:
+    """The model of a hub cache whose own folder, or the folder of one of whose snapshots, this is; with the commit.
+
+    None for a folder that is neither. Raises OSError.
+    """
+    commit = folder.name if folder.parent.name == "snapshots" else None
+    place = folder.parent.parent if commit else folder
+    if not place.name.startswith(MODEL_PREFIX) or not (place / "snapshots").is_dir():
+        return None
+    repo = read_repo(str(place.parent), repo_id_of(place.name))
+    return (_model(repo, place.parent, Index(None)), commit) if repo else None
 
 
 def is_hub_cache(folder: Path) -> bool:
     """Whether it has a repository in the layout of the hub's cache. Raises OSError."""
-    return any(Path(entry, "snapshots").is_dir() for entry in folder.glob(f"{MODEL_PREFIX}*"))
+    names = [name for name in os.listdir(folder) if name.startswith(MODEL_PREFIX)]  # noqa: PTH208
+    return any(os.path.isdir(folder / name / "snapshots") for name in names)  # noqa: PTH112, never raises
 
 
 def is_model_folder(folder: Path) -> bool:
-    """Whether the folder itself holds a model: a config, weights, or ``onnx/`` with graphs. Raises OSError."""
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if entry.name in SIGNS or (format_of(entry.name) and not entry.is_dir()):
-            return True
-        if entry.name == "onnx" and entry.is_dir(follow_symlinks=False):
-            return any(name.endswith(".onnx") for name in os.listdir(entry.path))  # noqa: PTH208
-    return False
+    """Whether the folder itself holds a model: a config, ``onnx/`` with graphs, or weights. Raises OSError.
+
+    Weights that lie beside the folders of models do not make all of them one.
+    """
+    entries = list(os.scandir(folder))
+    names = {entry.name for entry in entries}
+    if names & SIGNS or ("onnx" in names and _has_graphs(folder / "onnx")):
+        return True
+    if not any(format_of(entry.name) and not os.path.isdir(entry.path) for entry in entries):  # noqa: PTH112
+        return False
+    return not any(_has_sign(Path(entry.path)) for entry in folders_of(str(folder)))
 
 
 def scan_model_folder(folder: Path, root: Path, index: Index, name: str | None = None) -> Model:
     """The model in this folder, with one revision without a commit. Raises OSError."""
     raw = read_folder(str(folder))
     raw.files.sort()
-    revision = judge(raw, (), index.contents(raw.folder, raw.files), {})
+    partial = _unfinished(folder)
+    revision = judge(raw, (), index.contents(raw.folder, raw.files), partial)
     status = folder.stat()
-    used = max((item.stat.st_atime for item in raw.files), default=status.st_atime)
     return Model(
         id=name or folder.name,
         root=root,
@@ -71,31 +112,93 @@ def scan_model_folder(folder: Path, root: Path, index: Index, name: str | None =
         layout="folder",
         revisions=(revision,),
         size_bytes=revision.size_bytes,
-        last_used=used,
+        last_used=max((item.stat.st_atime for item in raw.files), default=status.st_atime),
         last_modified=revision.last_modified,
+        leftover_bytes=sum(partial.values()),
         warnings=revision.warnings,
     )
 
 
-def _first_time(root: Path, done: set[str]) -> bool:
-    real = os.path.realpath(root)
-    new = real not in done
-    done.add(real)
-    return new
+class _Listing:
+    """What was found so far. A place that was reached twice is listed once."""
 
+    def __init__(self, index: Index) -> None:
+        self.index = index
+        self.models: list[Model] = []
+        self.warnings: list[Notice] = []
+        self.places: list[Path] = []
+        self._done: set[str] = set()
+        self._met = False
 
-def _scan_hub(cache: Path, index: Index, models: list[Model], warnings: list[Notice], *, quiet: bool) -> None:
-    try:
-        repos, odd = read_hub(str(cache))
-    except OSError as error:
-        if isinstance(error, FileNotFoundError):
-            if not quiet:
-                warnings.append(Notice.of("cache-missing", folder=cache))
+    def hub(self, cache: Path, *, quiet: bool = False) -> None:
+        """All models of a hub cache; ``quiet`` ones need not be there."""
+        if not self._first_time(cache):
+            return
+        try:
+            repos, odd = read_hub(str(cache))
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                self._unreadable(cache, error)
+            elif not quiet:
+                self.warnings.append(Notice.of("cache-missing", folder=cache))
+                self.places.append(cache)
+            return
+        self.places.append(cache)
+        self.warnings += odd
+        self.models += [_model(repo, cache, self.index) for repo in repos]
+
+    def folder(self, folder: Path) -> None:
+        """The models of a folder of the user."""
+        if os.path.realpath(folder) in self._done:
+            return
+        self.places.append(folder)
+        self._met = False
+        try:
+            root = folder.resolve(strict=True)
+            self._below(root, root, FOLDER_DEPTH)
+        except FileNotFoundError:
+            self.warnings.append(Notice.of("model-folder-missing", folder=folder))
+        except (OSError, RuntimeError) as error:
+            self._unreadable(folder, error)
         else:
-            warnings.append(Notice.of("folder-unreadable", folder=cache, reason=error.strerror or error))
-        return
-    warnings += odd
-    models += [_model(repo, cache, index) for repo in repos]
+            if not self._met:
+                self.warnings.append(Notice.of("model-folder-empty", folder=folder))
+
+    def _below(self, folder: Path, root: Path, depth: int) -> None:
+        """The model, the hub cache, or the models in the folders of this folder. Raises OSError."""
+        if is_hub_cache(folder):
+            self._met = True
+            self.hub(folder)
+        elif is_model_folder(folder):
+            self._met = True
+            if self._first_time(folder):
+                name = folder.relative_to(root).as_posix() if folder != root else None
+                self.models.append(scan_model_folder(folder, root, self.index, name))
+        elif depth > 0:
+            self._links(folder)
+            for entry in folders_of(str(folder)):
+                try:
+                    self._below(Path(entry.path), root, depth - 1)
+                except OSError as error:
+                    self._unreadable(Path(entry.path), error)
+
+    def _links(self, folder: Path) -> None:
+        """Tell of links to folders: they are not followed, which nobody would guess."""
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            if entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112, never raises
+                self.warnings.append(
+                    Notice.of("folder-is-link", folder=entry.path, target=os.path.realpath(entry.path))
+                )
+
+    def _unreadable(self, folder: Path, error: Exception) -> None:
+        reason = getattr(error, "strerror", None) or error
+        self.warnings.append(Notice.of("folder-unreadable", folder=folder, reason=reason))
+
+    def _first_time(self, root: Path) -> bool:
+        real = os.path.realpath(root)
+        new = real not in self._done
+        self._done.add(real)
+        return new
 
 
 def _model(repo: RawRepo, cache: Path, index: Index) -> Model:
@@ -118,8 +221,7 @@ def _model(repo: RawRepo, cache: Path, index: Index) -> Model:
         used = max([item.stat.st_atime for item in files])
         modified = max([item.stat.st_mtime for item in files])
     else:
-        status = os.lstat(repo.folder)
-        used, modified = status.st_atime, status.st_mtime
+        used, modified = _times(repo.folder)
     return Model(
         id=repo.id,
         root=cache,
@@ -150,39 +252,31 @@ def _has(repo: RawRepo, commit: str) -> bool:
     return any(raw.commit == commit for raw in repo.snapshots)
 
 
-def _scan_folder(folder: Path, index: Index, models: list[Model], warnings: list[Notice]) -> None:
+def _times(folder: str) -> tuple[float, float]:
+    """Last use and change of a folder, 0 when it is gone since it was listed."""
     try:
-        root = folder.resolve(strict=True)
-        if is_hub_cache(root):
-            _scan_hub(root, index, models, warnings, quiet=False)
-        elif is_model_folder(root):
-            models.append(scan_model_folder(root, root, index))
-        else:
-            before = len(models)
-            _scan_below(root, root, index, models, warnings, FOLDER_DEPTH)
-            if len(models) == before:
-                warnings.append(Notice.of("model-folder-empty", folder=folder))
-    except FileNotFoundError:
-        warnings.append(Notice.of("model-folder-missing", folder=folder))
-    except (OSError, RuntimeError) as error:
-        warnings.append(Notice.of("folder-unreadable", folder=folder, reason=getattr(error, "strerror", error)))
+        status = os.lstat(folder)
+    except OSError:
+        return 0.0, 0.0
+    return status.st_atime, status.st_mtime
 
 
-def _scan_below(
-    folder: Path, root: Path, index: Index, models: list[Model], warnings: list[Notice], depth: int
-) -> None:
-    for path in _subfolders(folder):
-        try:
-            if is_hub_cache(path):
-                _scan_hub(path, index, models, warnings, quiet=False)
-            elif is_model_folder(path):
-                models.append(scan_model_folder(path, root, index, path.relative_to(root).as_posix()))
-            elif depth > 1:
-                _scan_below(path, root, index, models, warnings, depth - 1)
-        except OSError as error:
-            warnings.append(Notice.of("folder-unreadable", folder=path, reason=error.strerror or error))
+def _has_sign(folder: Path) -> bool:
+    return any(os.path.isfile(folder / name) for name in SIGNS)  # noqa: PTH113, never raises
 
 
-def _subfolders(folder: Path) -> Iterator[Path]:
-    for entry in folders_of(str(folder)):
-        yield Path(entry.path)
+def _has_graphs(folder: Path) -> bool:
+    try:
+        return not folder.is_symlink() and any(name.endswith(".onnx") for name in os.listdir(folder))  # noqa: PTH208
+    except OSError:  # no folder, or not for us to read: the other signs decide
+        return False
+
+
+def _unfinished(folder: Path) -> dict[str, int]:
+    """Names and sizes of what a broken download into this folder left."""
+    place = folder.joinpath(*LOCAL_DOWNLOADS)
+    try:
+        entries = [entry for entry in list(os.scandir(place)) if entry.name.endswith(".incomplete")]
+        return {entry.name: entry.stat(follow_symlinks=False).st_size for entry in entries}
+    except OSError:  # none was made here
+        return {}

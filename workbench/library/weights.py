@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
+from typing import Any
 
 __all__ = [
     "LFS_MAX_BYTES",
@@ -43,6 +44,8 @@ SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<suffi
 LFS_MAX_BYTES = 1024
 LFS_START = b"version https://git-lfs.github.com/spec/"
 MAX_HEADER_BYTES = 100 << 20  # the limit of the safetensors library
+MAX_AXES = 64  # no tensor has more; what a hostile one has beyond is not worked out
+MAX_NUMBERS_PER_BYTE = 8  # one bit each, smaller than any type there is
 
 
 @dataclass(frozen=True)
@@ -122,8 +125,16 @@ def read_header(path: str) -> Header:
     try:
         table = json.loads(text)
         tensors = [value for key, value in table.items() if key != "__metadata__"]
-        end = max((int(item["data_offsets"][1]) for item in tensors), default=0)
-        count = sum(math.prod(int(size) for size in item["shape"]) for item in tensors)
+        end = max((_whole(item["data_offsets"][1]) for item in tensors), default=0)
+        count = sum(math.prod(_whole(size) for size in item["shape"][:MAX_AXES]) for item in tensors)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
         raise ValueError("its header is not one of safetensors") from error
+    if count > end * MAX_NUMBERS_PER_BYTE:
+        raise ValueError("its header promises more numbers than it has bytes for")
     return Header(count, 8 + length + end)
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 63:
+        raise ValueError(f"{value!r:.40} is no size")
+    return value
