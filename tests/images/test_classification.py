@@ -93,8 +93,9 @@ def test_functions(tmp_path: Path, picture: str) -> None:
 
 def test_large_scores_overflow_nothing(tmp_path: Path, picture: str) -> None:
     session = Answering([-1e4, 1e4, 0.0])
-    assert [score for _, score in answer(tmp_path, picture, session)] == [1, 0, 0]
-    assert [score for _, score in answer(tmp_path, picture, session, function_to_apply="sigmoid")] == [1, 0.5, 0]
+    for function, wanted in (("softmax", [1, 0, 0]), ("sigmoid", [1, 0.5, 0])):
+        got = [score for _, score in answer(tmp_path, picture, session, function_to_apply=function)]
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-9)
 
 
 def test_equal_scores_keep_the_order_of_the_labels(tmp_path: Path, picture: str) -> None:
@@ -122,13 +123,25 @@ def test_graphs_of_other_tasks_are_refused(tmp_path: Path, picture: str) -> None
     session.output_names = ("last_hidden_state",)
     with pytest.raises(ModelError) as caught:
         answer(tmp_path, picture, session)
-    assert caught.value.code == "model-no-output"
+    assert caught.value.code == "graph-no-output"
     assert "last_hidden_state" in str(caught.value)
     session = Answering()
     session.input_names = ("pixel_values", "input_ids")
     with pytest.raises(ModelError) as caught:
         answer(tmp_path, picture, session)
     assert caught.value.arguments["name"] == "input_ids"
+
+
+def test_a_model_with_other_labels_is_refused(tmp_path: Path, picture: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        answer(tmp_path, picture, Answering([1.0, 2.0]))
+    assert caught.value.code == "model-files-disagree"
+
+
+def test_an_input_that_is_no_path(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        PIPELINE(model_files(tmp_path / "model", SETTINGS, CONFIG), {"model": Answering()})({"image": 1}, {}, Run())
+    assert caught.value.code == "image-bad-input"
 
 
 def test_a_bad_picture_is_named(tmp_path: Path) -> None:

@@ -1,83 +1,64 @@
-"""What a picture shows, as labels with scores."""
+"""What a picture shows, as labels with scores. The reference is transformers' ``pipeline("image-classification")``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from workbench.errors import EngineError, ModelError
+from workbench.errors import InputError, ModelError
 from workbench.results import Label, Labels
 from workbench.runtime.image_processing import ImageProcessor
 from workbench.runtime.images import load_image
 from workbench.tasks.base import Array, ModelFiles, Outputs, Pipeline, Run, SessionLike
+from workbench.tasks.text_inputs import class_scores, logits_output
 
 __all__ = ["PIPELINE", "ImageClassification"]
 
 INPUT = "pixel_values"
-OUTPUT = "logits"
 TOP_K = 5
 
 
 class ImageClassification(Pipeline):
-    """Input: the path of a picture. Reference: ``transformers.pipeline("image-classification")``."""
+    """An input is the path of a picture."""
 
     def __init__(self, files: ModelFiles, sessions: Mapping[str, SessionLike]) -> None:
+        """Raises ModelError: settings of the image processor that are not supported, a graph that takes no picture."""
         super().__init__(files, sessions)
         self._session = sessions["model"]
         self._processor = ImageProcessor(files)
-        self._labels = files.labels
-        for name in self._session.input_names:
-            if name != INPUT:
-                raise ModelError("model-unknown-input", name=name, known=INPUT)
-        if OUTPUT not in self._session.output_names:
-            got = ", ".join(self._session.output_names)
-            raise ModelError("model-no-output", file=files.graphs["model"], name=OUTPUT, got=got)
+        unknown = [name for name in self._session.input_names if name != INPUT]
+        if unknown:
+            raise ModelError("model-unknown-input", name=unknown[0], known=INPUT)
         self._dtype = self._session.input_dtypes[INPUT]
-        self._default_function = _default_function(files.config, len(self._labels))
+        self._output = logits_output(self._session)
+        self._labels = files.labels
+        self._function = _own_function(files.config, len(self._labels))
 
     def preprocess(self, item: Any, params: Mapping[str, Any], run: Run) -> Array:
-        """``pixel_values`` [1, 3, height, width] in the graph's own type."""
-        values = self._processor(load_image(item, run), item)
-        return values.astype(self._dtype, copy=False)
+        """``pixel_values`` [1, 3, height, width] in the graph's own type. Raises InputError."""
+        if not isinstance(item, (str, Path)):
+            raise InputError("image-bad-input", got=type(item).__name__)
+        return self._processor(load_image(item, run), item).astype(self._dtype, copy=False)
 
     def forward(self, prepared: Array, params: Mapping[str, Any], run: Run) -> Outputs:
-        return self._session.run({INPUT: prepared}, run, (OUTPUT,))
+        """``logits`` float [1, classes]."""
+        return self._session.run({INPUT: prepared}, run, (self._output,))
 
     def postprocess(self, outputs: Outputs, prepared: Array, params: Mapping[str, Any], run: Run) -> Labels:
-        """The ``top_k`` likeliest labels (5 when not given); ``function_to_apply`` as the model says when not given."""
-        logits = outputs[OUTPUT][0].astype(np.float32)
-        if not np.isfinite(logits).all():
-            raise EngineError("graph-not-finite")
-        scores = FUNCTIONS[params.get("function_to_apply") or self._default_function](logits)
+        """The ``top_k`` likeliest labels, 5 when not given; ``function_to_apply`` as the model says when not given."""
+        function = params.get("function_to_apply") or self._function
+        scores = class_scores(outputs[self._output][0], self.files, function)
         order = np.argsort(-scores, kind="stable")[: params.get("top_k") or TOP_K]
-        return Labels(tuple(Label(self._labels.get(int(n), f"LABEL_{n}"), float(scores[n])) for n in order))
+        return Labels(tuple(Label(self._labels[int(index)], float(scores[index])) for index in order))
 
 
-def _default_function(config: Mapping[str, Any], labels: int) -> str:
-    """What ``ImageClassificationPipeline`` of transformers does when it is not told."""
-    problem = config.get("problem_type")
-    if problem == "multi_label_classification" or labels == 1:
-        return "sigmoid"
-    return "softmax"
+def _own_function(config: Mapping[str, Any], classes: int) -> str:
+    """How the model was trained to score: each class for itself, or one of many (also for a regression)."""
+    several = config.get("problem_type") == "multi_label_classification"
+    return "sigmoid" if several or classes == 1 else "softmax"
 
-
-def _softmax(logits: Array) -> Array:
-    powers = np.exp(logits - logits.max())
-    return np.asarray(powers / powers.sum())
-
-
-def _sigmoid(logits: Array) -> Array:
-    # Written so that no power overflows.
-    powers = np.exp(-np.abs(logits))
-    return np.where(logits >= 0, 1 / (1 + powers), powers / (1 + powers))
-
-
-def _none(logits: Array) -> Array:
-    return logits
-
-
-FUNCTIONS: dict[str, Callable[[Array], Array]] = {"softmax": _softmax, "sigmoid": _sigmoid, "none": _none}
 
 PIPELINE = ImageClassification
