@@ -26,14 +26,14 @@ def load(folder: Path) -> TextGeneration:
     return PIPELINE(files, {name: Session(path, options) for name, path in files.graphs.items()})
 
 
-def check(folder: Path, name: str) -> list[str]:
-    """Compare each prompt's continuation; returns how they ended."""
+def check(folder: Path, name: str, margin: float = 1e-2) -> list[str]:
+    """Compare each prompt's continuation, whose tokens led by ``margin``; returns how they ended."""
     document = json.loads((folder / "cases.json").read_text("utf-8"))
     cases = [case for case in document["cases"] if case["model"] == name]
     assert cases
     pipeline, ended = load(folder / name), []
     for case in cases:
-        assert case["margin"] > 1e-2, case["prompt"]
+        assert case["margin"] > margin, case["prompt"]
         seen: list[Any] = []
         params = {"max_new_tokens": case["max_new_tokens"]}
         run = Run(on_partial=seen.append)
@@ -102,5 +102,5 @@ def test_a_real_model_writes_what_transformers_writes(
 ) -> None:
     (snapshot,) = (real_hub / "models--HuggingFaceTB--SmolLM2-135M-Instruct" / "snapshots").iterdir()
     made = run_toolchain_script("generation", snapshot)
-    check(made, "real")
+    check(made, "real", margin=5e-3)
     compare_recorded(made, "real", 2e-3)

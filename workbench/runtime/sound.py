@@ -22,7 +22,7 @@ MAX_CHANNELS = 64
 MIN_RATE_HZ = 1_000
 MAX_RATE_HZ = 768_000
 MAX_DURATION_S = 24 * 3600
-BLOCK_VALUES = 1 << 18
+BLOCK_VALUES = 1 << 14
 # Formats whose header only estimates the length: a few samples less than announced mean nothing.
 ESTIMATED = frozenset({"MP3", "MPEG"})
 
@@ -94,6 +94,17 @@ def waveform_peaks(path: Path, buckets: int) -> FloatArray:
     return peaks[np.isfinite(peaks[:, 0])]
 
 
+class _StraightOn(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
+    """A sound file that is read from its beginning to its end.
+
+    soundfile seeks to where it is after each read, which makes libsndfile's MP3 decoder begin anew: the first samples
+    of every block would be wrong by up to their own size.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
 @dataclass
 class _Source:
     """An open sound file. ``frames`` is what its header announces, ``read_frames`` what came out of it."""
@@ -145,7 +156,7 @@ def _open(path: Path) -> Iterator[_Source]:
     if not path.stat().st_size:
         raise InputError("sound-empty", file=path)
     try:
-        file = soundfile.SoundFile(path)
+        file = _StraightOn(path)
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
         # libsndfile refuses headers with slips that do not matter, such as a block size of 0.
         with _open_wave(path, error) as plain:
@@ -186,7 +197,7 @@ def _check_whole_wave(path: Path, file: soundfile.SoundFile) -> None:
     for line in file.extra_info.splitlines():
         if line.startswith("data") and "should be" in line:
             said = int(line.split(":")[1].split("(")[0])
-            # Writers to a pipe cannot know the length and leave 0 or the largest number there is.
+            # Writers to a pipe cannot know the length and leave the largest number there is.
             if 0 < said < 0x7FFFF000:
                 raise InputError("sound-cut-off", file=path, seconds=round(file.frames / file.samplerate, 2))
 
