@@ -100,13 +100,14 @@ class TextTokenizer:
         unknown = unknown or getattr(self._tokenizer.model, "unk_token", None)
         self.unknown_id: int | None = self._tokenizer.token_to_id(unknown) if unknown else None
         self.marks_subwords = bool(getattr(self._tokenizer.model, "continuing_subword_prefix", None))
-        self.positions = _positions(files.config)
-        self.limit = self.bounded(_limit(self.settings) or self.positions or DEFAULT_LIMIT)
+        positions = _positions(files.config)
+        self._most = positions if files.config.get("model_type") in LEARNED_POSITIONS else None
+        self.limit = self.bounded(_limit(self.settings) or positions or DEFAULT_LIMIT)
 
     def bounded(self, limit: int) -> int:
         """A number of tokens, lowered to what the model has positions for, and raised to what holds one token."""
         least = int(self._tokenizer.num_special_tokens_to_add(True)) + 1
-        return max(least, min(limit, self.positions or limit))
+        return max(least, min(limit, self._most or limit))
 
     def encode(self, text: str, pair: str | None = None, *, run: Run, limit: int | None = None) -> Tokens:
         """The tokens of a text or a pair, at most ``limit`` (None: as many as the model takes).

@@ -1,0 +1,1 @@
+"""Text tasks on graphs made by hand: no torch, no real model."""
