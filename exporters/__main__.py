@@ -114,10 +114,11 @@ def _answer(message: Message, reporter: Reporter) -> Message:
         body = ExportFailure("export-out-of-memory", stage=reporter.stage_name).to_wire()
     except OSError as error:
         traceback.print_exc()
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            body = ExportFailure("export-disk-full", stage=reporter.stage_name).to_wire()
-        else:
-            body = _failed(error, reporter)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        body = _disk_full(error.filename) if full else _failed(error, reporter)
+    except ImportError as error:
+        traceback.print_exc()
+        body = ExportFailure("export-toolchain-unfit", reason=_first_line(error)).to_wire()
     except Exception as error:
         traceback.print_exc()
         body = _failed(error, reporter)
@@ -143,9 +144,17 @@ def _failed(error: Exception, reporter: Reporter) -> dict[str, Any]:
     if "can't allocate memory" in text or "not enough memory" in text:
         return ExportFailure("export-out-of-memory", stage=reporter.stage_name).to_wire()
     if "No space left on device" in text:
-        return ExportFailure("export-disk-full", stage=reporter.stage_name).to_wire()
-    reason = f"{type(error).__name__}: {text.splitlines()[0][:400]}" if text else type(error).__name__
-    return ExportFailure("export-failed", stage=reporter.stage_name, reason=reason).to_wire()
+        return _disk_full(None)
+    return ExportFailure("export-failed", stage=reporter.stage_name, reason=_first_line(error)).to_wire()
+
+
+def _disk_full(file: str | None) -> dict[str, Any]:
+    return ExportFailure("export-disk-full", file=file or "a graph").to_wire()
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0][:400]}" if text else type(error).__name__
 
 
 if __name__ == "__main__":

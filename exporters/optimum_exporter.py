@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import pickle
 import shutil
 import sys
 from pathlib import Path
@@ -132,7 +133,7 @@ def _load_model(source: Path, request: ExportRequest) -> Any:
         )
     except MemoryError:
         raise
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError, pickle.UnpicklingError) as error:
         if "remote code" in str(error) or "trust_remote_code" in str(error):
             raise ExportFailure("export-remote-code") from error
         if isinstance(error, RuntimeError) and "allocate memory" in str(error):

@@ -6,7 +6,7 @@ In turns: ``optimum-cli export onnx`` of the toolchain named by WORKBENCH_TOOLCH
 and validates it; and an export of the workbench in fp32 and int8, from the plan to the published artifact: staging, the
 worker's start, torch's answers to the samples, both precisions, the engine's start and its verification, the hashes.
 Medians of wall-clock seconds, and the stages of the median export. Both find their files in the system's cache, which
-one unmeasured round of each fills; other work on the machine disturbs Optimum's threads more than ours, so run it alone.
+one unmeasured round of each fills. Other work on the machine disturbs Optimum's threads more than ours: run it alone.
 """
 
 from __future__ import annotations

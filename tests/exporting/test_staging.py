@@ -120,6 +120,9 @@ def test_safetensors_win_over_a_pickle_that_is_allowed(tmp_path: Path) -> None:
     assert staged_names(staged.folder) == {"config.json", "model.safetensors"}
 
 
+INDEX = json.dumps({"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}})
+
+
 @pytest.mark.parametrize(
     ("files", "code"),
     [
@@ -127,7 +130,10 @@ def test_safetensors_win_over_a_pickle_that_is_allowed(tmp_path: Path) -> None:
         ({"config.json": "{}"}, "export-no-weights"),
         ({"config.json": "{", "model.safetensors": safetensors(4)}, "export-source-unreadable"),
         ({"config.json": "[" * 100_000, "model.safetensors": safetensors(4)}, "export-source-unreadable"),
-        ({"config.json": "{}", "flax_model.msgpack": b"x"}, "export-pickle-only"),
+        ({"config.json": "{}", "flax_model.msgpack": b"x"}, "export-no-weights"),
+        ({"config.json": "{}", "model-00001-of-00002.safetensors": safetensors(4)}, "shards-missing"),
+        ({"config.json": "{}", "model.safetensors.index.json": INDEX}, "shards-missing"),
+        ({"config.json": "{}", "model.safetensors.index.json": "{}"}, "export-source-unreadable"),
     ],
 )
 def test_what_cannot_be_exported_says_why(tmp_path: Path, files: dict[str, bytes | str], code: str) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +10,12 @@ from pathlib import Path
 from workbench.errors import ExportError
 from workbench.exporting.spec import ExportSpec
 from workbench.exporting.staging import weight_files
+from workbench.library.weights import read_header
 
 __all__ = ["ExportEstimate", "check_disk", "estimate_export", "parameter_count"]
 
-BYTES_OF_DTYPE = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 # Bytes a parameter takes in each precision; int8 with its scales, and what of a model stays in fp32.
 BYTES_PER_PARAMETER = {"fp32": 4.0, "fp16": 2.0, "int8": 1.3}
-MAX_HEADER_BYTES = 100 << 20
 # The worker with its libraries loaded, and how often it holds the fp32 weights at its worst (tracing, then protobuf);
 # measured as peak memory: MiniLM 1.1 GB, Whisper tiny 2.0 GB, SmolLM2-135M 3.6 GB.
 WORKER_BASE_BYTES = 700 << 20
@@ -104,19 +101,9 @@ def check_disk(estimate: ExportEstimate, folder: Path, free: Callable[[Path], in
 
 def _safetensors_elements(path: Path) -> int:
     try:
-        with path.open("rb") as stream:
-            (length,) = struct.unpack("<Q", stream.read(8))
-            if length > MAX_HEADER_BYTES:
-                raise ValueError("its header is too long")
-            header = json.loads(stream.read(length))
-        elements, end = 0, 0
-        for name, item in header.items():
-            if name != "__metadata__":
-                first, last = item["data_offsets"]
-                elements += (last - first) // BYTES_OF_DTYPE.get(item["dtype"], 1)
-                end = max(end, last)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+        header = read_header(str(path))
+        if path.stat().st_size < header.file_bytes:
+            raise ValueError("it is cut off")
+    except (OSError, ValueError) as error:
         raise ExportError("export-source-unreadable", file=path, reason=error) from error
-    if path.stat().st_size < 8 + length + end:
-        raise ExportError("export-source-unreadable", file=path, reason="it is cut off")
-    return elements
+    return header.parameter_count

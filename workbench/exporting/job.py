@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from filelock import FileLock, Timeout
 from exporters.protocol import ExportAnswer, ExportRequest
 from workbench.cancellation import Cancellation
 from workbench.children import ChildGone
-from workbench.errors import ExportError
+from workbench.errors import ExportError, ModelError
 from workbench.exporting.estimate import check_disk, estimate_export, free_bytes
 from workbench.exporting.manifests import artifact_files, new_manifest, with_variants
 from workbench.exporting.publishing import add_variants, publish_new, recover, remove_unnamed, replace_artifact
@@ -53,8 +54,7 @@ def run_export(
     """
     final = artifacts_dir / spec.repo_folder / spec.folder_name
     staging = artifacts_dir / STAGING / spec.key
-    staging.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(staging.with_name(f"{spec.key}.lock"), spec):
+    with _errors_of_disk(), _locked(staging.with_name(f"{spec.key}.lock"), spec):
         recover(staging, final)
         _remove(staging)
         published = _published(final)
@@ -90,16 +90,28 @@ def run_export(
 
 
 def clean_staging(artifacts_dir: Path) -> None:
-    """Remove what killed exports left, and put back what they had moved away. Exports that run now are left alone."""
+    """Remove what killed exports left, and put back what they had moved away. Exports that run now are left alone.
+
+    What cannot be removed stays for the next time: whoever reads does not see it.
+    """
     for staging in sorted(path for path in (artifacts_dir / STAGING).glob("*") if path.is_dir()):
         try:
             with FileLock(staging.with_name(f"{staging.name}.lock"), timeout=0):
                 target = staging / TARGET
                 if target.exists():
-                    recover(staging, artifacts_dir / target.read_text("utf-8"))
+                    final = artifacts_dir / target.read_text("utf-8")
+                    recover(staging, final)
+                    _remove_unnamed(final)
                 _remove(staging)
-        except Timeout:
+        except (Timeout, OSError):
             continue
+
+
+def _remove_unnamed(final: Path) -> None:
+    """Remove the graphs of an export that was stopped while it moved them in."""
+    if (final / MANIFEST_NAME).exists():
+        with suppress(ModelError):  # a broken manifest is for who reads the artifact to tell
+            remove_unnamed(final, read_manifest(final))
 
 
 def precisions_of(manifest: Manifest) -> tuple[str, ...]:
@@ -128,15 +140,17 @@ class _Job:
     def make_new(self, precisions: tuple[str, ...]) -> ExportOutcome:
         """The first export of this model for this task."""
         source, answer, verified = self._make(precisions, reuse_fp32=False)
-        manifest = new_manifest(self.spec, source, answer, verified, self.output)
-        publish_new(self.output, self.final, manifest)
+        check = self.cancellation.check
+        manifest = new_manifest(self.spec, source, answer, verified, self.output, check)
+        publish_new(self.output, self.final, manifest, check)
         return self._outcome(precisions, (), verified, answer)
 
     def make_again(self, precisions: tuple[str, ...]) -> ExportOutcome:
         """A forced export in the place of a published one."""
         source, answer, verified = self._make(precisions, reuse_fp32=False)
-        manifest = new_manifest(self.spec, source, answer, verified, self.output)
-        replace_artifact(self.output, self.final, manifest, self.staging)
+        check = self.cancellation.check
+        manifest = new_manifest(self.spec, source, answer, verified, self.output, check)
+        replace_artifact(self.output, self.final, manifest, self.staging, check)
         return self._outcome(precisions, (), verified, answer)
 
     def make_more(self, published: Manifest, missing: tuple[str, ...]) -> ExportOutcome:
@@ -146,9 +160,9 @@ class _Job:
         if reuse:
             self._begin("stage")
             for name in artifact_files(published, "fp32"):
-                link_or_copy(self.final / name, self.output / name)
+                link_or_copy(self.final / name, self.output / name, self.cancellation.check)
         _, answer, verified = self._make(missing, reuse_fp32=reuse)
-        manifest = with_variants(published, answer, verified, self.output)
+        manifest = with_variants(published, answer, verified, self.output, self.cancellation.check)
         files = [name for precision in missing for name in answer.files[precision]]
         add_variants(self.output, self.final, manifest, files)
         there = tuple(name for name in self.spec.precisions if name not in missing)
@@ -159,7 +173,12 @@ class _Job:
     ) -> tuple[StagedSource, ExportAnswer, dict[str, Mapping[str, Any]]]:
         """Stage, run the worker, verify. Afterwards ``output`` holds the variants and all files beside them."""
         self._begin("stage")
-        source = stage_source(self.spec.source, self.staging / "source", allow_pickle=self.spec.allow_pickle)
+        source = stage_source(
+            self.spec.source,
+            self.staging / "source",
+            allow_pickle=self.spec.allow_pickle,
+            check=self.cancellation.check,
+        )
         self.output.mkdir(exist_ok=True)
         self.cancellation.check()
         answer = self._run_worker(source, precisions, reuse_fp32=reuse_fp32)
@@ -185,10 +204,22 @@ class _Job:
             reuse_fp32=reuse_fp32,
         )
         copy = ensure_worker_copy(self.data_dir)
-        child = start_worker(self.toolchain.python, copy, self.staging / "home", lambda line: self.tell(LogLine(line)))
+        teller = _Teller(self.tell)
+        child = start_worker(
+            self.toolchain.python,
+            copy,
+            self.staging / "home",
+            lambda line: teller(LogLine(line)),
+            self.cancellation,
+        )
+        teller.give_up = child.kill
         try:
-            body = child.request(request.to_body(), self._receive).wait(self.cancellation)
+            body = child.request(request.to_body(), lambda message: self._receive(message, teller)).wait(
+                self.cancellation
+            )
         except ChildGone as gone:
+            if teller.error:
+                raise teller.error from None
             raise ExportError("export-stopped", stage=self._stage, how=gone.how) from gone
         except ExportError as error:
             if source.named_code and error.code in ("export-unknown-architecture", "export-load-failed"):
@@ -199,23 +230,23 @@ class _Job:
             child.close()
         return ExportAnswer.from_body(body)
 
-    def _receive(self, message: Message) -> None:
+    def _receive(self, message: Message, tell: Callable[[Event], None]) -> None:
         if message.kind != "progress":
             return
         body = message.body
         if body["stage"] != self._stage:
-            self._begin(str(body["stage"]))
+            self._begin(str(body["stage"]), tell)
         if body["total"]:
-            self.tell(Progress(str(body["stage"]), body["done"], body["total"], str(body["unit"])))
+            tell(Progress(str(body["stage"]), body["done"], body["total"], str(body["unit"])))
 
-    def _begin(self, stage: str) -> None:
+    def _begin(self, stage: str, tell: Callable[[Event], None] | None = None) -> None:
         now = time.monotonic()
         if self._stage:
             self.times_s[self._stage] = self.times_s.get(self._stage, 0.0) + now - self._stage_began
         self._stage_began = now
         if stage != self._stage:
             self._stage = stage
-            self.tell(StageStarted(stage, now - self._began))
+            (tell or self.tell)(StageStarted(stage, now - self._began))
 
     def _outcome(
         self,
@@ -228,8 +259,44 @@ class _Job:
         return ExportOutcome(self.final, added, there, verified, dict(self.times_s), answer.peak_rss_bytes)
 
 
+@dataclass
+class _Teller:
+    """Tells of events out of the threads that read from the worker.
+
+    An error of the listener would end such a thread, and the export would wait for ever; so it is kept and the worker
+    ended.
+    """
+
+    tell: Callable[[Event], None]
+    give_up: Callable[[], None] = lambda: None
+    error: BaseException | None = None
+
+    def __call__(self, event: Event) -> None:
+        if self.error:
+            return
+        try:
+            self.tell(event)
+        except BaseException as error:
+            self.error = error
+            self.give_up()
+
+
+@contextmanager
+def _errors_of_disk() -> Iterator[None]:
+    """What the file system refuses, as a sentence with the file's name."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise ExportError("export-disk-full", file=error.filename or "the export") from error
+        if error.filename is None:  # of no file: a pipe of the front, perhaps
+            raise
+        raise ExportError("export-file", file=error.filename, reason=error.strerror or error) from error
+
+
 @contextmanager
 def _locked(path: Path, spec: ExportSpec) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(path, timeout=0):
             yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from workbench.library.manifest import MANIFEST_NAME, FileEntry, Manifest, Varia
 
 __all__ = ["artifact_files", "new_manifest", "with_variants"]
 
+READ_BYTES = 16 << 20
+
 
 def new_manifest(
     spec: ExportSpec,
@@ -22,9 +24,10 @@ def new_manifest(
     answer: ExportAnswer,
     verified: Mapping[str, Mapping[str, Any]],
     output: Path,
+    check: Callable[[], None] = lambda: None,
 ) -> Manifest:
-    """The manifest of a folder that was exported whole."""
-    variants = _variants(answer, verified, output)
+    """The manifest of a folder that was exported whole. ``check`` is called while files are hashed and may raise."""
+    variants = _variants(answer, verified, output, check)
     of_variants = {name for names in answer.files.values() for name in names}
     beside = [name for name in _all_files(output) if name not in of_variants]
     return Manifest(
@@ -32,21 +35,24 @@ def new_manifest(
         commit=spec.commit,
         task=spec.task,
         licence=spec.licence,
-        source_files=_entries(spec.source, source.files),
-        files=_entries(output, beside),
+        source_files=_entries(spec.source, source.files, check),
+        files=_entries(output, beside, check),
         variants=variants,
         toolchain=dict(answer.versions),
     )
 
 
 def with_variants(
-    published: Manifest, answer: ExportAnswer, verified: Mapping[str, Mapping[str, Any]], output: Path
+    published: Manifest,
+    answer: ExportAnswer,
+    verified: Mapping[str, Mapping[str, Any]],
+    output: Path,
+    check: Callable[[], None] = lambda: None,
 ) -> Manifest:
     """The manifest of a published artifact with further variants, in the order of the table of precisions."""
     order = list(PRECISIONS)
-    variants = sorted(
-        (*published.variants, *_variants(answer, verified, output)), key=lambda variant: order.index(variant.precision)
-    )
+    added = _variants(answer, verified, output, check)
+    variants = sorted((*published.variants, *added), key=lambda variant: order.index(variant.precision))
     return replace(published, variants=tuple(variants))
 
 
@@ -59,13 +65,13 @@ def artifact_files(published: Manifest, precision: str) -> Iterator[str]:
 
 
 def _variants(
-    answer: ExportAnswer, verified: Mapping[str, Mapping[str, Any]], output: Path
+    answer: ExportAnswer, verified: Mapping[str, Mapping[str, Any]], output: Path, check: Callable[[], None]
 ) -> tuple[VariantEntry, ...]:
     return tuple(
         VariantEntry(
             precision=name,
             recipe=answer.recipes[name],
-            files=_entries(output, answer.files[name]),
+            files=_entries(output, answer.files[name], check),
             verification=verified[name],
         )
         for name in PRECISIONS
@@ -73,13 +79,17 @@ def _variants(
     )
 
 
-def _entries(folder: Path, names: Iterable[str]) -> tuple[FileEntry, ...]:
-    return tuple(FileEntry(name, (folder / name).stat().st_size, _sha256(folder / name)) for name in names)
+def _entries(folder: Path, names: Iterable[str], check: Callable[[], None]) -> tuple[FileEntry, ...]:
+    return tuple(FileEntry(name, (folder / name).stat().st_size, _sha256(folder / name, check)) for name in names)
 
 
-def _sha256(path: Path) -> str:
+def _sha256(path: Path, check: Callable[[], None]) -> str:
+    digest = hashlib.sha256()
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        while part := stream.read(READ_BYTES):
+            check()
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def _all_files(folder: Path) -> list[str]:

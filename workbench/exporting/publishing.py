@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from workbench.errors import ExportError
@@ -17,14 +17,16 @@ from workbench.library.manifest import MANIFEST_NAME, Manifest, write_manifest
 
 __all__ = ["REPLACED", "add_variants", "publish_new", "recover", "remove_unnamed", "replace_artifact"]
 
+Check = Callable[[], None]
+
 # In the staging folder: the artifact that a forced export is about to replace.
 REPLACED = "replaced"
 
 
-def publish_new(staged: Path, final: Path, manifest: Manifest) -> None:
-    """Publish a complete staged folder as a new artifact; ``final`` must not exist."""
+def publish_new(staged: Path, final: Path, manifest: Manifest, check: Check = lambda: None) -> None:
+    """Publish a complete staged folder as a new artifact; ``final`` must not exist. ``check`` may raise before it."""
     write_manifest(staged, manifest)
-    sync_tree(staged)
+    sync_tree(staged, check)
     final.parent.mkdir(parents=True, exist_ok=True)
     staged.rename(final)
     sync_folder(final.parent)
@@ -41,12 +43,15 @@ def add_variants(staged: Path, final: Path, manifest: Manifest, files: Iterable[
     write_manifest(final, manifest)
 
 
-def replace_artifact(staged: Path, final: Path, manifest: Manifest, staging: Path) -> None:
-    """Put a complete staged folder in the place of a published one. Raises ExportError when that is in use."""
+def replace_artifact(staged: Path, final: Path, manifest: Manifest, staging: Path, check: Check = lambda: None) -> None:
+    """Put a complete staged folder in the place of a published one; ``check`` may raise before it.
+
+    Raises ExportError when the published one is in use.
+    """
     if (final / "receipts").is_dir():
         shutil.copytree(final / "receipts", staged / "receipts", dirs_exist_ok=True)
     write_manifest(staged, manifest)
-    sync_tree(staged)
+    sync_tree(staged, check)
     try:
         final.rename(staging / REPLACED)
     except OSError as error:
@@ -93,8 +98,9 @@ def sync_folder(folder: Path) -> None:
         os.close(number)
 
 
-def sync_tree(folder: Path) -> None:
+def sync_tree(folder: Path, check: Check) -> None:
     for path in sorted(folder.rglob("*")):
+        check()
         if path.is_dir():
             sync_folder(path)
         elif path.stat().st_nlink == 1:  # a hard link is to a file that was published before

@@ -9,25 +9,31 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from workbench.errors import ExportError
+from workbench.library.weights import (
+    exportable_pickles,
+    exportable_safetensors,
+    missing_shards,
+    weight_set,
+)
 
-__all__ = ["StagedSource", "allowed_roots", "link_or_copy", "sanitise", "stage_source", "weight_files"]
+__all__ = ["StagedSource", "allowed_roots", "link_or_copy", "real_file", "sanitise", "stage_source", "weight_files"]
 
 # Only what is listed is staged; a list of what to leave out would miss the next kind of code.
 TEXT_SUFFIXES = frozenset({".json", ".txt", ".jinja", ".md", ".model", ".spm", ".codes", ".bpe", ".tiktoken"})
 LEGAL_NAMES = ("license", "licence", "notice", "copying", "use_policy", "authors")
-PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".msgpack", ".h5"})
 # Folders of a repository that hold other formats of the same weights.
 OTHER_FORMATS = frozenset({"onnx", "openvino", "coreml", "original", "tflite", "runs"})
 # Keys of a config that name code or a place.
 UNSAFE_KEYS = frozenset({"auto_map", "trust_remote_code", "_name_or_path", "custom_generate", "custom_pipelines"})
 UNSAFE_PREFIX = "_attn_implementation"
 MAX_CONFIG_BYTES = 64 << 20
+COPY_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -59,24 +65,53 @@ def sanitise(value: Any) -> Any:
 
 
 def weight_files(source: Path, *, allow_pickle: bool) -> list[Path]:
-    """The files of a snapshot that hold the weights. Raises ExportError when there are none that may be read."""
-    names = sorted(path for path in source.iterdir() if not path.name.startswith("."))
-    safetensors = [path for path in names if path.suffix == ".safetensors" and path.name.startswith("model")]
-    if safetensors:
-        return safetensors
-    pickles = [path for path in names if path.suffix in PICKLE_SUFFIXES]
-    loadable = [path for path in pickles if path.name.startswith("pytorch_model") and path.suffix == ".bin"]
-    if allow_pickle and loadable:
-        return loadable
-    if pickles and not allow_pickle:
-        raise ExportError("export-pickle-only", folder=source, files=", ".join(path.name for path in pickles))
-    raise ExportError("export-no-weights", folder=source)
+    """The files of a snapshot that hold the weights, each looked at by :func:`real_file`.
+
+    Raises ExportError when there are none that may be read, or when a part of them is missing.
+    """
+    try:
+        names = sorted(path.name for path in source.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise ExportError("export-source-unreadable", file=source, reason=error.strerror or error) from error
+    loadable = set(exportable_safetensors(names))
+    chosen = [name for name in weight_set(names) if name in loadable]
+    pickles = exportable_pickles(names)
+    if not chosen and pickles:
+        if not allow_pickle:
+            raise ExportError("export-pickle-only", folder=source, files=", ".join(pickles))
+        chosen = ["pytorch_model.bin"] if "pytorch_model.bin" in pickles else pickles
+    missing = _missing_parts(source, names, chosen)
+    if missing:
+        total = len(missing) + sum(name.endswith(PurePosixPath(missing[0]).suffix) for name in chosen)
+        raise ExportError("shards-missing", file=source / missing[0], count=len(missing), total=total)
+    if not chosen:
+        raise ExportError("export-no-weights", folder=source)
+    roots = allowed_roots(source)
+    for name in chosen:
+        real_file(source / name, roots)
+    return [source / name for name in chosen]
 
 
-def stage_source(source: Path, target: Path, *, allow_pickle: bool) -> StagedSource:
+def _missing_parts(source: Path, names: list[str], chosen: list[str]) -> list[str]:
+    """Parts that the names of others promise, and those that an index names while the folder has none of them."""
+    index = "model.safetensors.index.json"
+    if chosen or index not in names:
+        return missing_shards(chosen)
+    path = source / index
+    try:
+        parts = set(json.loads(path.read_text("utf-8"))["weight_map"].values())
+        return sorted(str(name) for name in parts - set(names))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ExportError("export-source-unreadable", file=path, reason=error) from error
+
+
+def stage_source(
+    source: Path, target: Path, *, allow_pickle: bool, check: Callable[[], None] = lambda: None
+) -> StagedSource:
     """Make the staged copy of ``source`` in ``target``, which must not exist yet.
 
-    Weights are hard links where the file system allows it, everything else is a copy. Raises ExportError for a source
+    Weights are hard links where the file system allows it, everything else is a copy. ``check`` is called often and
+    may raise. Raises ExportError for a source
     that lacks what an export needs, a link that leads nowhere or out of the cache, and a JSON file that cannot be read.
     """
     if not (source / "config.json").exists():
@@ -85,24 +120,25 @@ def stage_source(source: Path, target: Path, *, allow_pickle: bool) -> StagedSou
         raise ExportError("export-no-config", folder=source)
     roots = allowed_roots(source)
     weights = weight_files(source, allow_pickle=allow_pickle)
-    keep_pickles = any(path.suffix in PICKLE_SUFFIXES for path in weights)
+    keep_pickles = any(path.suffix == ".bin" for path in weights)
     target.mkdir(parents=True)
     staged, weight_bytes, named_code = [], 0, False
     for path in _files(source):
+        check()
         name = path.relative_to(source)
         if not _wanted(path, weights):
             named_code |= path.suffix == ".py"
             continue
         if path.name.endswith(".index.json") and keep_pickles != path.name.startswith("pytorch_model"):
             continue
-        real = _real_file(path, roots)
+        real = real_file(path, roots)
         destination = target / name
         destination.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".json" and path.name.endswith("config.json"):
             named_code |= _write_sanitised(real, destination, path)
         elif path.suffix in (".safetensors", ".bin"):
             weight_bytes += real.stat().st_size
-            link_or_copy(real, destination)
+            link_or_copy(real, destination, check)
         else:
             shutil.copyfile(real, destination)
         staged.append(name.as_posix())
@@ -130,7 +166,8 @@ def _wanted(path: Path, weights: list[Path]) -> bool:
     return path.suffix.lower() in TEXT_SUFFIXES or (path.stem.lower().startswith(LEGAL_NAMES) and path.suffix != ".py")
 
 
-def _real_file(path: Path, roots: tuple[Path, ...]) -> Path:
+def real_file(path: Path, roots: tuple[Path, ...]) -> Path:
+    """The file behind a link of a snapshot. Raises ExportError for one that leads nowhere or out of ``roots``."""
     try:
         real = path.resolve(strict=True)
     except (OSError, RuntimeError) as error:
@@ -154,13 +191,16 @@ def _write_sanitised(real: Path, destination: Path, shown: Path) -> bool:
     return isinstance(value, dict) and "auto_map" in value
 
 
-def link_or_copy(real: Path, destination: Path) -> None:
-    """A hard link where the file system allows it, else a copy; makes the folder it goes to."""
+def link_or_copy(real: Path, destination: Path, check: Callable[[], None] = lambda: None) -> None:
+    """A hard link where the file system allows it, else a copy; makes the folder it goes to. ``check`` may raise."""
     destination.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(real, destination)
     except OSError:  # another file system, or one without hard links
-        shutil.copyfile(real, destination)
+        with real.open("rb") as source, destination.open("xb") as target:
+            while part := source.read(COPY_BYTES):
+                check()
+                target.write(part)
 
 
 def _is_unsafe(key: str) -> bool:

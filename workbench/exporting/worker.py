@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from workbench.cancellation import Cancellation
 from workbench.children import Child, ChildGone
-from workbench.errors import ToolchainError
+from workbench.errors import Cancelled, ToolchainError
 
 __all__ = ["start_worker", "worker_command", "worker_environment"]
 
@@ -42,8 +43,15 @@ def worker_environment(home: Path) -> dict[str, str]:
     }
 
 
-def start_worker(python: Path, copy: Path, home: Path, on_log: Callable[[str], None] | None = None) -> Child:
-    """A worker that has said hello. Raises ToolchainError when this Python cannot run it."""
+def start_worker(
+    python: Path,
+    copy: Path,
+    home: Path,
+    on_log: Callable[[str], None] | None = None,
+    cancellation: Cancellation | None = None,
+) -> Child:
+    """A worker that has said hello. Raises ToolchainError when this Python cannot run it, and Cancelled."""
+    cancel = cancellation or Cancellation()
     (home / "hf").mkdir(parents=True, exist_ok=True)
     (home / "tmp").mkdir(exist_ok=True)
     environment: Mapping[str, str] = worker_environment(home)
@@ -52,10 +60,17 @@ def start_worker(python: Path, copy: Path, home: Path, on_log: Callable[[str], N
     except ChildGone as gone:
         raise ToolchainError("toolchain-broken", python=python, reason=gone.how) from gone
     try:
-        child.hello(HELLO_TIMEOUT_S)
+        with cancel.calling(child.kill):
+            child.hello(HELLO_TIMEOUT_S)
     except ChildGone as gone:
         child.close()
+        if cancel.requested:
+            raise Cancelled from gone
         lines = gone.log.strip().splitlines()
         reason = lines[-1] if lines else gone.how
         raise ToolchainError("toolchain-broken", python=python, reason=reason) from gone
+    except BaseException:  # of another version, or stopped by Ctrl-C: nobody has its handle yet
+        child.kill()
+        child.close()
+        raise
     return child
