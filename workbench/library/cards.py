@@ -61,7 +61,7 @@ def parse_card(text: str, file: Path) -> Card:
         value = _plain(yaml.load(front, Loader=_LOADER), budget, 0)
     except (yaml.YAMLError, _TooMuch, ValueError, RecursionError) as error:
         return Card(text=body, warnings=(Notice.of("card-broken", file=file, reason=_one_line(error)),))
-    if isinstance(value, str) and value in NOTHING:
+    if value is None or (isinstance(value, str) and value in NOTHING):
         return Card(text=body)
     if not isinstance(value, dict):
         reason = "its front matter is not a mapping"

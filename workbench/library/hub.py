@@ -302,7 +302,7 @@ def _is_link(path: str) -> Notice:
 
 
 def _is_below(path: str, root: str) -> bool:
-    return path.startswith(root.rstrip(os.sep) + os.sep)
+    return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
 
 
 def _reason(error: Any) -> str:
