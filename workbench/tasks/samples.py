@@ -1,4 +1,4 @@
-"""Inputs that come with the app: an export is checked with them, and a benchmark runs them where the user names none."""
+"""Inputs that come with the app: exports are checked with them, and a benchmark runs them where the user names none."""
 
 from __future__ import annotations
 
