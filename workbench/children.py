@@ -37,7 +37,11 @@ class ChildGone(Exception):
 
 
 class Pending:
-    """One request in flight. ``on_event`` gets its ``progress`` and ``partial`` messages, in the receiving thread."""
+    """One request in flight. ``on_event`` gets its ``progress`` and ``partial`` messages, in the receiving thread.
+
+    When ``on_event`` raises, the request is cancelled and :meth:`wait` raises the same: the receiving thread serves all
+    requests and must go on.
+    """
 
     def __init__(self, child: Child, number: int, on_event: Callable[[Message], None] | None) -> None:
         self._child = child
@@ -46,10 +50,11 @@ class Pending:
         self._done = threading.Event()
         self._result: Mapping[str, Any] = {}
         self._error: Exception | None = None
+        self._event_error: Exception | None = None
         self._timer: threading.Timer | None = None
 
     def wait(self, cancellation: Cancellation | None = None) -> Mapping[str, Any]:
-        """The body of the result. Raises WorkbenchError, Cancelled, or :class:`ChildGone`.
+        """The body of the result. Raises WorkbenchError, Cancelled, :class:`ChildGone`, or what ``on_event`` raised.
 
         A cancelled request that is not answered within two seconds ends the child.
         """
@@ -61,6 +66,8 @@ class Pending:
         if self._timer:
             self._timer.cancel()
             self._timer.join()
+        if self._event_error is not None:
+            raise self._event_error
         if self._error is None:
             return self._result
         if cancellation is not None and cancellation.requested and isinstance(self._error, ChildGone):
@@ -83,8 +90,12 @@ class Pending:
         elif message.kind == "error":
             cancelled = message.body.get("code") == "cancelled"
             self.fail(Cancelled() if cancelled else error_from_wire(message.body))
-        elif self._on_event:
-            self._on_event(message)
+        elif self._on_event and self._event_error is None:
+            try:
+                self._on_event(message)
+            except Exception as error:  # raised by wait, where the caller is
+                self._event_error = error
+                self.cancel()
 
     def fail(self, error: Exception) -> None:
         self._error = error

@@ -86,6 +86,15 @@ def test_an_error_arrives_as_the_exception_it_is(child: Child) -> None:
     assert child.request({"method": "echo", "text": "on"}).wait() == {"text": "on"}
 
 
+def test_an_error_in_a_callback_reaches_the_caller_and_stops_nobody_else(child: Child) -> None:
+    def fail(message: Message) -> None:
+        raise BrokenPipeError("whoever read it has left")
+
+    with pytest.raises(BrokenPipeError):
+        child.request({"method": "echo", "text": ""}, fail).wait()
+    assert child.request({"method": "echo", "text": "on"}).wait() == {"text": "on"}
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals have names on POSIX only")
 def test_a_crash_names_the_signal_and_keeps_the_last_lines(child: Child) -> None:
     waiting = child.request({"method": "silence"})

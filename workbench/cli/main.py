@@ -41,25 +41,28 @@ def run(words: Sequence[str]) -> int:
         return 0
     cancellation = Cancellation()
     outcome: list[Any] = []
+    done = threading.Event()
 
     def work() -> None:
         try:
             outcome.append(_carry_out(arguments, cancellation))
         except BaseException as error:  # handed to the main thread, which tells the user
             outcome.append(error)
+        finally:
+            done.set()
 
-    # The work has a thread of its own, so that Ctrl-C interrupts the waiting below and never a half-done step.
-    thread = threading.Thread(target=work, name="command", daemon=True)
+    # The work has a thread of its own, so that Ctrl-C interrupts the waiting below and never a half-done step. An event
+    # is waited for: Python 3.11 takes a thread for ended when a signal interrupts its join.
     _catch_termination()
-    thread.start()
+    threading.Thread(target=work, name="command", daemon=True).start()
     try:
-        while thread.is_alive():
-            thread.join(POLL_S)
+        while not done.wait(POLL_S):
+            pass
     except KeyboardInterrupt:
         cancellation.cancel()
         print("stopping …", file=sys.stderr)
         try:
-            thread.join()
+            done.wait()
         except KeyboardInterrupt:  # asked twice: the children end with this process
             os._exit(STOPPED)
     return _status(outcome[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from workbench import __version__
 from workbench.cli import exports, libraries, runs, system
@@ -15,9 +15,16 @@ __all__ = ["build_parser"]
 Command = Callable[..., int]
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line instead of with the whole grammar."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"workbench: {message}; see `{self.prog} --help`\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The whole grammar. ``command`` is the function to call with (workbench, arguments, cancellation)."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="workbench", description="Use AI models on your own machine, offline: list, export, check, run."
     )
     parser.add_argument("--version", "-V", action="version", version=f"workbench {__version__}")
@@ -81,7 +88,7 @@ def _run_words(words: Any) -> None:
     bench = _word(words, "bench", runs.bench, "measure how fast a model runs here")
     _task_and_model(bench)
     bench.add_argument("inputs", nargs="*", metavar="INPUT", help="as for run; default: built-in samples")
-    bench.add_argument("--rounds", type=int, default=20, help="how often (default: %(default)s)")
+    bench.add_argument("--rounds", type=_count, default=20, help="how often (default: %(default)s)")
 
 
 def _system_words(words: Any) -> None:
@@ -125,6 +132,16 @@ def _task_and_model(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="see `workbench tasks`",
     )
+
+
+def _count(word: str) -> int:
+    value = int(word)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+_count.__name__ = "whole number from 1 on"  # argparse says: invalid whole number from 1 on value: '0'
 
 
 def _models(**_: Any) -> list[str]:

@@ -116,7 +116,7 @@ class _Shown:
         elif item.result is not None and not self._json:
             if self._count > 1:
                 print(f"# {_named(item.input)}")
-            print(result_text(item.result)[self._written :])
+            print(result_text(item.result)[self._written :], flush=True)
             if self._count > 1:
                 print()
 
