@@ -37,7 +37,7 @@ SEEDS = 60
 
 
 def word_pieces(texts: list[str], *, lowercase: bool) -> Tokenizer:
-    """As BERT's, with settings of truncation and padding that must not count."""
+    """As BERT's."""
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -49,8 +49,6 @@ def word_pieces(texts: list[str], *, lowercase: bool) -> Tokenizer:
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
         special_tokens=[("[CLS]", tokenizer.token_to_id("[CLS]")), ("[SEP]", tokenizer.token_to_id("[SEP]"))],
     )
-    tokenizer.enable_truncation(16)
-    tokenizer.enable_padding(length=24, pad_id=0, pad_token="[PAD]")
     return tokenizer
 
 
@@ -200,8 +198,24 @@ def make(name: str, tokenizer: Any, folder: Path) -> None:
         if task == "feature-extraction" or margin(model, tokenizer) > MARGIN:
             model.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
+            store_batch_settings(folder / "tokenizer.json", tokenizer)
             return
     raise SystemExit(f"{name}: no seed gives clear answers")
+
+
+def store_batch_settings(file: Path, tokenizer: Any) -> None:
+    """Truncation and padding as some files carry them; they must not count."""
+    document = json.loads(file.read_text("utf-8"))
+    document["truncation"] = {"direction": "Right", "max_length": 16, "strategy": "LongestFirst", "stride": 0}
+    document["padding"] = {
+        "strategy": {"Fixed": 24},
+        "direction": "Right",
+        "pad_to_multiple_of": None,
+        "pad_id": tokenizer.pad_token_id,
+        "pad_type_id": 0,
+        "pad_token": tokenizer.pad_token,
+    }
+    file.write_text(json.dumps(document), "utf-8")
 
 
 def margin(model: Any, tokenizer: Any) -> float:

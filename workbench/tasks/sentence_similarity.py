@@ -64,7 +64,8 @@ class SentenceSimilarity(Pipeline):
         """``sentence_embedding`` float32 [different texts, size]: what the graph gives is pooled batch by batch."""
         vectors: list[Any] = [None] * len(prepared.texts)
         done = 0
-        for batch in _batches([len(item) for item in prepared.tokens], together=self._feeds.can_pad):
+        batches = _batches([len(item) for item in prepared.tokens], together=self._feeds.can_pad)
+        for batch in batches:
             tokens = [prepared.tokens[index] for index in batch]
             with run.timed("preprocess"):
                 feeds = self._feeds(tokens)
@@ -73,7 +74,8 @@ class SentenceSimilarity(Pipeline):
                 for index, vector in zip(batch, self._recipe.vectors(hidden, self._feeds.mask(tokens)), strict=True):
                     vectors[index] = vector
             done += len(batch)
-            run.progress("embed", done, len(vectors), "texts")
+            if len(batches) > 1:
+                run.progress("embed", done, len(vectors), "texts")
         return {"sentence_embedding": np.stack(vectors)}
 
     def postprocess(self, outputs: Outputs, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Similarity:
