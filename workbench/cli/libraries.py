@@ -148,7 +148,7 @@ def _delete(workbench: Workbench, plan: DeletionPlan, arguments: Any) -> int:
         print_json(plan.to_json() | {"deleted": freed is not None, "freed_bytes": freed})
         return 0
     if freed is None:
-        print(f"would delete {plan.what}: {size(plan.bytes)} in {len(plan.paths)} places; nothing was deleted")
+        print(f"would delete {plan.what}: {size(plan.bytes)}; nothing was deleted")
         for path in plan.paths:
             print(f"  {path}")
         for notice in plan.kept:

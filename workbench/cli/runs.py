@@ -80,7 +80,7 @@ def bench(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> i
         ("peak memory", size(report.peak_memory_bytes)),
     ]
     if report.bare_s is not None and report.paired_s is not None:
-        rows.append(("of a whole run", f"{duration(report.paired_s)}, of which the graph {duration(report.bare_s)}"))
+        rows.append(("first input", f"{duration(report.paired_s)}, its graph by bare session.run {duration(report.bare_s)}"))
     print(table(("", ""), rows).lstrip("\n"))
     return 0
 
