@@ -80,7 +80,8 @@ def bench(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> i
         ("peak memory", size(report.peak_memory_bytes)),
     ]
     if report.bare_s is not None and report.paired_s is not None:
-        rows.append(("first input", f"{duration(report.paired_s)}, its graph by bare session.run {duration(report.bare_s)}"))
+        bare = f"its graph by bare session.run {duration(report.bare_s)}"
+        rows.append(("first input", f"{duration(report.paired_s)}, {bare}"))
     print(table(("", ""), rows).lstrip("\n"))
     return 0
 
