@@ -195,7 +195,7 @@ class Settings:
             document = json.loads(path.read_text("utf-8"))
         except FileNotFoundError:
             return cls()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise UsageError("settings-unreadable", file=path, reason=error) from error
         if not isinstance(document, dict):
             raise UsageError("settings-unreadable", file=path, reason="not a JSON object")
@@ -267,7 +267,7 @@ def _words(text: str) -> list[str]:
     if text.strip().startswith("["):
         try:
             value = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
             raise UsageError(

@@ -93,7 +93,8 @@ class Hub:
                 path.write_bytes(as_bytes(content))
                 continue
             blob = repo / "blobs" / hashlib.sha256(as_bytes(content)).hexdigest()
-            blob.write_bytes(as_bytes(content))
+            if not blob.exists():  # as the hub's client, which has no need to write it again
+                blob.write_bytes(as_bytes(content))
             path.symlink_to(os.path.relpath(blob, path.parent))
         for ref in refs:
             path = repo / "refs" / ref

@@ -257,15 +257,21 @@ class TestBroken:
         assert model.revision.refs == ()
         assert [notice.code for notice in model.warnings] == ["ref-unreadable"]
 
-    def test_refs_in_very_many_folders(self, hub: Hub) -> None:
-        hub.add("org/bad")
-        folders = [str(hub.repo("org/bad") / "refs" / "a")]
-        for _ in range(1200):
-            Path(folders[-1]).mkdir()
-            folders.append(folders[-1] + "/a")
-        assert self.broken(hub).state == "ready"
-        for folder in reversed(folders[:-1]):  # a recursive removal would fail
-            Path(folder).rmdir()
+    def test_folders_without_end_are_left_at_some_depth(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+        snapshot = hub.add("org/bad")
+        for place in (hub.repo("org/bad") / "refs", snapshot):
+            deep = place.joinpath(*"abcdefghijklmnopqrstuvwxyz")
+            deep.mkdir(parents=True)
+            (deep / "main.json").write_text(COMMIT)
+        read: list[str] = []
+        real = os.scandir
+        with monkeypatch.context() as patch:
+            patch.setattr(hub_module.os, "scandir", lambda path: [read.append(path), real(path)][1])
+            model = self.broken(hub)
+        assert model.state == "ready"
+        assert model.revision
+        assert model.revision.refs == ("main",)
+        assert not any("/q/r" in path for path in read)
 
     def test_files_that_are_neither_files_nor_links(self, hub: Hub) -> None:
         snapshot = hub.add("org/bad")

@@ -113,6 +113,8 @@ def _to_json(contents: Contents) -> dict[str, Any]:
 
 def _from_json(value: dict[str, Any]) -> Contents:
     """What was written. Raises one of the errors that :meth:`Index.contents` expects for anything else."""
+    if type(value) is not dict:
+        raise TypeError(value)
     value = dict(value)
     for key, item in value.items():
         if key in TEXTS:
