@@ -12,7 +12,7 @@ __all__ = ["SLOW_TOKENIZER_FILES", "copy_source_files", "ensure_tokenizer", "kee
 
 # Weights stay behind; everything else in a staged copy is small and may be needed by an engine or a reader.
 WEIGHT_SUFFIXES = (".safetensors", ".bin", ".index.json")
-# Files of a tokenizer that has no tokenizer.json yet.
+# Files of a tokenizer that has no tokenizer.json yet. The last one alone says that there should be others.
 SLOW_TOKENIZER_FILES = (
     "vocab.txt",
     "vocab.json",
@@ -45,10 +45,10 @@ def keep_files_of_export(exported: Path, output: Path) -> None:
             shutil.move(path, output / path.name)
 
 
-def ensure_tokenizer(source: Path, output: Path) -> None:
+def ensure_tokenizer(source: Path, output: Path, task: str) -> None:
     """Make sure that a model with a tokenizer has a ``tokenizer.json``.
 
-    Raises ExportFailure when a tokenizer is there but cannot be converted.
+    Raises ExportFailure when a tokenizer is there but is damaged or cannot be converted.
     """
     target = output / "tokenizer.json"
     if target.exists():
@@ -57,7 +57,8 @@ def ensure_tokenizer(source: Path, output: Path) -> None:
         except ValueError as error:
             raise ExportFailure("export-source-unreadable", file="tokenizer.json", reason=error) from error
         return
-    if not any((source / name).exists() for name in SLOW_TOKENIZER_FILES):
+    there = [name for name in SLOW_TOKENIZER_FILES if (source / name).exists()]
+    if not there:
         return
     from transformers import AutoTokenizer
     from transformers.convert_slow_tokenizer import convert_slow_tokenizer
@@ -67,6 +68,8 @@ def ensure_tokenizer(source: Path, output: Path) -> None:
         fast = tokenizer.backend_tokenizer if tokenizer.is_fast else convert_slow_tokenizer(tokenizer)
         fast.save(str(target))
     except Exception as error:  # each tokenizer class fails in its own way
+        if there == ["tokenizer_config.json"]:
+            raise ExportFailure("export-no-tokenizer", task=task) from error
         lines = str(error).strip().splitlines()
         reason = lines[0][:300] if lines else type(error).__name__
         raise ExportFailure("export-tokenizer", reason=reason) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import pickle
 import shutil
 import sys
 from pathlib import Path
@@ -23,6 +22,7 @@ __all__ = ["export"]
 # Optimum writes these on its way to the merged decoder, which holds both of them.
 STEPS_TO_MERGED = ("decoder_model", "decoder_with_past_model")
 NEAR = 5
+NAMED = 3
 
 
 def export(request: ExportRequest, report: Reporter) -> ExportAnswer:
@@ -67,7 +67,7 @@ def _export_fp32(request: ExportRequest, source: Path, output: Path, report: Rep
     model = _load_model(source, request)
     check_recipes(operators_of_torch(model), request.precisions, request.export_task)
     copy_source_files(source, output)
-    ensure_tokenizer(source, output)
+    ensure_tokenizer(source, output, request.task)
     report.stage("reference")
     answered = write_reference(model, request, source, output, report)
     report.stage("export")
@@ -99,8 +99,8 @@ def _check_task(config: dict[str, Any], export_task: str) -> None:
     # Optimum knows some types under a name with dashes.
     tasks = known.get(model_type) or known.get(model_type.replace("_", "-"))
     if tasks is None:
-        near = difflib.get_close_matches(model_type, known, NEAR, cutoff=0.5) or list(known)[:NEAR]
-        named = model_type or ", ".join(config.get("architectures") or ()) or "?"
+        named = model_type or ", ".join(map(str, config.get("architectures") or ())) or "?"
+        near = difflib.get_close_matches(named.lower(), known, NEAR, cutoff=0.0)
         raise ExportFailure("export-unknown-architecture", architecture=named, near=", ".join(near), count=len(known))
     if export_task not in tasks:
         raise ExportFailure(
@@ -109,7 +109,11 @@ def _check_task(config: dict[str, Any], export_task: str) -> None:
 
 
 def _load_model(source: Path, request: ExportRequest) -> Any:
-    """The torch model in float32, on the CPU, from safetensors unless pickles were allowed."""
+    """The torch model in float32, on the CPU, from safetensors unless pickles were allowed.
+
+    Not by Optimum's own loading, which takes a checkpoint that cannot be read for one of TensorFlow, and says nothing
+    of weights that it made up.
+    """
     import torch
     import transformers
     from optimum.exporters.tasks import TasksManager
@@ -117,31 +121,40 @@ def _load_model(source: Path, request: ExportRequest) -> Any:
     transformers.logging.set_verbosity_warning()
     transformers.utils.logging.disable_progress_bar()
     task = TasksManager.map_from_synonym(request.export_task)
+    offline = {"trust_remote_code": False, "local_files_only": True}
     try:
-        # weights_only is transformers' own default; named here so that a pickle can never run code.
-        model = TasksManager.get_model_from_task(
-            task,
-            str(source),
-            framework="pt",
-            library_name="transformers",
-            torch_dtype=torch.float32,
-            device="cpu",
-            trust_remote_code=False,
-            local_files_only=True,
-            use_safetensors=None if request.allow_pickle else True,
-            weights_only=True,
-        )
-    except MemoryError:
+        config = transformers.AutoConfig.from_pretrained(str(source), **offline)
+        model_class = TasksManager.get_model_class_for_task(task, "pt", model_type=config.model_type)
+        with torch.device("cpu"):
+            # weights_only is transformers' own default; named here so that a pickle can never run code.
+            model, loading = model_class.from_pretrained(
+                str(source),
+                dtype=torch.float32,
+                use_safetensors=None if request.allow_pickle else True,
+                weights_only=True,
+                output_loading_info=True,
+                **offline,
+            )
+    except (MemoryError, ExportFailure):
         raise
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError, pickle.UnpicklingError) as error:
+    except Exception as error:  # each class of models and each kind of damage has its own
         if "remote code" in str(error) or "trust_remote_code" in str(error):
             raise ExportFailure("export-remote-code") from error
         if isinstance(error, RuntimeError) and "allocate memory" in str(error):
             raise MemoryError from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:400]
         raise ExportFailure("export-load-failed", reason=reason) from error
+    made_up = sorted(name for name in loading["missing_keys"] if not _is_unused(name, task))
+    if made_up:
+        names = ", ".join(made_up[:NAMED])
+        raise ExportFailure("export-untrained", names=names, count=len(made_up), task=request.task)
     model.eval()
     return model
+
+
+def _is_unused(weight: str, task: str) -> bool:
+    """Whether a weight has no part in the outputs: embeddings are taken before the pooler, which many lack."""
+    return task == "feature-extraction" and "pooler." in weight
 
 
 def _run_optimum(model: Any, export_task: str, exported: Path, source: Path) -> None:

@@ -59,7 +59,7 @@ def write_reference(model: Any, request: ExportRequest, source: Path, output: Pa
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     rows: list[dict[str, Any]] = []
     if maker and samples:
-        answerer = maker(model, source, len(samples))
+        answerer = _answerer(maker, model, source, samples, request.task)
         for number, sample in enumerate(samples):
             with torch.inference_mode():
                 answer = _answered(answerer, sample, request.task)
@@ -77,6 +77,15 @@ def write_reference(model: Any, request: ExportRequest, source: Path, output: Pa
     return len(rows)
 
 
+def _answerer(maker: MakeAnswerer, model: Any, source: Path, samples: list[Any], task: str) -> Answerer:
+    try:
+        return maker(model, source, len(samples))
+    except (ExportFailure, MemoryError):
+        raise
+    except Exception as error:  # each tokenizer and processor has its own for a file that is missing or damaged
+        raise ExportFailure("export-no-inputs", task=task, reason=_first_line(error)) from error
+
+
 def _answered(answerer: Answerer, sample: Any, task: str) -> Answer:
     try:
         return answerer(sample)
@@ -84,8 +93,11 @@ def _answered(answerer: Answerer, sample: Any, task: str) -> Answer:
         raise
     except Exception as error:  # whatever a model of another kind, or a file that is none, makes the libraries raise
         shown = Path(sample).name if isinstance(sample, str) and _is_media(sample) else str(sample)[:60]
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-        raise ExportFailure("export-sample", sample=shown, task=task, reason=reason) from error
+        raise ExportFailure("export-sample", sample=shown, task=task, reason=_first_line(error)) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
 def _tokenizer(source: Path, task: str) -> Any:

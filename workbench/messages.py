@@ -155,6 +155,8 @@ MESSAGES: dict[str, str] = {
     "export-load-failed": "the checkpoint cannot be loaded ({reason}); download the model again, or choose another task",
     "export-tokenizer": "the tokenizer cannot be turned into a tokenizer.json ({reason}); look for a version of the model that has one",
     "export-no-tokenizer": "the model has no tokenizer (tokenizer.json, vocab.txt …), which {task} needs; download the model again",
+    "export-untrained": "the checkpoint holds no weights for {names} ({count} in all), which {task} needs: it was made for something else. Choose another task or another model",
+    "export-no-inputs": "what prepares the inputs of {task} cannot be used (tokenizer.json, preprocessor_config.json …: {reason}); download the model again",
     "export-sample": "the sample {sample} cannot be answered by the checkpoint itself ({reason}); this is not a model for {task}",
     "export-no-reference": "speech models of the architecture {architecture} cannot be checked against torch yet, so they are not exported",
     "export-no-recipe": "there is no recipe for the precision {precision}; known: {known}",

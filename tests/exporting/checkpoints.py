@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -37,6 +38,21 @@ def causal_tokenizer(folder: Path) -> None:
     ).save_pretrained(folder)
 
 
+def pieces(folder: Path) -> None:
+    """A sentencepiece model in the layout of XLM-RoBERTa, without a tokenizer.json."""
+    import sentencepiece
+
+    words = (SENTENCE + " while the children were playing football in the yard behind the school").split()
+    lines = [" ".join(words[start:] + words[:start]) for start in range(len(words))]
+    trained = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(lines), model_writer=trained, vocab_size=100, hard_vocab_limit=False, minloglevel=2
+    )
+    (folder / "sentencepiece.bpe.model").write_bytes(trained.getvalue())
+    settings = {"tokenizer_class": "XLMRobertaTokenizer", "model_max_length": 64}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
+
+
 def make(kind: str, folder: Path) -> None:
     torch.manual_seed(3)
     folder.mkdir(parents=True)
@@ -46,6 +62,10 @@ def make(kind: str, folder: Path) -> None:
     elif kind == "slow-tokenizer":
         transformers.BertModel(bert_config()).save_pretrained(folder)
         word_tokenizer(folder, slow_only=True)
+    elif kind == "pieces":
+        config = transformers.XLMRobertaConfig(**SMALL, vocab_size=256, max_position_embeddings=70)
+        transformers.XLMRobertaModel(config).save_pretrained(folder)
+        pieces(folder)
     elif kind == "pickle":
         transformers.BertModel(bert_config()).save_pretrained(folder, safe_serialization=False)
         word_tokenizer(folder, slow_only=False)

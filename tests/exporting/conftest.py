@@ -11,10 +11,14 @@ from typing import Any
 
 import pytest
 
-from workbench.exporting.spec import ExportSpec
+from workbench.exporting.job import STAGING, run_export
+from workbench.exporting.spec import ExportOutcome, ExportSpec
+from workbench.exporting.toolchains import Toolchain
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 HERE = Path(__file__).parent
+
+Export = Callable[..., ExportOutcome]
 
 
 def safetensors(elements: int, dtype: str = "F32", size: int = 4) -> bytes:
@@ -78,3 +82,37 @@ def checkpoint(toolchain_python: Path, tmp_path_factory: pytest.TempPathFactory)
         return made[kind]
 
     return make
+
+
+@pytest.fixture
+def export(toolchain_python: Path, tmp_path: Path) -> Export:
+    def run(spec: ExportSpec, **more: Any) -> ExportOutcome:
+        return run_export(
+            spec,
+            toolchain=Toolchain("optimum", toolchain_python, managed=False),
+            artifacts_dir=tmp_path / "artifacts",
+            data_dir=tmp_path / "data",
+            **({"verify": verify_nothing} | more),
+        )
+
+    return run
+
+
+def verify_nothing(folder: Path, task: str, precision: str) -> Mapping[str, Any]:
+    return {}
+
+
+def nothing_published(tmp_path: Path) -> bool:
+    artifacts = tmp_path / "artifacts"
+    staged = [path for path in (artifacts / STAGING).iterdir() if path.is_dir()]
+    return [path.name for path in artifacts.iterdir()] == [STAGING] and not staged
+
+
+def changed(source: Path, target: Path, **keys: Any) -> Path:
+    """A copy of a checkpoint with other keys in its config."""
+    target.mkdir()
+    for path in source.iterdir():
+        (target / path.name).write_bytes(path.read_bytes())
+    config = json.loads((target / "config.json").read_text()) | keys
+    (target / "config.json").write_text(json.dumps(config))
+    return target

@@ -14,13 +14,11 @@ import psutil
 import pytest
 from tokenizers import Tokenizer
 
-from tests.exporting.conftest import COMMIT, spec_of
+from tests.exporting.conftest import COMMIT, Export, changed, nothing_published, spec_of
 from tests.exporting.test_quantizing import cosine
 from workbench.cancellation import Cancellation
 from workbench.errors import Cancelled, ExportError
-from workbench.exporting.job import STAGING, run_export
-from workbench.exporting.spec import Event, ExportOutcome, ExportSpec, StageStarted
-from workbench.exporting.toolchains import Toolchain
+from workbench.exporting.spec import Event, StageStarted
 
 pytestmark = pytest.mark.toolchain
 
@@ -34,32 +32,6 @@ SENTENCES = (
     "Children were playing football in the yard behind the school.",
     "The patient was given 20 mg of the medicine twice a day for a week.",
 )
-Export = Callable[..., ExportOutcome]
-
-
-@pytest.fixture
-def export(toolchain_python: Path, tmp_path: Path) -> Export:
-    def run(spec: ExportSpec, **more: Any) -> ExportOutcome:
-        return run_export(
-            spec,
-            toolchain=Toolchain("optimum", toolchain_python, managed=False),
-            artifacts_dir=tmp_path / "artifacts",
-            data_dir=tmp_path / "data",
-            verify=verify_nothing,
-            **more,
-        )
-
-    return run
-
-
-def verify_nothing(folder: Path, task: str, precision: str) -> Mapping[str, Any]:
-    return {}
-
-
-def nothing_published(tmp_path: Path) -> bool:
-    artifacts = tmp_path / "artifacts"
-    staged = [path for path in (artifacts / STAGING).iterdir() if path.is_dir()]
-    return [path.name for path in artifacts.iterdir()] == [STAGING] and not staged
 
 
 def session(path: Path) -> ort.InferenceSession:
@@ -173,16 +145,6 @@ def test_a_pickle_is_exported_only_when_allowed(
     for got, torch in answers_of(outcome.folder, ""):
         assert np.abs(got - torch).max() < 1e-4
     assert not list(outcome.folder.rglob("*.bin"))
-
-
-def changed(source: Path, target: Path, **keys: Any) -> Path:
-    """A copy of a checkpoint with other keys in its config."""
-    target.mkdir()
-    for path in source.iterdir():
-        (target / path.name).write_bytes(path.read_bytes())
-    config = json.loads((target / "config.json").read_text()) | keys
-    (target / "config.json").write_text(json.dumps(config))
-    return target
 
 
 def test_code_of_a_repository_is_never_run(checkpoint: Callable[[str], Path], export: Export, tmp_path: Path) -> None:

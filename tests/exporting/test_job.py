@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +19,7 @@ from tests.exporting.conftest import spec_of
 from workbench.cancellation import Cancellation
 from workbench.errors import Cancelled, ExportError
 from workbench.exporting import job as jobs
+from workbench.exporting.estimate import estimate_export
 from workbench.exporting.job import STAGING, clean_staging, precisions_of, run_export
 from workbench.exporting.spec import Event, ExportOutcome, ExportSpec, StageStarted
 from workbench.exporting.toolchains import Toolchain
@@ -161,6 +166,82 @@ def test_a_second_export_of_the_same_model_is_refused_at_once(snapshot: Path, tm
     export(spec, tmp_path)
 
 
+def test_an_export_in_another_process_is_waited_for_by_hand(snapshot: Path, tmp_path: Path, worker: Any) -> None:
+    spec = spec_of(snapshot)
+    lock = tmp_path / "artifacts" / STAGING / f"{spec.key}.lock"
+    lock.parent.mkdir(parents=True)
+    code = "import sys, filelock\nwith filelock.FileLock(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code, lock], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdin is not None
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(ExportError) as caught:
+            export(spec, tmp_path)
+        # A listing of another process must not take the running export's files away.
+        staged = lock.with_suffix("")
+        staged.mkdir()
+        clean_staging(tmp_path / "artifacts")
+        assert staged.exists()
+        other.stdin.close()
+    assert caught.value.code == "export-locked"
+    assert "org/name" in str(caught.value)
+    export(spec, tmp_path)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ExportError("export-no-weights", folder="x"), ValueError])
+@pytest.mark.parametrize("stage", ["stage", "verify", "publish"])
+def test_whatever_stops_an_export_leaves_nothing(
+    snapshot: Path, tmp_path: Path, worker: Any, stage: str, error: Any
+) -> None:
+    def stop(event: Event) -> None:
+        if isinstance(event, StageStarted) and event.stage == stage:
+            raise error
+
+    with pytest.raises(error if isinstance(error, type) else type(error)):
+        export(spec_of(snapshot), tmp_path, on_event=stop)
+    assert not final_of(tmp_path).exists()
+    assert left_in_staging(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(errno.ENOSPC, "export-disk-full"), (errno.EACCES, "export-file"), (errno.EROFS, "export-file")],
+)
+def test_what_the_disk_refuses_names_the_file(
+    snapshot: Path, tmp_path: Path, worker: Any, monkeypatch: pytest.MonkeyPatch, number: int, code: str
+) -> None:
+    def refuse(folder: Path, manifest: Any) -> None:
+        raise OSError(number, os.strerror(number), str(folder / MANIFEST_NAME))
+
+    monkeypatch.setattr("workbench.exporting.publishing.write_manifest", refuse)
+    with pytest.raises(ExportError) as caught:
+        export(spec_of(snapshot), tmp_path)
+    assert caught.value.code == code
+    assert MANIFEST_NAME in str(caught.value)
+    assert left_in_staging(tmp_path) == []
+
+
+def test_a_pipe_that_the_front_lost_is_no_file_of_the_export(snapshot: Path, tmp_path: Path, worker: Any) -> None:
+    def lost(event: Event) -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    with pytest.raises(BrokenPipeError):
+        export(spec_of(snapshot), tmp_path, on_event=lost)
+    assert left_in_staging(tmp_path) == []
+
+
+def test_room_for_what_is_there_already_is_not_asked_for(snapshot: Path, tmp_path: Path, worker: Any) -> None:
+    export(spec_of(snapshot, "fp32"), tmp_path)
+    seen: list[int] = []
+
+    def free(folder: Path) -> int:
+        seen.append(estimate_export(spec_of(snapshot, "int8"), tmp_path, reuse_fp32=True).disk_bytes)
+        return seen[-1]
+
+    assert export(spec_of(snapshot, "fp32", "int8"), tmp_path, free=free).added == ("int8",)
+    assert seen
+
+
 def raise_in_thread(call: Callable[[], object]) -> None:
     errors: list[Exception] = []
 
@@ -247,6 +328,7 @@ def test_killed_at_any_step_the_artifact_is_the_old_or_the_new_one(
                 pass
         clean_staging(place / "artifacts")
         check_whole(place, old, ("fp32", "int8"))
+        check_named(place)
         export(spec_of(snapshot, "fp32", "int8"), place)
         check_whole(place, ("fp32", "int8"), ("fp32", "int8"))
         if steps:
@@ -266,3 +348,10 @@ def check_whole(place: Path, old: tuple[str, ...], new: tuple[str, ...]) -> None
         for file in variant.files:
             assert (final / file.name).stat().st_size == file.bytes
     assert left_in_staging(place) == []
+
+
+def check_named(place: Path) -> None:
+    """What the manifest does not name is cleaned at the next start."""
+    if (final_of(place) / MANIFEST_NAME).exists():
+        there = {path.relative_to(final_of(place)).as_posix() for path in final_of(place).rglob("*") if path.is_file()}
+        assert there - {MANIFEST_NAME} == read_manifest(final_of(place)).file_names

@@ -224,11 +224,21 @@ class _Job:
         except ExportError as error:
             if source.named_code and error.code in ("export-unknown-architecture", "export-load-failed"):
                 raise ExportError("export-remote-code") from error
-            raise
+            raise self._in_the_source(error, source) from error
         finally:
             child.kill()
             child.close()
         return ExportAnswer.from_body(body)
+
+    def _in_the_source(self, error: ExportError, source: StagedSource) -> ExportError:
+        """The worker's error with the files of the source in the place of their staged copies, which are gone then."""
+        arguments = {
+            name: value.replace(str(source.folder), str(self.spec.source)) if isinstance(value, str) else value
+            for name, value in error.arguments.items()
+        }
+        if arguments.get("file") in source.files:
+            arguments["file"] = self.spec.source / arguments["file"]
+        return ExportError(error.code, **arguments)
 
     def _receive(self, message: Message, tell: Callable[[Event], None]) -> None:
         if message.kind != "progress":
