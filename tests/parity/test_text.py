@@ -99,6 +99,8 @@ def test_the_tokenizers_carry_settings_that_must_not_count(tiny: Reference) -> N
     stored = json.loads((tiny.folder / "bert-tokens" / "tokenizer.json").read_text("utf-8"))
     assert stored["truncation"]["max_length"] == 16
     assert stored["padding"]["strategy"] == {"Fixed": 24}
+    settings = json.loads((tiny.folder / "bert-tokens" / "tokenizer_config.json").read_text("utf-8"))
+    assert stored["normalizer"]["lowercase"] != settings["do_lower_case"]
 
 
 @pytest.mark.parametrize("name", TINY)

@@ -198,13 +198,14 @@ def make(name: str, tokenizer: Any, folder: Path) -> None:
         if task == "feature-extraction" or margin(model, tokenizer) > MARGIN:
             model.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
-            store_batch_settings(folder / "tokenizer.json", tokenizer)
+            store_settings(folder / "tokenizer.json", tokenizer)
             return
     raise SystemExit(f"{name}: no seed gives clear answers")
 
 
-def store_batch_settings(file: Path, tokenizer: Any) -> None:
-    """Truncation and padding as some files carry them; they must not count."""
+def store_settings(file: Path, tokenizer: Any) -> None:
+    """Truncation and padding as some files carry them, and the opposite of what tokenizer_config.json says: all of it
+    must not count."""
     document = json.loads(file.read_text("utf-8"))
     document["truncation"] = {"direction": "Right", "max_length": 16, "strategy": "LongestFirst", "stride": 0}
     document["padding"] = {
@@ -215,6 +216,12 @@ def store_batch_settings(file: Path, tokenizer: Any) -> None:
         "pad_type_id": 0,
         "pad_token": tokenizer.pad_token,
     }
+    # MPNet's class is the one that leaves Chinese characters as they are stored.
+    kept = "handle_chinese_chars" if isinstance(tokenizer, transformers.MPNetTokenizerFast) else ""
+    for part in ("normalizer", "pre_tokenizer", "post_processor"):
+        stored = document[part] or {}
+        for key in {"lowercase", "handle_chinese_chars", "add_prefix_space", "trim_offsets"} & stored.keys() - {kept}:
+            stored[key] = not stored[key]
     file.write_text(json.dumps(document), "utf-8")
 
 
