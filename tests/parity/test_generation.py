@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
+from workbench.cancellation import Cancellation
+from workbench.engine.verification import verify
 from workbench.results import Text
 from workbench.runtime.session import Session, SessionOptions
 from workbench.tasks.base import ModelFiles, Run
@@ -28,8 +29,7 @@ def load(folder: Path) -> TextGeneration:
 
 def check(folder: Path, name: str, margin: float = 1e-2) -> list[str]:
     """Compare each prompt's continuation, whose tokens led by ``margin``; returns how they ended."""
-    document = json.loads((folder / "cases.json").read_text("utf-8"))
-    cases = [case for case in document["cases"] if case["model"] == name]
+    cases = [case for case in json.loads((folder / "cases.json").read_text("utf-8")) if case["model"] == name]
     assert cases
     pipeline, ended = load(folder / name), []
     for case in cases:
@@ -61,22 +61,25 @@ def test_tiny_models_write_what_transformers_writes(made: Path, name: str) -> No
 
 @pytest.mark.parametrize("name", TINY)
 def test_reference_outputs_are_those_of_torch(made: Path, name: str) -> None:
-    compare_recorded(made, name, 1e-4)
+    compare_recorded(made / name, 1e-4)
 
 
-def compare_recorded(folder: Path, name: str, tolerance: float) -> None:
-    document = json.loads((folder / "cases.json").read_text("utf-8"))
-    pipeline, run = load(folder / name), Run()
-    prepared = pipeline.preprocess(document["cases"][0]["prompt"], {}, run)
-    got = pipeline.reference_outputs(prepared, {}, run, document["recorded"][name])
-    with np.load(folder / f"{name}.npz") as wanted:
-        assert wanted.files == ["logits"]
-        assert got["logits"].shape == wanted["logits"].shape
-        assert np.abs(got["logits"] - wanted["logits"]).max() < tolerance
+def compare_recorded(folder: Path, tolerance: float) -> None:
+    """Verify as an export is verified."""
+    steps = verify(load(folder), str(folder / "reference"), {}, Cancellation(), lambda kind, body: None)
+    measured: dict[str, Any] = {}
+    while not measured:
+        try:
+            next(steps)
+        except StopIteration as end:
+            measured = end.value
+    assert measured["outputs"]["logits"]["max_abs_diff"] < tolerance
+    assert measured["agreement"]["metric"] == "same next token"
+    assert measured["agreement"]["worst"] == 1
 
 
 def test_it_ends_before_a_stop_text(made: Path) -> None:
-    case = json.loads((made / "cases.json").read_text("utf-8"))["cases"][-1]
+    case = json.loads((made / "cases.json").read_text("utf-8"))[-1]
     stop = case["text"][5:7]
     params = {"max_new_tokens": case["max_new_tokens"], "stop": stop}
     seen: list[Any] = []
@@ -103,4 +106,4 @@ def test_a_real_model_writes_what_transformers_writes(
     (snapshot,) = (real_hub / "models--HuggingFaceTB--SmolLM2-135M-Instruct" / "snapshots").iterdir()
     made = run_toolchain_script("generation", snapshot)
     check(made, "real", margin=5e-3)
-    compare_recorded(made, "real", 2e-3)
+    compare_recorded(made / "real", 2e-3)

@@ -25,9 +25,10 @@ RATE = 16_000
 
 
 class Silent:
-    """The part of a Reporter that an export needs, for nobody."""
+    """The part of a Reporter that a worker's steps need, for nobody."""
 
-    times_s: dict[str, float] = {}  # noqa: RUF012
+    def __init__(self) -> None:
+        self.times_s: dict[str, float] = {}
 
     def stage(self, name: str) -> None: ...
     def finish(self) -> None: ...
