@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Sequence
 from types import FrameType
@@ -20,7 +21,8 @@ from workbench.settings import Settings
 __all__ = ["run"]
 
 STOPPED = 130
-POLL_S = 0.2
+POLL_S = 0.05
+SAME_STOP_S = 0.5
 
 
 def run(words: Sequence[str]) -> int:
@@ -51,21 +53,32 @@ def run(words: Sequence[str]) -> int:
         finally:
             done.set()
 
-    # The work has a thread of its own, so that Ctrl-C interrupts the waiting below and never a half-done step. An event
-    # is waited for: Python 3.11 takes a thread for ended when a signal interrupts its join.
-    _catch_termination()
+    # The work has a thread of its own, so that Ctrl-C never interrupts a half-done step. An event is waited for: Python
+    # 3.11 takes a thread for ended when a signal comes into its join.
+    stops = _Stops()
     threading.Thread(target=work, name="command", daemon=True).start()
-    try:
-        while not done.wait(POLL_S):
-            pass
-    except KeyboardInterrupt:
-        cancellation.cancel()
-        print("stopping …", file=sys.stderr)
-        try:
-            done.wait()
-        except KeyboardInterrupt:  # asked twice: the children end with this process
-            os._exit(STOPPED)
+    while not done.wait(POLL_S):
+        if stops.requested and not cancellation.requested:
+            print("stopping …", file=sys.stderr)
+            cancellation.cancel()
     return _status(outcome[0])
+
+
+class _Stops:
+    """Notes Ctrl-C and SIGTERM. Asked again after a moment, the process ends at once, and its children with it."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._first_s = 0.0
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._receive)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if not self.requested:
+            self.requested, self._first_s = True, now
+        elif now - self._first_s > SAME_STOP_S:  # one stop may come twice, to the process and to its group
+            os._exit(STOPPED)
 
 
 def _carry_out(arguments: Any, cancellation: Cancellation) -> int:
@@ -92,15 +105,6 @@ def _status(outcome: Any) -> int:
     print("workbench: an unexpected error; please report it with these lines:", file=sys.stderr)
     traceback.print_exception(outcome, file=sys.stderr)
     return 1
-
-
-def _catch_termination() -> None:
-    """Let SIGTERM do what Ctrl-C does, so that an ended command leaves nothing half done either."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)
 
 
 def _use_utf8() -> None:
