@@ -366,7 +366,8 @@ class TestFindingOne:
         monkeypatch.setattr(hub_module.os, "scandir", lambda path: [read.append(path), real(path)][1])
         model = find_repo(Roots(hub_caches=(hub.root,)), GOOD)
         assert model
-        assert model.revisions == by_id(scan(Roots(hub_caches=(hub.root,))))[GOOD].revisions
+        listed = by_id(scan(Roots(hub_caches=(hub.root,))))[GOOD]
+        assert model.to_json() == {**listed.to_json(), "last_used": model.last_used}
         first = read[: read.index(str(hub.root))]
         assert first
         assert all(path.startswith(str(hub.repo(GOOD))) for path in first)

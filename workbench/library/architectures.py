@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from workbench.library.model import Contents
 from workbench.tasks.catalog import TASKS
 
-__all__ = ["needs_own_code", "possible_tasks", "task_of"]
+__all__ = ["needs_own_code", "tasks_of"]
 
 # Values of ``model_type``.
 # fmt: off
@@ -92,47 +94,64 @@ WHOLE = {
 }
 
 
-def task_of(contents: Contents, names: frozenset[str]) -> str | None:
-    """The hub's tag of what a model is for: from its card, its modules, its classes; None when nothing tells."""
-    if contents.pipeline_tag:
-        return contents.pipeline_tag
-    if "modules.json" in names and (contents.library in (None, "sentence-transformers")):
-        return "sentence-similarity"
-    return _of_classes(contents, names)
-
-
 def needs_own_code(contents: Contents) -> bool:
     """Whether the model cannot be loaded without code out of its repository, as far as its config tells."""
     return contents.remote_code and contents.model_type not in KNOWN_TYPES
 
 
-def possible_tasks(task: str | None, contents: Contents, names: frozenset[str]) -> tuple[str, ...]:
-    """Our own tasks that the model can do, its main one first."""
-    by_class = _of_classes(contents, names)
-    wanted = [task, by_class]
+def tasks_of(contents: Contents, names: frozenset[str]) -> tuple[str | None, tuple[str, ...]]:
+    """What a model is for, the hub's tag, and our own tasks that it can do, its main one first.
+
+    The tag comes from its card, its modules, its classes; None when nothing tells. ``names`` are those of its files.
+    """
+    return _tasks_of(
+        contents.pipeline_tag,
+        contents.library,
+        contents.architectures,
+        contents.model_type,
+        "modules.json" in names,
+        "model_index.json" in names and "config.json" not in names,
+    )
+
+
+@lru_cache(maxsize=1024)  # many models of a cache are of a few kinds
+def _tasks_of(
+    tag: str | None,
+    library: str | None,
+    architectures: tuple[str, ...],
+    model_type: str | None,
+    has_modules: bool,
+    is_pipeline: bool,
+) -> tuple[str | None, tuple[str, ...]]:
+    by_class = _of_classes(architectures, model_type, is_pipeline)
+    if tag is None:
+        of_sentences = has_modules and library in (None, "sentence-transformers")
+        tag = "sentence-similarity" if of_sentences else by_class
+    wanted = [tag, by_class]
     if "sentence-similarity" in wanted or "feature-extraction" in wanted:
         wanted += ["sentence-similarity", "feature-extraction"]
     elif by_class == "fill-mask":
         wanted.append("feature-extraction")
-    return tuple(dict.fromkeys(name for name in wanted if name in TASKS and _fits(name, contents, by_class)))
+    possible = [name for name in wanted if name in TASKS and _fits(name, architectures, model_type, by_class)]
+    return tag, tuple(dict.fromkeys(possible))
 
 
-def _fits(task: str, contents: Contents, by_class: str | None) -> bool:
-    info, model_type = TASKS[task], contents.model_type
+def _fits(task: str, architectures: tuple[str, ...], model_type: str | None, by_class: str | None) -> bool:
+    info = TASKS[task]
     if info.input in ("text", "fields") and model_type in NO_TEXT:
         return False
-    if not info.architectures or not contents.architectures:
+    if not info.architectures or not architectures:
         return by_class in (None, task) or not info.architectures
-    return any(name.endswith(info.architectures) for name in contents.architectures)
+    return any(name.endswith(info.architectures) for name in architectures)
 
 
-def _of_classes(contents: Contents, names: frozenset[str]) -> str | None:
-    if not contents.architectures:
+def _of_classes(architectures: tuple[str, ...], model_type: str | None, is_pipeline: bool) -> str | None:
+    if not architectures:
         return None
-    name, model_type = contents.architectures[0], contents.model_type
+    name = architectures[0]
     if name in WHOLE:
         return WHOLE[name]
-    if "model_index.json" in names and "config.json" not in names:
+    if is_pipeline:
         return "text-to-video" if "Video" in name else "text-to-image"
     if name.endswith("ForConditionalGeneration"):
         return _of_generation(model_type)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Mapping
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 
 from workbench.errors import Notice
-from workbench.library.architectures import needs_own_code, possible_tasks, task_of
+from workbench.library.architectures import needs_own_code, tasks_of
 from workbench.library.hub import RawSnapshot
-from workbench.library.model import BrokenFile, Contents, Revision, State, StoredFile, Support
+from workbench.library.model import BrokenFile, Contents, Revision, State, Support, Totals
 from workbench.library.variants import graphs_by_precision
 from workbench.library.weights import exportable_pickles, exportable_safetensors, format_of, missing_shards
 from workbench.tasks.catalog import TASKS, TaskInfo
@@ -29,56 +30,80 @@ NEEDED_JSON = frozenset(
 
 def judge(raw: RawSnapshot, refs: tuple[str, ...], contents: Contents, partial: Mapping[str, int]) -> Revision:
     """One revision with all that is worked out of its files; ``partial`` are the repository's broken downloads."""
-    by_name = {item.name: item for item in raw.files}
-    names = frozenset(by_name)
-    formats = tuple(dict.fromkeys(found for name in sorted(by_name) if (found := format_of(name))))
-    broken = [*raw.broken, *contents.broken]
-    state, reason = _state(raw, by_name, formats, broken, partial)
-    task = task_of(contents, names)
-    tasks = possible_tasks(task, contents, names)
-    precisions = graphs_by_precision(by_name) if "onnx" in formats else {}
+    named = _named(tuple([item.name for item in raw.files]))
+    broken = [*raw.broken, *contents.broken] if raw.broken or contents.broken else []
+    state, reason = _state(raw, named, broken, partial)
+    task, tasks = tasks_of(contents, named.names)
+    totals = Totals.of(raw.files) if raw.files else Totals(last_modified=_changed(raw.folder))
+    warnings = contents.warnings
+    if broken:
+        warnings = (*warnings, *(item.reason for item in broken if DOCUMENT.fullmatch(item.name)))
     return Revision(
         commit=raw.commit,
         refs=refs,
-        folder=Path(raw.folder),
+        place=raw.folder,
         files=tuple(raw.files),
-        last_modified=max((item.stat.st_mtime for item in raw.files), default=0.0) or _changed(raw.folder),
+        totals=totals,
         state=state,
         reason=reason,
         task=task,
-        formats=formats,
-        precisions={precision: tuple(graphs) for precision, graphs in precisions.items()},
-        export=_export(raw.folder, names, formats, contents, state, reason, task, tasks),
-        run=_run(raw.folder, names, precisions, state, reason, task, tasks),
+        formats=named.formats,
+        precisions={precision: tuple(graphs) for precision, graphs in named.precisions.items()},
+        export=_export(raw.folder, named, contents, state, reason, task, tasks),
+        run=_run(raw.folder, named, state, reason, task, tasks),
         contents=contents,
-        warnings=(*contents.warnings, *(item.reason for item in broken if DOCUMENT.fullmatch(item.name))),
+        warnings=warnings,
+    )
+
+
+@dataclass(frozen=True)
+class _Named:
+    """What the names of files say by themselves. ``needed`` must not be empty; ``missing`` are parts of weights."""
+
+    names: frozenset[str]
+    formats: tuple[str, ...]
+    needed: frozenset[str]
+    precisions: Mapping[str, Mapping[str, str]]
+    missing: tuple[str, ...]
+    weights: int
+    loadable: bool
+    pickles: tuple[str, ...]
+
+
+@lru_cache(maxsize=1024)  # most models of a cache have files of the same names
+def _named(names: tuple[str, ...]) -> _Named:
+    found = {name: kind for name in names if (kind := format_of(name))}
+    formats = tuple(dict.fromkeys(found.values()))
+    sharded = not {"safetensors", "pickle", "gguf"}.isdisjoint(formats)
+    return _Named(
+        names=frozenset(names),
+        formats=formats,
+        needed=frozenset(found) | NEEDED_JSON,
+        precisions=graphs_by_precision(names) if "onnx" in formats else {},
+        missing=tuple(missing_shards(names)) if sharded else (),
+        weights=len(found),
+        loadable=bool(exportable_safetensors(names)),
+        pickles=tuple(sorted(exportable_pickles(names))),
     )
 
 
 def _state(
-    raw: RawSnapshot,
-    files: Mapping[str, StoredFile],
-    formats: Collection[str],
-    broken: list[BrokenFile],
-    partial: Mapping[str, int],
+    raw: RawSnapshot, named: _Named, broken: list[BrokenFile], partial: Mapping[str, int]
 ) -> tuple[State, Notice | None]:
     serious = [item for item in broken if not DOCUMENT.fullmatch(item.name)]
     damage = next((item for item in serious if not item.missing), None)
     if damage:
         return "damaged", damage.reason
-    for name, file in files.items():
-        if file.size_bytes == 0 and (name in NEEDED_JSON or format_of(name)):
-            return "damaged", Notice.of("file-empty", file=f"{raw.folder}/{name}")
+    if 0 in [item.stat.st_size for item in raw.files]:
+        for item in raw.files:
+            if item.size_bytes == 0 and item.name in named.needed:
+                return "damaged", Notice.of("file-empty", file=f"{raw.folder}/{item.name}")
     if serious:
         return "incomplete", serious[0].reason
-    shards = missing_shards(files) if "safetensors" in formats or "pickle" in formats or "gguf" in formats else []
-    if shards:
-        there = sum(1 for name in files if format_of(name))
-        total = len(shards) + there
-        return "incomplete", Notice.of(
-            "shards-missing", file=f"{raw.folder}/{shards[0]}", count=len(shards), total=total
-        )
-    if not formats:
+    if named.missing:
+        file, count = f"{raw.folder}/{named.missing[0]}", len(named.missing)
+        return "incomplete", Notice.of("shards-missing", file=file, count=count, total=count + named.weights)
+    if not named.formats:
         if partial:
             return "incomplete", Notice.of("download-unfinished", folder=raw.folder, bytes=sum(partial.values()))
         return "incomplete", Notice.of("weights-missing", folder=raw.folder)
@@ -87,8 +112,7 @@ def _state(
 
 def _export(
     folder: str,
-    names: frozenset[str],
-    formats: Collection[str],
+    named: _Named,
     contents: Contents,
     state: State,
     reason: Notice | None,
@@ -97,14 +121,13 @@ def _export(
 ) -> Support:
     if state != "ready":
         return Support("no", reason)
-    loadable, pickles = exportable_safetensors(names), exportable_pickles(names)
-    if not loadable and not pickles:
-        if set(formats) == {"gguf"}:
+    if not named.loadable and not named.pickles:
+        if named.formats == ("gguf",):
             return Support("no", Notice.of("export-gguf-only", folder=folder))
-        if set(formats) == {"onnx"}:
+        if named.formats == ("onnx",):
             return Support("no", Notice.of("export-onnx-only", folder=folder))
         return Support("no", Notice.of("export-no-weights", folder=folder))
-    if "config.json" not in names:
+    if "config.json" not in named.names:
         return Support("no", Notice.of("export-no-config", folder=folder))
     if needs_own_code(contents):
         return Support("no", Notice.of("export-remote-code"))
@@ -112,51 +135,42 @@ def _export(
         return Support("no", Notice.of("export-quantized-checkpoint", method=contents.quantization))
     if not tasks:
         return Support("no", _no_task(task, contents))
-    if not loadable:
-        return Support(
-            "confirm", Notice.of("export-pickle-only", folder=folder, files=", ".join(sorted(pickles))), tasks
-        )
+    if not named.loadable:
+        return Support("confirm", Notice.of("export-pickle-only", folder=folder, files=", ".join(named.pickles)), tasks)
     if task not in tasks:
         return Support("yes", Notice.of("export-other-task", task=task, tasks=", ".join(tasks)), tasks)
     return Support("yes", None, tasks)
 
 
 def _run(
-    folder: str,
-    names: frozenset[str],
-    precisions: Mapping[str, Mapping[str, str]],
-    state: State,
-    reason: Notice | None,
-    task: str | None,
-    tasks: tuple[str, ...],
+    folder: str, named: _Named, state: State, reason: Notice | None, task: str | None, tasks: tuple[str, ...]
 ) -> Support:
     if state != "ready":
         return Support("no", reason)
-    if not precisions:
+    if not named.precisions:
         return Support("no", Notice.of("run-needs-export", folder=folder))
     if not tasks:
         return Support("no", Notice.of("run-unknown-task", task=task or "?", known=", ".join(TASKS)))
     lacks: Notice | None = None
     able = []
     for name in tasks:
-        problem = _lacks(TASKS[name], folder, names, precisions)
+        problem = _lacks(TASKS[name], folder, named)
         lacks = lacks or problem
         if problem is None:
             able.append(name)
     return Support("yes", None, tuple(able)) if able else Support("no", lacks)
 
 
-def _lacks(
-    info: TaskInfo, folder: str, names: frozenset[str], precisions: Mapping[str, Mapping[str, str]]
-) -> Notice | None:
-    whole = any(all(any(graph in found for graph in needed) for needed in info.graphs) for found in precisions.values())
+def _lacks(info: TaskInfo, folder: str, named: _Named) -> Notice | None:
+    there = named.precisions.values()
+    whole = any(all(any(graph in found for graph in needed) for needed in info.graphs) for found in there)
     if not whole:
         wanted = ", ".join(needed[0] for needed in info.graphs)
         return Notice.of("variant-none", folder=folder, wanted=wanted)
     needed = ["config.json", "preprocessor_config.json" if info.input == "image" else "tokenizer.json"]
     if info.input == "audio":
         needed.append("preprocessor_config.json")
-    missing = next((name for name in needed if name not in names), None)
+    missing = next((name for name in needed if name not in named.names), None)
     return Notice.of("model-file-missing", file=os.path.join(folder, missing)) if missing else None  # noqa: PTH118
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -22,6 +21,7 @@ __all__ = [
     "State",
     "StoredFile",
     "Support",
+    "Totals",
 ]
 
 State = Literal["ready", "incomplete", "damaged"]
@@ -42,10 +42,26 @@ class StoredFile(NamedTuple):
     def size_bytes(self) -> int:
         return self.stat.st_size
 
-    @property
-    def identity(self) -> tuple[int, int] | str:
-        """Equal for two names of one content."""
-        return (self.stat.st_dev, self.stat.st_ino) if self.stat.st_ino else self.blob
+
+class Totals(NamedTuple):
+    """Of files: their size, each content counted once, and the latest times of use and of change. Without files, 0."""
+
+    size_bytes: int = 0
+    last_used: float = 0.0
+    last_modified: float = 0.0
+
+    @classmethod
+    def of(cls, files: Iterable[StoredFile]) -> Totals:
+        contents = {
+            (item.stat.st_dev, item.stat.st_ino) if item.stat.st_ino else item.blob: item.stat for item in files
+        }.values()
+        if not contents:
+            return cls()
+        return cls(
+            sum([status.st_size for status in contents]),
+            max([status.st_atime for status in contents]),
+            max([status.st_mtime for status in contents]),
+        )
 
 
 @dataclass(frozen=True)
@@ -93,17 +109,17 @@ class Support:
 
 @dataclass(frozen=True)
 class Revision:
-    """One snapshot of a model. Times are seconds since 1970; sizes count a content once, however many names it has.
+    """One snapshot of a model. Times are seconds since 1970.
 
-    ``task`` is the hub's pipeline tag, one of ours or not. ``precisions`` maps those of its ONNX graphs to the graphs'
-    names.
+    ``place`` is the path of its folder. ``task`` is the hub's pipeline tag, one of ours or not. ``precisions`` maps
+    those of its ONNX graphs to the graphs' names.
     """
 
     commit: str
     refs: tuple[str, ...]
-    folder: Path
+    place: str
     files: tuple[StoredFile, ...]
-    last_modified: float
+    totals: Totals
     state: State
     reason: Notice | None
     task: str | None
@@ -114,9 +130,17 @@ class Revision:
     contents: Contents
     warnings: tuple[Notice, ...] = ()
 
-    @cached_property
+    @property
+    def folder(self) -> Path:
+        return Path(self.place)
+
+    @property
     def size_bytes(self) -> int:
-        return sum({item.identity: item.size_bytes for item in self.files}.values())
+        return self.totals.size_bytes
+
+    @property
+    def last_modified(self) -> float:
+        return self.totals.last_modified
 
     @property
     def name(self) -> str:
@@ -132,7 +156,7 @@ class Revision:
         return {
             "commit": self.commit,
             "refs": list(self.refs),
-            "folder": str(self.folder),
+            "folder": self.place,
             "state": self.state,
             "reason": self.reason.to_json() if self.reason else None,
             "task": self.task,
@@ -153,7 +177,7 @@ class Revision:
 
 @dataclass(frozen=True)
 class Model:
-    """A model, found below ``root``. ``folder`` is its repository's folder in a hub cache, or the model's own.
+    """A model, found below ``root``. ``place`` is the path of its repository in a hub cache, or of its own folder.
 
     ``revisions`` begins with the one that is meant when none is named: ``main``, else the newest. ``broken`` is the
     reason why a model has no revision that could be read at all. ``leftover_bytes`` is what broken downloads left.
@@ -161,16 +185,30 @@ class Model:
 
     id: str
     root: Path
-    folder: Path
+    place: str
     layout: Literal["hub", "folder"]
     revisions: tuple[Revision, ...]
-    size_bytes: int
-    last_used: float
-    last_modified: float
+    totals: Totals
     broken: Notice | None = None
     unlisted: State = "incomplete"
     leftover_bytes: int = 0
     warnings: tuple[Notice, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.place)
+
+    @property
+    def size_bytes(self) -> int:
+        return self.totals.size_bytes
+
+    @property
+    def last_used(self) -> float:
+        return self.totals.last_used
+
+    @property
+    def last_modified(self) -> float:
+        return self.totals.last_modified
 
     @property
     def revision(self) -> Revision | None:

@@ -18,7 +18,7 @@ from workbench.library.hub import (
 )
 from workbench.library.index import Index
 from workbench.library.judging import judge
-from workbench.library.model import Model, Revision, Roots, Scan, StoredFile
+from workbench.library.model import Model, Revision, Roots, Scan, Totals
 from workbench.library.weights import format_of
 
 __all__ = ["find_repo", "is_hub_cache", "is_model_folder", "repo_of_folder", "scan", "scan_model_folder"]
@@ -104,16 +104,14 @@ def scan_model_folder(folder: Path, root: Path, index: Index, name: str | None =
     raw.files.sort()
     partial = _unfinished(folder)
     revision = judge(raw, (), index.contents(raw.folder, raw.files), partial)
-    status = folder.stat()
+    totals = revision.totals if raw.files else _totals_of_nothing(raw.folder)
     return Model(
         id=name or folder.name,
         root=root,
-        folder=folder,
+        place=raw.folder,
         layout="folder",
         revisions=(revision,),
-        size_bytes=revision.size_bytes,
-        last_used=max((item.stat.st_atime for item in raw.files), default=status.st_atime),
-        last_modified=revision.last_modified,
+        totals=totals,
         leftover_bytes=sum(partial.values()),
         warnings=revision.warnings,
     )
@@ -205,32 +203,29 @@ def _model(repo: RawRepo, cache: Path, index: Index) -> Model:
     revisions = [_revision(raw, repo, index) for raw in repo.snapshots]
     if len(revisions) > 1:
         revisions.sort(key=_preference)
-    lost = [name for commit, names in repo.refs.items() for name in names if not _has(repo, commit)]
-    warnings = [*repo.warnings, *(notice for revision in revisions for notice in revision.warnings)]
-    warnings += [Notice.of("ref-without-snapshot", model=repo.id, ref=name) for name in sorted(lost)]
+    warnings = repo.warnings.copy()
+    for revision in revisions:
+        warnings += revision.warnings
+    there = {raw.commit for raw in repo.snapshots}
+    if repo.refs.keys() - there:
+        lost = [name for commit, names in repo.refs.items() if commit not in there for name in names]
+        warnings += [Notice.of("ref-without-snapshot", model=repo.id, ref=name) for name in sorted(lost)]
     broken = repo.broken
     if broken is None and not revisions:
         broken = Notice.of("repo-empty", folder=repo.folder)
     if len(revisions) == 1:
-        files: tuple[StoredFile, ...] = revisions[0].files
-        size = revisions[0].size_bytes
+        totals = revisions[0].totals
     else:
-        unique = {item.identity: item for revision in revisions for item in revision.files}
-        files, size = tuple(unique.values()), sum(item.size_bytes for item in unique.values())
-    if files:
-        used = max([item.stat.st_atime for item in files])
-        modified = max([item.stat.st_mtime for item in files])
-    else:
-        used, modified = _times(repo.folder)
+        totals = Totals.of(item for revision in revisions for item in revision.files)
+    if not totals.last_modified:
+        totals = _totals_of_nothing(repo.folder)
     return Model(
         id=repo.id,
         root=cache,
-        folder=Path(repo.folder),
+        place=repo.folder,
         layout="hub",
         revisions=tuple(revisions),
-        size_bytes=size,
-        last_used=used,
-        last_modified=modified,
+        totals=totals,
         broken=broken,
         unlisted="damaged" if repo.broken else "incomplete",
         leftover_bytes=sum(repo.partial.values()),
@@ -248,17 +243,13 @@ def _preference(revision: Revision) -> tuple[bool, bool, float, str]:
     return (MAIN not in revision.refs, not revision.refs, -revision.last_modified, revision.commit)
 
 
-def _has(repo: RawRepo, commit: str) -> bool:
-    return any(raw.commit == commit for raw in repo.snapshots)
-
-
-def _times(folder: str) -> tuple[float, float]:
-    """Last use and change of a folder, 0 when it is gone since it was listed."""
+def _totals_of_nothing(folder: str) -> Totals:
+    """Those of a repository without files: the times of its folder, 0 when that is gone since it was listed."""
     try:
         status = os.lstat(folder)
     except OSError:
-        return 0.0, 0.0
-    return status.st_atime, status.st_mtime
+        return Totals()
+    return Totals(0, status.st_atime, status.st_mtime)
 
 
 def _has_sign(folder: Path) -> bool:
