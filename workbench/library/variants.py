@@ -78,12 +78,11 @@ def choose_variant(
         if name in complete:
             return Choice(name, complete[name], "asked")
         if name in variants:
-            missing = ", ".join(names[0] for names in graphs if not any(graph in variants[name] for graph in names))
+            missing = _names([names for names in graphs if not any(graph in variants[name] for graph in names)])
             raise ModelError("variant-incomplete", folder=folder, precision=name, missing=missing)
         raise ModelError("variant-missing", folder=folder, precision=name, known=", ".join(complete) or "none")
     if not complete:
-        wanted = ", ".join(names[0] for names in graphs)
-        raise ModelError("variant-none", folder=folder, wanted=wanted)
+        raise ModelError("variant-none", folder=folder, wanted=_names(graphs))
     if recommended in complete and recommended is not None:
         return Choice(recommended, complete[recommended], "recommended")
     best = min(complete, key=EXACT_FIRST.index)
@@ -109,6 +108,11 @@ def _chosen(found: Mapping[str, Path], graphs: Sequence[Sequence[str]]) -> dict[
             return None
         chosen[name] = found[name]
     return chosen
+
+
+def _names(graphs: Sequence[Sequence[str]]) -> str:
+    """The preferred name of each graph; two may be served by the same one."""
+    return ", ".join(dict.fromkeys(names[0] for names in graphs))
 
 
 def _name_of(precision: str) -> str:
