@@ -105,6 +105,28 @@ def test_installing_can_be_cancelled_and_is_done_by_one_process(tmp_path: Path) 
     assert caught.value.code == "toolchain-no-wheelhouse"
 
 
+def test_an_error_of_the_listener_ends_what_was_started(tmp_path: Path) -> None:
+    def fail(step: str, line: str) -> None:
+        if line:
+            raise KeyboardInterrupt
+
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        install_toolchain(tmp_path, wheelhouse=wheels, on_progress=fail)
+    with pytest.raises(ToolchainError) as caught:
+        locate_toolchain(tmp_path)
+    assert caught.value.code == "toolchain-unfinished"
+
+
+def test_a_python_without_the_libraries_is_a_broken_toolchain(tmp_path: Path) -> None:
+    with pytest.raises(ToolchainError) as caught:
+        probe_toolchain(locate_toolchain(tmp_path, python=sys.executable), tmp_path)
+    assert caught.value.code == "toolchain-broken"
+    assert "No module named" in str(caught.value)
+    assert not (tmp_path / "toolchains" / "optimum.probe.json").exists()
+
+
 @pytest.mark.toolchain
 def test_a_probe_is_kept_until_something_changes(toolchain_python: Path, tmp_path: Path) -> None:
     toolchain = locate_toolchain(tmp_path, python=toolchain_python)

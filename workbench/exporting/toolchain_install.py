@@ -163,13 +163,17 @@ def _run(step: str, command: list[str], log: IO[str], tell: Callable[[str, str],
         **group,
     ) as process:
         assert process.stdout
-        with cancel.calling(lambda: end_process_group(process)):
-            for line in process.stdout:
-                log.write(line)
-                if text := line.strip():
-                    tell(step, text)
-                    last = text
-                    error = text if text.upper().startswith("ERROR") else error
+        try:
+            with cancel.calling(lambda: end_process_group(process)):
+                for line in process.stdout:
+                    log.write(line)
+                    if text := line.strip():
+                        tell(step, text)
+                        last = text
+                        error = text if text.upper().startswith("ERROR") else error
+        except BaseException:  # Ctrl-C reaches this process alone, and leaving the block waits for the other
+            end_process_group(process)
+            raise
     if cancel.requested:
         raise Cancelled
     if process.returncode != 0:

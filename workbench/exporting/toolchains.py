@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from workbench.children import ChildGone
-from workbench.errors import ToolchainError
+from workbench.errors import ExportError, ToolchainError
 from workbench.exporting.worker import start_worker
 from workbench.exporting.worker_copy import ensure_worker_copy
 from workbench.resources import exporters_dir
@@ -107,6 +107,9 @@ def probe_toolchain(toolchain: Toolchain, data_dir: Path, *, fresh: bool = False
             body = child.request({"method": "probe"}).wait()
         except ChildGone as gone:
             raise ToolchainError("toolchain-broken", python=toolchain.python, reason=gone.how) from gone
+        except ExportError as error:
+            reason = error.arguments.get("reason", error)
+            raise ToolchainError("toolchain-broken", python=toolchain.python, reason=reason) from error
         finally:
             child.close()
     answer = ToolchainProbe(
