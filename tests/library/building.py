@@ -147,3 +147,13 @@ def age(folder: Path, seconds: float = 3600) -> None:
         if not path.is_symlink():
             when = path.stat().st_mtime - seconds
             os.utime(path, (when, when))
+
+
+def wait_for_a_tick(folder: Path) -> None:
+    """Until the file system's clock has gone on, so that what is written now differs in time from what was."""
+    probe = folder / ".probe"
+    probe.touch()
+    before = probe.stat().st_ctime_ns
+    while probe.stat().st_ctime_ns == before:
+        probe.write_bytes(b"")
+    probe.unlink()

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.library.building import CLASSIFIER, LFS_POINTER, Hub, age, card, config
+from tests.library.building import CLASSIFIER, LFS_POINTER, Hub, age, card, config, wait_for_a_tick
 from workbench.library import index as index_module
-from workbench.library.index import Index
+from workbench.library import layouts
+from workbench.library.hub import RawRepo
+from workbench.library.index import Index, pack
 from workbench.library.model import Model, Roots
 from workbench.library.scanner import scan
 
@@ -35,24 +37,28 @@ class Listing:
 
     def __call__(self) -> Model:
         (model,) = scan(self.roots).models
+        wait_for_a_tick(self.path.parent)
         return model
 
     @property
     def entries(self) -> dict[str, list[Any]]:
-        value: dict[str, list[Any]] = json.loads(self.path.read_text())["entries"]
-        return value
+        return dict(self.document["contents"])
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.path.read_text().partition("\n")[2])
 
     def replace(self, change: Any) -> None:
         """Change what the index remembers of the only revision."""
-        document = json.loads(self.path.read_text())
-        for entry in document["entries"].values():
+        document = self.document
+        for entry in document["contents"].values():
             entry[1] = change(entry[1]) if callable(change) else change
-        self.path.write_text(json.dumps(document))
+        self.path.write_text(pack(document))
 
 
 @pytest.fixture
 def snapshot(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(index_module, "TICK_S", -1e9)  # what was written just now is remembered as well
+    monkeypatch.setattr(layouts, "TICK_S", -1e9)  # what was written just now is remembered as well
     return hub.add("org/model")
 
 
@@ -146,13 +152,14 @@ def test_other_caches_are_not_forgotten(listed: Listing, tmp_path: Path) -> None
         b"",
         b"{",
         b"[]",
-        b"null",
         b"\xff",
         b"[" * 100_000,
-        b'{"version": 0, "entries": {}}',
-        b'{"version": "2", "entries": 3}',
+        pack([]).encode(),
+        pack({}).encode(),
+        pack({"contents": 3, "layouts": 3}).encode(),
+        pack({"contents": {}, "layouts": {"/": 3}}).encode(),
     ],
-    ids=["empty", "cut off", "a list", "null", "no text", "deep", "old", "entries of another kind"],
+    ids=["empty", "cut off", "a list", "no text", "deep", "list", "nothing", "numbers", "a number"],
 )
 def test_an_index_that_is_none_costs_a_reading(listed: Listing, content: bytes) -> None:
     expected = listed()
@@ -165,10 +172,19 @@ def test_an_index_that_is_none_costs_a_reading(listed: Listing, content: bytes) 
 def test_an_index_of_another_version_is_not_believed(listed: Listing) -> None:
     listed()
     listed.replace(lambda value: {**value, "licence": "forged"})
-    document = json.loads(listed.path.read_text())
     assert listed().revisions[0].contents.licence == "forged"  # else this test shows nothing
-    listed.path.write_text(json.dumps({**document, "version": document["version"] + "0"}))
+    heading, _, body = listed.path.read_text().partition("\n")
+    version, _, checksum = heading.rpartition(" ")
+    listed.path.write_text(f"{version}0 {checksum}\n{body}")
     assert listed().revisions[0].contents.licence == "mit"
+
+
+def test_an_index_with_a_single_wrong_bit_is_not_believed(listed: Listing) -> None:
+    listed()
+    text = listed.path.read_text()
+    listed.path.write_text(text.replace('"mit"', '"mis"'))
+    assert listed().revisions[0].contents.licence == "mit"
+    assert listed.path.read_text() == text
 
 
 @pytest.mark.parametrize(
@@ -219,12 +235,17 @@ def test_an_entry_that_somebody_else_wrote_is_as_good_as_none(listed: Listing, c
 )
 def test_anything_may_stand_in_it(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
     path = tmp_path_factory.mktemp("index") / "index.json"
-    path.write_text(
-        json.dumps({"version": index_module.VERSION, "entries": {"/folder": [value, value]}, "more": value})
-    )
-    assert Index(path).contents("/folder", []) == Index(None).contents("/folder", [])
-    path.write_text(json.dumps({"version": index_module.VERSION, "entries": value}))
-    assert Index(path).contents("/folder", []) == Index(None).contents("/folder", [])
+    repo = RawRepo("org/model", str(path.parent / "none"))
+    for document in (
+        {"contents": {"/folder": [value, value]}, "layouts": {repo.folder: [value] * 4}},
+        {"contents": value, "layouts": {repo.folder: value}},
+        value,
+    ):
+        path.write_text(pack(document))
+        index = Index(path)
+        assert index.contents("/folder", []) == Index(None).contents("/folder", [])
+        assert index.memory
+        assert not index.memory.recall(repo)
 
 
 def test_files_that_changed_a_moment_ago_are_not_remembered(hub: Hub, tmp_path: Path) -> None:

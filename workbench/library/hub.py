@@ -21,7 +21,7 @@ import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from workbench.errors import Notice
 from workbench.library.model import BrokenFile, StoredFile
@@ -58,7 +58,8 @@ class RawSnapshot:
 class RawRepo:
     """One repository. ``refs`` maps a commit to its names, ``partial`` a broken download's name to its size.
 
-    ``broken`` says why the repository could not be read at all.
+    ``broken`` says why the repository could not be read at all. ``folders`` are those that were listed, each with its
+    status from before, where somebody wants to know.
     """
 
     id: str
@@ -68,6 +69,17 @@ class RawRepo:
     partial: dict[str, int] = field(default_factory=dict)
     warnings: list[Notice] = field(default_factory=list)
     broken: Notice | None = None
+    folders: list[tuple[str, os.stat_result]] | None = None
+
+
+class Memory(Protocol):
+    """Remembers how repositories are laid out."""
+
+    def recall(self, repo: RawRepo) -> bool:
+        """Fill the repository in as it lies there now, without listing its folders; False where that cannot be."""
+
+    def remember(self, repo: RawRepo) -> None:
+        """Keep what was read of it."""
 
 
 def repo_id_of(name: str) -> str:
@@ -80,7 +92,7 @@ def is_repo_id(repo_id: str) -> bool:
     return all(part not in ("", ".", "..") for part in repo_id.split("/"))
 
 
-def read_hub(cache: str) -> tuple[list[RawRepo], list[Notice]]:
+def read_hub(cache: str, memory: Memory | None = None) -> tuple[list[RawRepo], list[Notice]]:
     """All model repositories of a cache in the order of their names, and what could not be read.
 
     Other kinds (datasets, spaces) and foreign entries are passed over. Raises OSError when the cache itself cannot
@@ -96,8 +108,13 @@ def read_hub(cache: str) -> tuple[list[RawRepo], list[Notice]]:
         if not is_repo_id(repo.id):
             warnings.append(Notice.of("library-foreign-entry", file=entry.path))
         elif entry.is_dir(follow_symlinks=False):
-            _read_repo(repo, place)
             repos.append(repo)
+            if memory is None:
+                _read_repo(repo, place)
+            elif not memory.recall(repo):
+                repo.folders = []
+                _read_repo(repo, place)
+                memory.remember(repo)
         elif entry.is_symlink():
             repo.broken = _is_link(entry.path)
             repos.append(repo)
@@ -144,7 +161,7 @@ class _Place:
 class _Inside:
     """Where links of a snapshot may lead: ``blobs`` maps inodes to names on ``device``, ``roots`` are the folders.
 
-    ``hidden_folders`` says whether those are read.
+    ``hidden_folders`` says whether those are read. ``folders`` is that of the repository.
     """
 
     device: int
@@ -152,12 +169,13 @@ class _Inside:
     roots: tuple[str, ...]
     real_roots: tuple[str, ...] = ()
     hidden_folders: bool = True
+    folders: list[tuple[str, os.stat_result]] | None = None
 
 
 def _read_repo(repo: RawRepo, place: _Place) -> None:
     parts = set()
     try:
-        for entry in list(os.scandir(repo.folder)):
+        for entry in _list(repo.folder, repo.folders):
             if entry.is_dir(follow_symlinks=False):
                 parts.add(entry.name)
             elif entry.is_symlink() and entry.name in ("blobs", "snapshots", "refs"):
@@ -168,15 +186,22 @@ def _read_repo(repo: RawRepo, place: _Place) -> None:
             _read_refs(repo, f"{repo.folder}/refs", "", 0)
         if "snapshots" in parts:
             roots = (f"{repo.folder}/blobs", f"{repo.folder}/snapshots", place.shared)
-            _read_snapshots(repo, _Inside(place.device, blobs, roots))
+            _read_snapshots(repo, _Inside(place.device, blobs, roots, folders=repo.folders))
     except OSError as error:
         repo.broken = Notice.of("folder-unreadable", folder=error.filename or repo.folder, reason=_reason(error))
+
+
+def _list(folder: str, noted: list[tuple[str, os.stat_result]] | None) -> list[os.DirEntry[str]]:
+    """What is in a folder, all at once; its status goes to ``noted``. Raises OSError."""
+    if noted is not None:
+        noted.append((folder, os.lstat(folder)))
+    return list(os.scandir(folder))
 
 
 def _read_blobs(repo: RawRepo) -> dict[int, str]:
     """Inodes and names of the contents. On Windows asking for an inode is as slow as reading a link: none there."""
     blobs = {}
-    for entry in list(os.scandir(f"{repo.folder}/blobs")):
+    for entry in _list(f"{repo.folder}/blobs", repo.folders):
         # A link among the blobs leads to the shared store; it is followed, and checked, with the file that uses it.
         if entry.is_file(follow_symlinks=False):
             name = entry.name
@@ -190,7 +215,7 @@ def _read_blobs(repo: RawRepo) -> dict[int, str]:
 def _read_refs(repo: RawRepo, folder: str, prefix: str, depth: int) -> None:
     """Names of commits; one that cannot be read costs a name and no model."""
     try:
-        entries = list(os.scandir(folder))
+        entries = _list(folder, repo.folders)
     except OSError as error:
         repo.warnings.append(Notice.of("ref-unreadable", file=folder, reason=_reason(error)))
         return
@@ -217,7 +242,7 @@ def _read_small(path: str) -> str:
 
 
 def _read_snapshots(repo: RawRepo, inside: _Inside) -> None:
-    for entry in list(os.scandir(f"{repo.folder}/snapshots")):
+    for entry in _list(f"{repo.folder}/snapshots", repo.folders):
         snapshot = RawSnapshot(entry.name, entry.path)
         if entry.is_dir(follow_symlinks=False):
             _read_below(snapshot, entry.path, "", inside, 0)
@@ -235,7 +260,7 @@ def _read_tree(snapshot: RawSnapshot, folder: str, prefix: str, inside: _Inside,
     """Add what is below ``folder``, which is ``depth`` folders below the snapshot's."""
     device, blobs = inside.device, inside.blobs
     add, new = snapshot.files.append, tuple.__new__
-    for entry in list(os.scandir(folder)):
+    for entry in _list(folder, inside.folders):
         name = prefix + entry.name
         if entry.is_symlink():
             try:

@@ -1,5 +1,8 @@
 """Remembers what files say, so that a listing need not open them again. It is never trusted over the files.
 
+One file holds this and how repositories are laid out (:mod:`workbench.library.layouts`), behind a line with the version
+and a checksum; one that was not written whole by this very version counts for nothing.
+
 An entry holds only while every file of the revision has the name, size, inode and times of change it had when it was
 read; all else (state, task, what can be done) is worked out anew each time. Files that changed a moment ago are not
 remembered: a second change within the same tick of the clock would go unseen. Losing the index costs one slow listing.
@@ -20,14 +23,13 @@ from workbench import __version__
 from workbench.errors import Notice
 from workbench.files import write_atomically
 from workbench.library.contents import read_contents
+from workbench.library.layouts import Layouts, is_settled
 from workbench.library.model import BrokenFile, Contents, StoredFile
 
-__all__ = ["Index"]
+__all__ = ["Index", "pack"]
 
 # Of the way contents are read; with another one, and with another workbench, nothing of an old index counts.
-VERSION = f"2 {__version__}"
-# FAT keeps times in steps of two seconds; no file system is coarser.
-TICK_S = 2.0
+VERSION = f"workbench-index 3 {__version__}"
 TEXTS = frozenset({"model_type", "quantization", "pipeline_tag", "library", "licence"})
 LISTS = frozenset({"architectures", "languages"})
 
@@ -38,18 +40,22 @@ class Index:
     def __init__(self, path: Path | None, clock: Callable[[], float] = time.time) -> None:
         self._path = path
         self._clock = clock
-        self._entries: dict[str, list[Any]] = _load(path) if path else {}
+        document = _load(path) if path else {}
+        self._entries: dict[str, list[Any]] = document.get("contents", {})
+        self._layouts: dict[str, list[Any]] = document.get("layouts", {})
         self._seen: set[str] = set()
         self._changed = False
+        self.memory = Layouts(self._layouts, clock) if path else None
 
     def contents(self, folder: str, files: list[StoredFile]) -> Contents:
         """What the files of this folder say: remembered if they are unchanged, else read."""
         self._seen.add(folder)
         fingerprint = _fingerprint(files)
         entry = self._entries.get(folder)
-        if entry is not None and entry[0] == fingerprint:
+        if entry is not None:
             try:
-                return _from_json(entry[1])
+                if entry[0] == fingerprint:
+                    return _from_json(entry[1])
             except (KeyError, TypeError, ValueError, AttributeError, IndexError):
                 pass  # an entry that somebody else wrote is as good as none
         contents = read_contents(folder, {item.name: item for item in files})
@@ -64,40 +70,58 @@ class Index:
         if any(notice.code == "file-unreadable" for notice in notices):
             return False
         newest = max((max(item.stat.st_mtime, item.stat.st_ctime) for item in files), default=0.0)
-        return self._clock() - newest > TICK_S
+        return is_settled(newest, self._clock())
 
     def save(self, roots: Iterable[Path]) -> Notice | None:
         """Write it if there is news, without what is gone from these roots; a notice when it can't be written."""
         if self._path is None:
             return None
         starts = tuple(f"{root}{os.sep}" for root in roots)
-        gone = [key for key in self._entries if key not in self._seen and key.startswith(starts)]
-        if not gone and not self._changed:
+        seen = self._seen | self.memory.seen if self.memory else self._seen
+        gone = False
+        for table in (self._entries, self._layouts):
+            for key in [key for key in table if key not in seen and key.startswith(starts)]:
+                del table[key]
+                gone = True
+        if not (gone or self._changed or (self.memory and self.memory.changed)):
             return None
-        for key in gone:
-            del self._entries[key]
         try:
-            document = {"version": VERSION, "entries": self._entries}
-            write_atomically(self._path, json.dumps(document, ensure_ascii=True, separators=(",", ":")))
+            write_atomically(self._path, pack({"contents": self._entries, "layouts": self._layouts}))
         except OSError as error:
             return Notice.of("index-not-written", file=self._path, reason=error.strerror or error)
         self._changed = False
         return None
 
 
-def _load(path: Path) -> dict[str, list[Any]]:
+def pack(document: Any) -> str:
+    """The text of an index that holds this."""
+    body = json.dumps(document, ensure_ascii=True, separators=(",", ":"))
+    return f"{_heading(body.encode())}\n{body}\n"
+
+
+def _heading(body: bytes) -> str:
+    return f"{VERSION} {blake2b(body, digest_size=16).hexdigest()}"
+
+
+def _load(path: Path) -> dict[str, dict[str, list[Any]]]:
     try:
-        document = json.loads(path.read_bytes())
-        entries = document["entries"] if document["version"] == VERSION else {}
-        if all(type(entry) is list and len(entry) == 2 for entry in entries.values()):
-            return dict(entries)
+        heading, _, body = path.read_bytes().partition(b"\n")
+        body = body.removesuffix(b"\n")
+        if heading == _heading(body).encode():
+            document = json.loads(body)
+            tables = [document[name] for name in ("contents", "layouts")]
+            if all(type(item) is list for table in tables for item in table.values()):
+                return dict(document)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass  # none, or not ours: everything is read again and a new one written
     return {}
 
 
 def _fingerprint(files: list[StoredFile]) -> str:
-    said = "\0".join([f"{name}\0{s.st_size}\0{s.st_ino}\0{s.st_mtime_ns}\0{s.st_ctime_ns}" for name, _, s in files])
+    if os.name == "nt":  # where the time of change is that of creation
+        said = "\0".join([f"{name}\0{s.st_size}\0{s.st_mtime_ns}" for name, _, s in files])
+    else:
+        said = "\0".join([f"{name}\0{s.st_size}\0{s.st_ino}\0{s.st_ctime_ns}" for name, _, s in files])
     return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 

@@ -133,7 +133,7 @@ class _Listing:
         if not self._first_time(cache):
             return
         try:
-            repos, odd = read_hub(str(cache))
+            repos, odd = read_hub(str(cache), self.index.memory)
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
                 self._unreadable(cache, error)
