@@ -191,6 +191,10 @@ def _whisper(model: Any, source: Path, samples: int) -> Answerer:
     extractor = AutoFeatureExtractor.from_pretrained(str(source))
     tokenizer = _tokenizer(source, "automatic-speech-recognition")
     recorded = _recorded_tokens(model.config, samples)
+    settings = model.generation_config
+    # Without a task a model of many languages skips words; the app always names one.
+    of_many = getattr(settings, "is_multilingual", False) and getattr(settings, "task_to_id", None)
+    task = {"task": "transcribe"} if of_many else {}
 
     def answer(sample: Any) -> Answer:
         sound = _read_sound(sample)[: WINDOW_S * SAMPLE_RATE]
@@ -203,6 +207,7 @@ def _whisper(model: Any, source: Path, samples: int) -> Answerer:
             max_new_tokens=min(MAX_NEW_TOKENS, model.config.max_target_positions - 8),
             return_dict_in_generate=True,
             force_unique_generate_call=True,
+            **task,
         )
         text = tokenizer.decode(generated.sequences[0], skip_special_tokens=True).strip()
         tokens = generated.sequences[:1, :recorded]
