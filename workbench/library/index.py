@@ -18,6 +18,7 @@ from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from workbench import __version__
 from workbench.errors import Notice
@@ -31,6 +32,7 @@ __all__ = ["Index", "pack"]
 # Of the way contents are read; with another one, and with another workbench, nothing of an old index counts.
 VERSION = f"workbench-index 3 {__version__}"
 TEXTS = frozenset({"model_type", "quantization", "pipeline_tag", "library", "licence"})
+ONLY_TEXT = frozenset({str})
 LISTS = frozenset({"architectures", "languages"})
 
 
@@ -100,7 +102,7 @@ def pack(document: Any) -> str:
 
 
 def _heading(body: bytes) -> str:
-    return f"{VERSION} {blake2b(body, digest_size=16).hexdigest()}"
+    return f"{VERSION} {crc32(body):08x}"
 
 
 def _load(path: Path) -> dict[str, dict[str, list[Any]]]:
@@ -144,7 +146,7 @@ def _from_json(value: dict[str, Any]) -> Contents:
         if key in TEXTS:
             good = type(item) is str
         elif key in LISTS:
-            good = type(item) is list and all(type(word) is str for word in item)
+            good = type(item) is list and {*map(type, item)} <= ONLY_TEXT
             value[key] = tuple(item)
         elif key == "parameter_count":
             good = type(item) is int and item >= 0

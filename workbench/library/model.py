@@ -52,9 +52,7 @@ class Totals(NamedTuple):
 
     @classmethod
     def of(cls, files: Iterable[StoredFile]) -> Totals:
-        contents = {
-            (item.stat.st_dev, item.stat.st_ino) if item.stat.st_ino else item.blob: item.stat for item in files
-        }.values()
+        contents = {blob: status for _, blob, status in files}.values()
         if not contents:
             return cls()
         return cls(
