@@ -20,7 +20,7 @@ settings.register_profile("here", deadline=None, database=None)
 settings.load_profile("here")
 
 # What a test may take over from outside; every other variable of ours or the hub's is taken away.
-KEPT = ("WORKBENCH_TOOLCHAIN_PYTHON", "WORKBENCH_TEST_HUB")
+KEPT = ("WORKBENCH_TEST_TOOLCHAIN", "WORKBENCH_TEST_HUB")
 HUB_VARIABLES = ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "TRANSFORMERS_CACHE", "HF_TOKEN")
 LEAK_GRACE_S = 5.0
 HOW = "run `python3 packaging/bootstrap.py test`, which prepares it and sets {name}"
@@ -29,7 +29,7 @@ HOW = "run `python3 packaging/bootstrap.py test`, which prepares it and sets {na
 @pytest.fixture(scope="session")
 def toolchain_python() -> Path:
     """The Python of an export toolchain (torch, transformers, optimum)."""
-    return _prepared("WORKBENCH_TOOLCHAIN_PYTHON", "the export toolchain")
+    return _prepared("WORKBENCH_TEST_TOOLCHAIN", "the export toolchain")
 
 
 @pytest.fixture(scope="session")

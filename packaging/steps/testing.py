@@ -31,7 +31,7 @@ def run(console: Console, arguments: Sequence[str], *, slow: bool, prepare_only:
     if prepare_only:
         return 0
     variables = outer_environment(
-        WORKBENCH_TOOLCHAIN_PYTHON=str(toolchain),
+        WORKBENCH_TEST_TOOLCHAIN=str(toolchain),
         WORKBENCH_TEST_HUB=str(HUB),
         ORT_DISABLE_TELEMETRY="1",
         HF_HUB_OFFLINE="1",

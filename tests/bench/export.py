@@ -2,7 +2,7 @@
 
     python -m tests.bench.export MODEL_FOLDER [--task TASK] [--rounds 3] [--json]
 
-In turns: ``optimum-cli export onnx`` of the toolchain named by WORKBENCH_TOOLCHAIN_PYTHON, which makes the fp32 graph
+In turns: ``optimum-cli export onnx`` of the toolchain named by WORKBENCH_TEST_TOOLCHAIN, which makes the fp32 graph
 and validates it; and an export of the workbench in fp32 and int8, from the plan to the published artifact: staging, the
 worker's start, torch's answers to the samples, both precisions, the engine's start and its verification, the hashes.
 Medians of wall-clock seconds, and the stages of the median export. Both find their files in the system's cache, which
@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    python = Path(os.environ["WORKBENCH_TOOLCHAIN_PYTHON"])
+    python = Path(os.environ["WORKBENCH_TEST_TOOLCHAIN"])
     with tempfile.TemporaryDirectory() as folder:
         os.environ["WORKBENCH_DATA_DIR"] = f"{folder}/data"
         figures = measure(python, arguments.model.absolute(), arguments.task, arguments.rounds)

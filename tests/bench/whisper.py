@@ -3,7 +3,7 @@
     python -m tests.bench.whisper [--export FOLDER] [--threads 2] [--rounds 3] [--json]
 
 The real whisper-tiny.en hears 44 s of read English. FOLDER is what ``tests/toolchain_scripts/whisper.py`` made; without
-it the export is made first. Needs WORKBENCH_TOOLCHAIN_PYTHON and WORKBENCH_TEST_HUB. Medians; one round before counts
+it the export is made first. Needs WORKBENCH_TEST_TOOLCHAIN and WORKBENCH_TEST_HUB. Medians; one round before counts
 for nothing.
 """
 
@@ -35,7 +35,7 @@ RATE = 16_000
 def script(name: str, *words: Path | int) -> None:
     """Run a script of tests/toolchain_scripts in the toolchain's Python."""
     path = ROOT / "tests" / "toolchain_scripts" / f"{name}.py"
-    command = [os.environ["WORKBENCH_TOOLCHAIN_PYTHON"], "-I", str(path), *map(str, words)]
+    command = [os.environ["WORKBENCH_TEST_TOOLCHAIN"], "-I", str(path), *map(str, words)]
     subprocess.run(command, check=True, env=os.environ | {"HF_HUB_OFFLINE": "1"}, capture_output=True)
 
 

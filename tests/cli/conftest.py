@@ -43,9 +43,7 @@ class Command:
     def start(self, *words: object, **variables: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "workbench", *map(str, words)]
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        # What the tests were given to export with is no toolchain of a user's.
-        kept = {name: value for name, value in os.environ.items() if name != "WORKBENCH_TOOLCHAIN_PYTHON"}
-        return subprocess.Popen(command, env=kept | variables, **pipes)  # type: ignore[call-overload,no-any-return]
+        return subprocess.Popen(command, env=os.environ | variables, **pipes)  # type: ignore[call-overload,no-any-return]
 
 
 @pytest.fixture

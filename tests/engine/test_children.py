@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -111,6 +111,7 @@ def test_a_crash_names_the_signal_and_keeps_the_last_lines(child: Child) -> None
 def test_garbage_on_the_line_ends_the_child(child: Child) -> None:
     with pytest.raises(ChildGone, match="not a frame"):
         child.request({"method": "garbage"}).wait()
+    assert not child.killed  # it is to blame: whoever asks again would get the same
 
 
 def test_a_polite_child_survives_a_cancel(tmp_path: Path) -> None:
@@ -161,6 +162,43 @@ def test_a_child_of_another_version(tmp_path: Path) -> None:
 def test_a_command_that_does_not_exist() -> None:
     with pytest.raises(ChildGone):
         Child("test", ["/no/such/program"])
+
+
+class LateDone(threading.Event):
+    """The answer comes between a cancel's look at it and what the cancel does then."""
+
+    def __init__(self, waiter: Callable[[], None]) -> None:
+        super().__init__()
+        self._waiter = waiter
+
+    def is_set(self) -> bool:
+        before = super().is_set()
+        if not before:
+            self.set()
+            self._waiter()
+        return before
+
+
+def test_a_cancel_that_comes_with_the_answer_ends_no_child(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children, "CANCEL_GRACE_S", 0.05)
+    pending = child.request({"method": "silence"})
+    waiting = threading.Thread(target=pending.wait)
+    pending._done = LateDone(waiting.start)
+    pending.cancel()
+    waiting.join(10)
+    assert pending._timer is not None
+    pending._timer.join(10)
+    assert not child.killed
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups are POSIX's")
+def test_a_crash_is_told_though_a_grandchild_keeps_the_log_open(tmp_path: Path) -> None:
+    script = SCRIPT.replace("os.abort()", "import subprocess; subprocess.Popen(['sleep', '600']); os.abort()")
+    child = start(tmp_path, script=script)
+    child.hello()
+    with pytest.raises(ChildGone, match="SIGABRT"):
+        child.request({"method": "crash"}).wait()
+    child.close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="process groups are POSIX's")

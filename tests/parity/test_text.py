@@ -33,7 +33,7 @@ TINY = (
     *("bert-tokens", "bert-cased-tokens", "roberta-tokens", "roberta-spaced-tokens", "deberta-v2-tokens"),
     *("xlm-roberta-tokens", "albert-tokens"),
 )
-REAL = ("minilm", "rampart", "reranker")
+REAL = ("minilm", "rampart")
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,14 @@ def tiny(run_toolchain_script: RunScript) -> Reference:
 
 @pytest.fixture(scope="module")
 def real(run_toolchain_script: RunScript, real_hub: Path) -> Reference:
-    return Reference.of(run_toolchain_script("text_real", real_hub, assets_dir() / "samples" / "texts.json"))
+    texts = assets_dir() / "samples" / "texts.json"
+    return Reference.of(run_toolchain_script("text_real", real_hub, texts, *REAL))
+
+
+@pytest.fixture(scope="module")
+def reranker(run_toolchain_script: RunScript, real_hub: Path) -> Reference:
+    texts = assets_dir() / "samples" / "texts.json"
+    return Reference.of(run_toolchain_script("text_real", real_hub, texts, "reranker"))
 
 
 def test_every_model_that_was_made_is_compared(tiny: Reference) -> None:
@@ -112,6 +119,12 @@ def test_a_tiny_model_answers_as_transformers(tiny: Reference, name: str) -> Non
 @pytest.mark.parametrize("name", REAL)
 def test_a_real_model_answers_as_transformers(real: Reference, name: str) -> None:
     real.check(name)
+
+
+@pytest.mark.real_model
+@pytest.mark.slow
+def test_the_real_reranker_answers_as_transformers(reranker: Reference) -> None:
+    reranker.check("reranker")
 
 
 @pytest.mark.real_model

@@ -1,4 +1,4 @@
-"""Real text models and transformers' answers: ``text_real.py FOLDER HUB TEXTS_JSON``.
+"""Real text models and transformers' answers: ``text_real.py FOLDER HUB TEXTS_JSON NAME…``.
 
     FOLDER/NAME/              the snapshot's files, but for its weights, and onnx/model.onnx
     FOLDER/answers.json       {NAME: {"task", "cases": [{"input", "params", "answer"}]}}
@@ -60,11 +60,12 @@ def sentence_vectors(snapshot: Path, texts: list[str]) -> np.ndarray:
     return np.stack(vectors)
 
 
-def main(folder: Path, hub: Path, texts_file: Path) -> None:
+def main(folder: Path, hub: Path, texts_file: Path, names: list[str]) -> None:
     samples = json.loads(texts_file.read_text("utf-8"))
     answers: dict[str, Any] = {}
     arrays: dict[str, np.ndarray] = {}
-    for name, (repository, task) in MODELS.items():
+    for name in names:
+        repository, task = MODELS[name]
         (snapshot,) = (hub / repository / "snapshots").iterdir()
         export(snapshot, folder / name, task)
         pipe = transformers.pipeline(task, str(snapshot), device="cpu")
@@ -104,4 +105,4 @@ def main(folder: Path, hub: Path, texts_file: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:])
