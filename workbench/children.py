@@ -24,6 +24,7 @@ __all__ = ["Child", "ChildGone", "Pending", "end_process_group", "module_command
 
 CANCEL_GRACE_S = 2.0
 CLOSE_GRACE_S = 2.0
+LOG_GRACE_S = 2.0
 LAST_LINES = 40
 
 
@@ -51,6 +52,7 @@ class Pending:
         self._result: Mapping[str, Any] = {}
         self._error: Exception | None = None
         self._event_error: Exception | None = None
+        self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 
     def wait(self, cancellation: Cancellation | None = None) -> Mapping[str, Any]:
@@ -63,9 +65,11 @@ class Pending:
         else:
             with cancellation.calling(self.cancel):
                 self._done.wait()
-        if self._timer:
-            self._timer.cancel()
-            self._timer.join()
+        with self._lock:  # a cancel that comes with the answer has its timer set by now, or sees that it is done
+            timer = self._timer
+        if timer:
+            timer.cancel()
+            timer.join()
         if self._event_error is not None:
             raise self._event_error
         if self._error is None:
@@ -76,11 +80,12 @@ class Pending:
 
     def cancel(self) -> None:
         """Ask the child to stop this request; end the child if it does not answer in time."""
-        if self._done.is_set() or self._timer:
-            return
-        self._timer = threading.Timer(CANCEL_GRACE_S, self._child.kill)
-        self._timer.daemon = True
-        self._timer.start()
+        with self._lock:
+            if self._done.is_set() or self._timer:
+                return
+            self._timer = threading.Timer(CANCEL_GRACE_S, self._child.kill)
+            self._timer.daemon = True
+            self._timer.start()
         self._child.send(Message("cancel", self._number))
 
     def receive(self, message: Message) -> None:
@@ -196,9 +201,10 @@ class Child:
         self._join()
 
     def kill(self) -> None:
-        """End the child and all it started, at once. Safe from any thread."""
-        self.killed = True
-        end_process_group(self._process)
+        """End the child and all it started, at once. Safe from any thread; nothing happens where it is gone."""
+        if self._gone is None:
+            self.killed = True
+            end_process_group(self._process)
 
     def last_lines(self) -> str:
         """The end of what the child wrote to stderr."""
@@ -208,7 +214,7 @@ class Child:
         self._process.wait()
         for thread in self._threads:
             if thread is not threading.current_thread():
-                thread.join()
+                thread.join(LOG_GRACE_S)
 
     def _read_log(self) -> None:
         assert self._process.stderr
@@ -226,9 +232,11 @@ class Child:
                 self._dispatch(message)
         except (WireError, OSError) as error:
             how = str(error)
-            self.kill()
+            end_process_group(self._process)  # not kill: that it ended so is its own fault
         status = self._process.wait()
-        self._threads[0].join()  # its last lines belong to the reason
+        if sys.platform != "win32":
+            end_process_group(self._process)  # what it started must not outlive it, nor keep its log open
+        self._threads[0].join(LOG_GRACE_S)  # its last lines belong to the reason
         with self._lock:
             self._gone = ChildGone(how or _describe(status), self.last_lines())
             waiting, self._pending = list(self._pending.values()), {}
