@@ -38,15 +38,19 @@ class Cancellation:
         if self._event.is_set():
             raise Cancelled
 
-    @contextmanager
-    def calling(self, callback: Callable[[], None]) -> Iterator[None]:
-        """Have ``callback`` called when the stop is asked for within this block (at once if it was before)."""
+    def on_request(self, callback: Callable[[], None]) -> None:
+        """Have ``callback`` called when the stop is asked for, at once if it was before."""
         with self._lock:
             already = self._event.is_set()
             if not already:
                 self._callbacks.append(callback)
         if already:
             callback()
+
+    @contextmanager
+    def calling(self, callback: Callable[[], None]) -> Iterator[None]:
+        """Have ``callback`` called when the stop is asked for within this block (at once if it was before)."""
+        self.on_request(callback)
         try:
             yield
         finally:

@@ -253,6 +253,7 @@ class TestEnds:
 
     def test_a_queued_run_can_be_cancelled(self, host: EngineHost, tiny: ModelChoice) -> None:
         pool, slow, cancellation = running(host, tiny)
+        pid = host.pid
         with pool, ThreadPoolExecutor(1) as second:
             of_second = Cancellation()
             queued = second.submit(lambda: answer(host, tiny, "good", interactive=False, cancellation=of_second))
@@ -263,6 +264,8 @@ class TestEnds:
             cancellation.cancel()
             with pytest.raises(Cancelled):
                 slow.result(10)
+        assert scores(answer(host, tiny, "good")) == pytest.approx(expected("good"), abs=1e-6)
+        assert host.pid == pid  # the one that ran was not ended for the one that waited
 
     @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL; TerminateProcess does the same to a process")
     def test_an_engine_killed_in_a_run_is_one_clear_error_and_the_next_run_works(

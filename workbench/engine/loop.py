@@ -53,6 +53,7 @@ class Engine:
         self._cancellations: dict[int, Cancellation] = {}
         self._lock = threading.Lock()
         self._side = ThreadPoolExecutor(SIDE_THREADS, "side")
+        self._stops = ThreadPoolExecutor(1, "stops")  # of its own: no stop waits for a picture to be decoded
         self._on_models = {"run": run_steps, "bench": bench_steps, "verify": verify_steps}
         self._beside: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
             "preview": media.preview,
@@ -69,7 +70,7 @@ class Engine:
                 cancellation = self._cancellations.get(message.id)
             if cancellation:
                 # RunOptions.terminate and the like are quick, but not this thread's to wait for.
-                self._side.submit(cancellation.cancel)
+                self._stops.submit(cancellation.cancel)
             return
         if message.kind != "request":
             return
@@ -107,8 +108,9 @@ class Engine:
             if worker is None:
                 worker = self._workers[choice.key] = ModelWorker(choice, self._residents)
             if worker.submit(job):
-                return
+                break
             del self._workers[choice.key]  # it was unloaded to make room
+        cancellation.on_request(lambda: worker.give_up(job))
 
     def _do_beside(self, message: Message, method: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
         try:
@@ -149,12 +151,15 @@ class Engine:
         return {}
 
     def _unload(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Unload every model whose files lie in ``folder``, or all."""
+        """Unload every model whose files lie in ``folder``, or all; those that are idle are gone with the answer."""
         folder, count = body.get("folder"), 0
         for key, model in self._residents.all().items():
             if folder in (None, key[0]):
+                idle = model.idle
                 model.unload()
                 self._residents.drop(key)
+                if idle:
+                    model.join()
                 count += 1
         return {"unloaded": count}
 

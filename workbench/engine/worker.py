@@ -12,6 +12,7 @@ from workbench.cancellation import Cancellation
 from workbench.engine.loading import LoadedModel, file_bytes, load_model
 from workbench.engine.request import ModelChoice
 from workbench.engine.residents import MEMORY_PER_FILE_BYTE, Residents
+from workbench.errors import Cancelled
 
 __all__ = ["Job", "ModelWorker", "Steps"]
 
@@ -24,7 +25,7 @@ Steps = Generator[None, None, None]
 class Job:
     """Work on one model. ``steps`` is made once the model is loaded; each step is one item, then others may go first.
 
-    ``finish`` is called once, with None or with what went wrong.
+    ``finish`` is called once, with None or with what went wrong; ``ended`` says that it is that far.
     """
 
     steps: Callable[[LoadedModel], Steps]
@@ -32,6 +33,7 @@ class Job:
     cancellation: Cancellation
     interactive: bool = True
     running: Steps | None = field(default=None, init=False)
+    ended: bool = field(default=False, init=False)
 
 
 class ModelWorker:
@@ -46,6 +48,7 @@ class ModelWorker:
         self._order = itertools.count()
         self._lock = threading.Lock()
         self._waiting = 0
+        self._current: Job | None = None
         self._ended = False
         self._thread = threading.Thread(target=self._work, name=f"model-{choice.name}", daemon=True)
         self._thread.start()
@@ -64,11 +67,23 @@ class ModelWorker:
             self._put(job)
             return True
 
+    def give_up(self, job: Job) -> None:
+        """End a cancelled job that waits for its turn; the one that is being worked on hears of it by itself."""
+        with self._lock:
+            if job is self._current or job.ended:
+                return
+            self._close(job)
+        self._tell(job, Cancelled())
+
     def unload(self) -> None:
         """Let go of the model once all queued jobs are done."""
         with self._lock:
             self._ended = True
             self._queue.put((BATCH + 1, next(self._order), None))
+
+    def join(self) -> None:
+        """Wait until an unloaded model is gone, and with it every hold on its files."""
+        self._thread.join()
 
     def _put(self, job: Job) -> None:
         self._queue.put((INTERACTIVE if job.interactive else BATCH, next(self._order), job))
@@ -76,6 +91,10 @@ class ModelWorker:
     def _work(self) -> None:
         model: LoadedModel | None = None
         while (job := self._queue.get()[2]) is not None:
+            with self._lock:
+                if job.ended:  # cancelled while it waited
+                    continue
+                self._current = job
             try:
                 if model is None:
                     self._residents.admit(self.choice.key, self, job.cancellation)
@@ -90,6 +109,7 @@ class ModelWorker:
                 self._finish(job, error)
             else:
                 with self._lock:
+                    self._current = None
                     self._put(job)
 
     def _load(self) -> LoadedModel:
@@ -100,10 +120,19 @@ class ModelWorker:
             raise
 
     def _finish(self, job: Job, error: BaseException | None) -> None:
+        with self._lock:
+            self._current = None
+            self._close(job)
+        self._tell(job, error)
+
+    def _close(self, job: Job) -> None:
+        """Count a job out; the lock is held."""
+        job.ended = True
         if job.running is not None:
             job.running.close()
-        with self._lock:
-            self._waiting -= 1
+        self._waiting -= 1
+
+    def _tell(self, job: Job, error: BaseException | None) -> None:
         self._residents.used(self.choice.key)
         self._residents.changed()
         job.finish(error)
