@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.library.building import CLASSIFIER, COMMIT, OTHER_COMMIT, Hub, as_bytes, card, config, safetensors
+from tests.library.building import CLASSIFIER, COMMIT, OTHER_COMMIT, Hub, as_bytes, config, safetensors
 from workbench.library import hub as hub_module
 from workbench.library.model import Model, Roots, Scan
 from workbench.library.scanner import find_repo, scan
@@ -393,11 +393,3 @@ class TestFindingOne:
         model = find_repo(Roots(hub_caches=(hub.root,)), GOOD)
         assert model
         assert model.state == "damaged"
-
-
-def test_a_card_in_capitals_or_elsewhere_is_no_card(hub: Hub, only_model: Listed) -> None:
-    files = {"config.json": config(), "model.safetensors": safetensors(), "docs/README.md": card(license="mit")}
-    hub.add("org/model", files)
-    model = only_model()
-    assert model.revision
-    assert model.revision.contents.licence is None

@@ -343,3 +343,11 @@ def test_json_of_a_model_is_complete(hub: Hub, only_model: Listed) -> None:
     assert value["export"] == {"answer": "yes", "reason": None, "tasks": ["text-classification"]}
     assert value["run"]["reason"]["code"] == "run-needs-export"
     assert value["revisions"][0]["refs"] == ["main"]
+
+
+def test_a_card_in_a_folder_is_not_the_models(hub: Hub, only_model: Listed) -> None:
+    files = {"config.json": config(), "model.safetensors": safetensors(), "docs/README.md": card(license="mit")}
+    hub.add("org/model", files)
+    revision = only_model().revision
+    assert revision
+    assert revision.contents.licence is None
