@@ -18,7 +18,7 @@ __all__ = ["run"]
 PRECISIONS = ("fp32", "int8")
 SENTENCES = (
     "The battery of this phone lasts for two days.",
-    "You only need to charge the mobile every other day.",
+    "You can use this mobile for two days before its battery is empty.",
     "The train to Lyon was cancelled because of the snow.",
     "Heavy snowfall stopped the rail service to Lyon.",
     "She bakes her own bread every morning.",
