@@ -13,7 +13,7 @@ from workbench.runtime.session import Session, SessionOptions
 from workbench.tasks.base import ModelFiles, Pipeline
 from workbench.tasks.catalog import task_info
 
-__all__ = ["LoadedModel", "file_bytes", "load_model"]
+__all__ = ["LoadedModel", "load_model"]
 
 
 @dataclass(frozen=True)
@@ -39,19 +39,8 @@ def load_model(choice: ModelChoice) -> LoadedModel:
     """Load all graphs and the pipeline of the task. Raises ModelError, ProviderError."""
     started = time.perf_counter()
     options = SessionOptions(choice.provider, choice.allow_fallback, choice.threads)
-    sessions = {name: Session(Path(path), options) for name, path in choice.graphs.items()}
+    sessions = {name: Session(path, options) for name, path in choice.paths.items()}
     module = importlib.import_module(f"workbench.tasks.{task_info(choice.task).module}")
-    files = ModelFiles(Path(choice.folder), {name: Path(path) for name, path in choice.graphs.items()})
+    files = ModelFiles(Path(choice.folder), choice.paths)
     pipeline: Pipeline = module.PIPELINE(files, sessions)
     return LoadedModel(pipeline, sessions, time.perf_counter() - started)
-
-
-def file_bytes(choice: ModelChoice) -> int:
-    """Size of all graphs with their external data, in bytes: what the weights will take in memory, about."""
-    total = 0
-    for path in map(Path, choice.graphs.values()):
-        # External data lies beside its graph under the graph's name: model.onnx → model.onnx_data, model.onnx_data_1.
-        for part in (path, *path.parent.glob(f"{path.name}_data*"), *path.parent.glob(f"{path.name}.data*")):
-            if part.is_file():
-                total += part.stat().st_size
-    return total

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 __all__ = ["ModelChoice", "Priority"]
@@ -31,6 +32,11 @@ class ModelChoice:
     def key(self) -> tuple[Any, ...]:
         graphs = tuple(sorted(self.graphs.items()))
         return (self.folder, graphs, self.task, self.provider, self.allow_fallback, self.threads)
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """``graphs`` as paths."""
+        return {name: Path(file) for name, file in self.graphs.items()}
 
     def to_body(self) -> dict[str, Any]:
         return asdict(self)

@@ -9,10 +9,11 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 from workbench.cancellation import Cancellation
-from workbench.engine.loading import LoadedModel, file_bytes, load_model
+from workbench.engine.loading import LoadedModel, load_model
 from workbench.engine.request import ModelChoice
 from workbench.engine.residents import MEMORY_PER_FILE_BYTE, Residents
 from workbench.errors import Cancelled
+from workbench.library.variants import variant_bytes
 
 __all__ = ["Job", "ModelWorker", "Steps"]
 
@@ -42,7 +43,7 @@ class ModelWorker:
     def __init__(self, choice: ModelChoice, residents: Residents) -> None:
         self.name = choice.name
         self.choice = choice
-        self.cost_bytes = int(file_bytes(choice) * MEMORY_PER_FILE_BYTE)
+        self.cost_bytes = int(variant_bytes(choice.paths) * MEMORY_PER_FILE_BYTE)
         self._residents = residents
         self._queue: queue.PriorityQueue[tuple[int, int, Job | None]] = queue.PriorityQueue()
         self._order = itertools.count()

@@ -95,7 +95,7 @@ def external_data(graph: Path) -> list[Path]:
 
 
 def variant_bytes(graphs: Mapping[str, Path]) -> int:
-    """Size of these graphs and of their external data."""
+    """Size of these graphs and of their external data, in bytes: what the weights will take in memory, about."""
     files = [part for graph in graphs.values() for part in (graph, *external_data(graph))]
     return sum(path.stat().st_size for path in files if path.is_file())
 

@@ -62,6 +62,9 @@ class TaskInfo:
 
 
 TOP_K = Param("top_k", int, None, "How many labels to return, the likeliest first", minimum=1)
+FUNCTION = Param(
+    "function_to_apply", str, None, "How scores become probabilities", choices=("softmax", "sigmoid", "none")
+)
 
 TASKS: dict[str, TaskInfo] = {
     item.id: item
@@ -103,16 +106,7 @@ TASKS: dict[str, TaskInfo] = {
             result="Labels",
             export_task="text-classification",
             architectures=("ForSequenceClassification",),
-            params=(
-                TOP_K,
-                Param(
-                    "function_to_apply",
-                    str,
-                    None,
-                    "How scores become probabilities",
-                    choices=("softmax", "sigmoid", "none"),
-                ),
-            ),
+            params=(TOP_K, FUNCTION),
         ),
         TaskInfo(
             id="token-classification",
@@ -138,16 +132,7 @@ TASKS: dict[str, TaskInfo] = {
             result="Labels",
             export_task="image-classification",
             architectures=("ForImageClassification",),
-            params=(
-                TOP_K,
-                Param(
-                    "function_to_apply",
-                    str,
-                    None,
-                    "How scores become probabilities",
-                    choices=("softmax", "sigmoid", "none"),
-                ),
-            ),
+            params=(TOP_K, FUNCTION),
         ),
         TaskInfo(
             id="automatic-speech-recognition",

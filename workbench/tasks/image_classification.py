@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from workbench.errors import InputError, ModelError
-from workbench.results import Label, Labels
+from workbench.results import Labels
 from workbench.runtime.image_processing import ImageProcessor
 from workbench.runtime.images import load_image
 from workbench.tasks.base import Array, ModelFiles, Outputs, Pipeline, Run, SessionLike
-from workbench.tasks.text_inputs import class_scores, logits_output
+from workbench.tasks.classes import best_labels, class_scores, logits_output
 
 __all__ = ["PIPELINE", "ImageClassification"]
 
@@ -51,8 +49,7 @@ class ImageClassification(Pipeline):
         """The ``top_k`` likeliest labels, 5 when not given; ``function_to_apply`` as the model says when not given."""
         function = params.get("function_to_apply") or self._function
         scores = class_scores(outputs[self._output][0], self.files, function)
-        order = np.argsort(-scores, kind="stable")[: params.get("top_k") or TOP_K]
-        return Labels(tuple(Label(self._labels[int(index)], float(scores[index])) for index in order))
+        return best_labels(scores, self._labels, params.get("top_k") or TOP_K)
 
 
 def _own_function(config: Mapping[str, Any], classes: int) -> str:

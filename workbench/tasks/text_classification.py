@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from workbench.results import Label, Labels
+from workbench.results import Labels
 from workbench.runtime.text import TextFeeds, TextTokenizer, Tokens
 from workbench.tasks.base import ModelFiles, Outputs, Pipeline, Run, SessionLike
-from workbench.tasks.text_inputs import class_scores, logits_output, texts_of_pair
+from workbench.tasks.classes import best_labels, class_scores, logits_output
+from workbench.tasks.text_inputs import texts_of_pair
 
 __all__ = ["PIPELINE", "TextClassification"]
 
@@ -40,8 +39,7 @@ class TextClassification(Pipeline):
     def postprocess(self, outputs: Outputs, prepared: Tokens, params: Mapping[str, Any], run: Run) -> Labels:
         function = params.get("function_to_apply") or self._function
         scores = class_scores(outputs[self._output][0], self.files, function)
-        order = np.argsort(-scores, kind="stable")[: params.get("top_k")]
-        return Labels(tuple(Label(self._labels[int(index)], float(scores[index])) for index in order))
+        return best_labels(scores, self._labels, params.get("top_k"))
 
 
 def _own_function(config: Mapping[str, Any], classes: int) -> str:

@@ -1,16 +1,14 @@
-"""What the text tasks share: reading an input, finding an output, scoring classes."""
+"""What the text tasks share: reading an input, finding the vectors of its tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
-import numpy as np
+from workbench.errors import InputError, ModelError
+from workbench.tasks.base import SessionLike
 
-from workbench.errors import EngineError, InputError, ModelError
-from workbench.tasks.base import Array, ModelFiles, SessionLike
-
-__all__ = ["class_scores", "hidden_output", "is_texts", "logits_output", "text_of", "texts_of_pair"]
+__all__ = ["hidden_output", "is_texts", "text_of", "texts_of_pair"]
 
 # What exporters call the vectors of the tokens: Optimum for transformers, Optimum for sentence-transformers.
 HIDDEN_NAMES = ("last_hidden_state", "token_embeddings")
@@ -47,31 +45,6 @@ def hidden_output(session: SessionLike) -> str:
         if name in session.output_names:
             return name
     raise ModelError("graph-no-output", wanted=HIDDEN_NAMES[0], got=", ".join(session.output_names))
-
-
-def logits_output(session: SessionLike) -> str:
-    """The output that has the logits. Raises ModelError."""
-    if "logits" not in session.output_names:
-        raise ModelError("graph-no-output", wanted="logits", got=", ".join(session.output_names))
-    return "logits"
-
-
-def class_scores(logits: Array, files: ModelFiles, function: str) -> Array:
-    """Logits [..., classes] as scores float32, by ``"softmax"``, ``"sigmoid"`` or ``"none"``.
-
-    Raises ModelError where the model has another number of labels, EngineError where a logit is no number.
-    """
-    if logits.shape[-1] != len(files.labels):
-        raise ModelError("model-files-disagree", file=files.folder / "config.json", name="id2label")
-    values = logits.astype(np.float32, copy=False)
-    if not np.isfinite(values).all():
-        raise EngineError("graph-not-finite")
-    if function == "softmax":
-        powers = np.exp(values - values.max(-1, keepdims=True))
-        return np.asarray(powers / powers.sum(-1, keepdims=True))
-    if function == "sigmoid":
-        return np.asarray(1 / (1 + np.exp(-np.clip(values, -80, 80))))
-    return values
 
 
 def _kind(item: Any) -> str:

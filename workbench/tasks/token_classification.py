@@ -16,7 +16,8 @@ import numpy as np
 from workbench.results import Span, Spans
 from workbench.runtime.text import TextFeeds, TextTokenizer, Tokens
 from workbench.tasks.base import Array, ModelFiles, Outputs, Pipeline, Run, SessionLike
-from workbench.tasks.text_inputs import class_scores, logits_output, text_of
+from workbench.tasks.classes import class_scores, logits_output
+from workbench.tasks.text_inputs import text_of
 
 __all__ = ["PIPELINE", "TokenClassification"]
 
