@@ -82,24 +82,38 @@ class Spans:
         return rows
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Embedding:
     """Features, float32 of shape [vectors, hidden]: one vector a token, or a single pooled one."""
 
     vectors: FloatArray
     pooled: bool
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Embedding) and self.pooled == other.pooled and _same_array(self.vectors, other.vectors)
+
+    __hash__ = None  # type: ignore[assignment]
+
     def to_json(self) -> list[list[float]]:
         return typing.cast("list[list[float]]", self.vectors.tolist())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Similarity:
     """Cosine similarity in [-1, 1], float32 of shape [rows, columns], of each row text with each column text."""
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     scores: FloatArray
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Similarity)
+            and (self.rows, self.columns) == (other.rows, other.columns)
+            and _same_array(self.scores, other.scores)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
 
     def to_json(self) -> list[float] | list[list[float]]:
         """A list for one source sentence (the hub's schema), a matrix for many."""
@@ -156,6 +170,11 @@ def unpack(body: Mapping[str, Any]) -> Result:
     """The result out of the body that :func:`pack` made. Arrays are read-only views of the message."""
     cls = RESULT_TYPES[body["type"]]
     return typing.cast(Result, _unpack(cls, body["fields"]))
+
+
+def _same_array(a: FloatArray, b: FloatArray) -> bool:
+    # What a dataclass compares by itself are the truth values of arrays, which have none.
+    return a.shape == b.shape and bool((a == b).all())
 
 
 def _pack(value: Any) -> Any:

@@ -101,3 +101,11 @@ def test_results_cannot_be_changed(cls: type[Any]) -> None:
 def test_a_type_that_nobody_knows_is_refused() -> None:
     with pytest.raises(KeyError, match="Hologram"):
         unpack({"type": "Hologram", "fields": {}})
+
+
+def test_results_with_arrays_are_equal_by_their_numbers() -> None:
+    assert Embedding(VECTORS, pooled=False) == Embedding(VECTORS.copy(), pooled=False)
+    assert Embedding(VECTORS, pooled=False) != Embedding(VECTORS + 1, pooled=False)
+    assert Embedding(VECTORS[:1], pooled=False) != Embedding(VECTORS, pooled=False)
+    assert Similarity(("a",), ("b", "c"), VECTORS[:1]) == Similarity(("a",), ("b", "c"), VECTORS[:1].copy())
+    assert Similarity(("a",), ("b", "c"), VECTORS[:1]) != Similarity(("a",), ("b", "d"), VECTORS[:1])
