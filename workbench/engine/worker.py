@@ -89,6 +89,15 @@ class ModelWorker:
     def _put(self, job: Job) -> None:
         self._queue.put((INTERACTIVE if job.interactive else BATCH, next(self._order), job))
 
+    def _put_back(self, job: Job) -> bool:
+        """Queue a job for its next step; False where it was cancelled while it was worked on, after its last look."""
+        with self._lock:
+            if job.cancellation.requested:
+                return False
+            self._current = None
+            self._put(job)
+            return True
+
     def _work(self) -> None:
         model: LoadedModel | None = None
         while (job := self._queue.get()[2]) is not None:
@@ -109,9 +118,8 @@ class ModelWorker:
             except BaseException as error:  # whatever it is, the one who asked must hear of it
                 self._finish(job, error)
             else:
-                with self._lock:
-                    self._current = None
-                    self._put(job)
+                if not self._put_back(job):
+                    self._finish(job, Cancelled())
 
     def _load(self) -> LoadedModel:
         try:
