@@ -49,7 +49,7 @@ class WorkbenchError(Exception):
     def __init__(self, code: str, **args: Any) -> None:
         self.code = code
         self.arguments: dict[str, Any] = {name: _plain(value) for name, value in args.items()}
-        super().__init__(MESSAGES[code].format(**self.arguments))
+        super().__init__(_one_line(MESSAGES[code].format(**self.arguments)))
 
     def __reduce__(self) -> Any:
         return _rebuild, (type(self), self.code, self.arguments)
@@ -95,7 +95,7 @@ class Notice:
         return cls(code, {name: _plain(value) for name, value in args.items()})
 
     def __str__(self) -> str:
-        return MESSAGES[self.code].format(**self.arguments)
+        return _one_line(MESSAGES[self.code].format(**self.arguments))
 
     def to_json(self) -> dict[str, Any]:
         return {"code": self.code, "message": str(self), "arguments": dict(self.arguments)}
@@ -105,6 +105,7 @@ class Notice:
         return cls(value["code"], dict(value["arguments"]))
 
 
+_ESCAPES = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))} | {10: "\\n", 13: "\\r", 9: "\\t"}
 KINDS: dict[str, type[WorkbenchError]] = {
     cls.__name__: cls
     for cls in (UsageError, ModelError, InputError, ProviderError, EngineError, ExportError, ToolchainError)
@@ -128,6 +129,11 @@ def error_from_wire(body: Mapping[str, Any]) -> WorkbenchError:
         return KINDS.get(str(body.get("type")), EngineError)(code, **arguments)
     except KeyError:  # an unknown code, or one whose sentence needs other arguments
         return EngineError("engine-bug", detail=str(body.get("message") or code))
+
+
+def _one_line(text: str) -> str:
+    """The text with control characters as escapes: names of files and what strangers wrote may hold any of them."""
+    return text.translate(_ESCAPES)
 
 
 def _plain(value: Any) -> Any:

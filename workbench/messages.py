@@ -36,7 +36,10 @@ MESSAGES: dict[str, str] = {
     "child-version": "{name} is of another version ({got}) than the app ({wanted}); install the app again",
     # --- input ---
     "input-not-found": "there is no file {file}",
+    "output-not-written": "the output cannot be written ({reason}); free some space, or send it to another place",
+    "file-unusable": "{file} cannot be read or written ({reason}); see that its folder can be used, or name another one in the settings",
     "input-unreadable": "{file} cannot be read ({reason})",
+    "input-too-large": "{file} gives more than {limit_mib} MiB; cut it into parts",
     # --- library ---
     "model-bad-file": "{file} cannot be read ({reason}); download the model again",
     "model-file-missing": "{file} is missing; download the model again or export it again",
@@ -172,6 +175,7 @@ MESSAGES: dict[str, str] = {
     "toolchain-unknown": "there is no toolchain {name!r}; known: {known}",
     "toolchain-python-missing": "the setting toolchain_python names {python}, which is not there; correct the setting",
     "toolchain-broken": "the export toolchain does not work: {python} ({reason}); install it again with `workbench toolchain install`",
+    "toolchain-no-copy": "{file} cannot be written ({reason}), where the exporter's own files belong; see that the data folder can be used, or set WORKBENCH_DATA_DIR to another one",
     "toolchain-no-python": "no Python 3.11 to 3.13 that can make virtual environments was found (tried {tried}); install one, on Debian and Ubuntu also the package python3-venv",
     "toolchain-no-wheelhouse": "there is no folder {folder} with wheels",
     "toolchain-install-failed": "installing the toolchain failed at {step!r}: {reason}. Run the command again to resume; the log is {log}",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ __all__ = ["SettingRow", "Settings", "change_setting", "data_dir", "default_hub_
 
 APP = "offline-ai-workbench"
 DATA_DIR_VARIABLE = "WORKBENCH_DATA_DIR"
+MAX_FILE_BYTES = 1 << 20
 PROVIDERS = ("auto", "cpu", "cuda", "dml")
 
 Kind = Literal["path", "paths", "text", "count", "bytes"]
@@ -148,8 +150,10 @@ class Settings:
             if self.origins.get(item.name) == "file"
         }
         path = path or settings_path()
+        text = json.dumps(kept, ensure_ascii=False, indent=2) + "\n"
         try:
-            write_atomically(path, json.dumps(kept, ensure_ascii=False, indent=2) + "\n")
+            # A name of a file that is not UTF-8 is kept with escapes, which JSON knows.
+            write_atomically(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
         except OSError as error:
             raise UsageError("settings-not-written", file=path, reason=error.strerror or error) from error
 
@@ -192,6 +196,11 @@ class Settings:
     @classmethod
     def _read(cls, path: Path) -> Settings:
         try:
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError("it is no file")
+            if status.st_size > MAX_FILE_BYTES:
+                raise ValueError(f"it is larger than {MAX_FILE_BYTES >> 20} MiB")
             document = json.loads(path.read_text("utf-8"))
         except FileNotFoundError:
             return cls()
@@ -249,7 +258,13 @@ def _check(item: Field[Any], value: Any) -> Any:
 
 
 def _is_path(value: Any) -> bool:
-    return isinstance(value, str) and "\0" not in value and Path(_expanded(value)).is_absolute()
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    try:
+        os.fsencode(value)  # half a character, as JSON can have it, is in no file's name
+    except UnicodeEncodeError:
+        return False
+    return Path(_expanded(value)).is_absolute()
 
 
 def _expanded(text: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -135,6 +137,14 @@ class TestDamage:
         (folder / "workbench.json").mkdir()
         assert self.reason(place) == "manifest-broken"
 
+    @pytest.mark.skipif(sys.platform == "win32", reason="needs pipes in the file system, and /dev")
+    @pytest.mark.parametrize("target", ["pipe", "/dev/zero"])
+    def test_the_manifest_has_no_end(self, place: Path, folder: Path, target: str) -> None:
+        (folder / "workbench.json").unlink()
+        os.mkfifo(folder / "pipe")
+        (folder / "workbench.json").symlink_to(target)
+        assert self.reason(place) == "manifest-broken"
+
     def test_the_manifest_is_a_dangling_link(self, place: Path, folder: Path) -> None:
         (folder / "workbench.json").unlink()
         (folder / "workbench.json").symlink_to("nothing")
@@ -162,6 +172,16 @@ class TestDamage:
             lambda value: value["variants"][0].update(precision="int9"),
             lambda value: value["variants"][0].update(precision=["fp32"]),
             lambda value: value["variants"][0].update(recipe=1),
+            lambda value: value["variants"][0].update(verification=["x"]),
+            lambda value: value["variants"][0].update(verification={"agreement": None}),
+            lambda value: value["variants"][0].update(verification={"agreement": {"mean": 1.0, "worst": 1.0}}),
+            lambda value: value["variants"][0].update(
+                verification={"agreement": {"metric": "cosine", "mean": "much", "worst": 1.0}}
+            ),
+            lambda value: value["variants"][0].update(verification={"outputs": "logits"}),
+            lambda value: value["variants"][0].update(verification={"outputs": {"logits": {}}}),
+            lambda value: value["variants"][0].update(verification={"outputs": {"logits": {"max_abs_diff": 10**400}}}),
+            lambda value: value["files"][0].update(bytes=10**400),
             lambda value: value["files"][0].update(bytes=-1),
             lambda value: value["files"][0].update(bytes=1.0),
             lambda value: value["files"][0].update(sha256="x"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,19 @@ class TestLoading:
         with refused("settings-unreadable", "settings.json"):
             Settings.load()
 
+    @pytest.mark.skipif(sys.platform == "win32", reason="needs pipes in the file system, and /dev")
+    @pytest.mark.parametrize("target", ["pipe", "/dev/zero"])
+    def test_something_without_end_in_its_place(self, file: Path, target: str) -> None:
+        os.mkfifo(file.with_name("pipe"))
+        file.symlink_to(target)
+        with refused("settings-unreadable", "settings.json"):
+            Settings.load()
+
+    def test_an_endless_one(self, file: Path) -> None:
+        file.write_text("[" + " " * (1 << 20) + "]", "utf-8")
+        with refused("settings-unreadable", "settings.json", "larger than"):
+            Settings.load()
+
     @pytest.mark.parametrize(
         ("name", "value"),
         [
@@ -145,6 +159,7 @@ class TestLoading:
             ("hub_cache", "relative"),
             ("hub_cache", 5),
             ("hub_cache", "/a\0b"),
+            ("hub_cache", "/a\ud800"),
             ("model_folders", "/a"),
             ("model_folders", ["/a", "b"]),
             ("model_folders", None),
@@ -197,6 +212,12 @@ class TestChanging:
         expected = (tmp_path / "a", tmp_path / "home" / "b")
         assert change_setting("model_folders", folders).model_folders == expected
         assert change_setting("model_folders", '["a", "~/b"]').model_folders == expected
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere all names of files are Unicode")
+    def test_a_path_that_is_not_utf8_is_kept(self) -> None:
+        folder = os.fsdecode(b"/tmp/\xff")
+        change_setting("hub_cache", folder)
+        assert str(Settings.load().hub_cache) == folder
 
     def test_numbers_may_be_grouped(self) -> None:
         assert change_setting("memory_budget_bytes", "4_000_000_000").memory_budget_bytes == 4_000_000_000

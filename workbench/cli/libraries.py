@@ -8,7 +8,7 @@ from typing import Any
 
 from workbench.api import Workbench
 from workbench.cancellation import Cancellation
-from workbench.cli.output import print_json, size, table
+from workbench.cli.output import print_json, printable, size, table
 from workbench.errors import UsageError
 from workbench.library.artifacts import Artifact
 from workbench.library.deletion import DeletionPlan
@@ -72,7 +72,7 @@ def show(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> in
     else:
         print(_model_text(found, _exports_of(workbench, found)))
     if arguments.card:
-        print("\n" + (card.text.rstrip() if card else "(it has no model card)"))
+        print("\n" + (printable(card.text.rstrip(), keep="\n\t") if card else "(it has no model card)"))
     return 0
 
 
@@ -271,7 +271,7 @@ def _artifact_text(workbench: Workbench, artifact: Artifact) -> str:
 
 def _facts(rows: list[tuple[str, object]]) -> str:
     width = max(len(name) for name, _ in rows) + 2
-    return "\n".join(f"{name:<{width}}{value}" for name, value in rows)
+    return "\n".join(f"{name:<{width}}{printable(str(value))}" for name, value in rows)
 
 
 def _support(support: Support) -> str:

@@ -27,7 +27,7 @@ SAME_STOP_S = 0.5
 
 def run(words: Sequence[str]) -> int:
     """Carry out one command and return its exit status."""
-    _use_utf8()
+    _mend_streams()
     parser = build_parser()
     if "_ARGCOMPLETE" in os.environ:
         import argcomplete
@@ -86,7 +86,9 @@ def _carry_out(arguments: Any, cancellation: Cancellation) -> int:
     if arguments.cache_dir:
         settings = settings.with_value("hub_cache", arguments.cache_dir)
     with Workbench(settings) as workbench:
-        return int(arguments.command(workbench, arguments, cancellation))
+        status = int(arguments.command(workbench, arguments, cancellation))
+    sys.stdout.flush()  # while an error of it can still be told
+    return status
 
 
 def _status(outcome: Any) -> int:
@@ -98,16 +100,35 @@ def _status(outcome: Any) -> int:
     if isinstance(outcome, WorkbenchError):
         print(f"workbench: {outcome}", file=sys.stderr)
         return 2 if isinstance(outcome, UsageError) else 1
-    if isinstance(outcome, BrokenPipeError):
-        # Whoever read our output has had enough (`| head`). Python would complain about it once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    if isinstance(outcome, OSError):
+        return _status_of_files(outcome)
     print("workbench: an unexpected error; please report it with these lines:", file=sys.stderr)
     traceback.print_exception(outcome, file=sys.stderr)
     return 1
 
 
-def _use_utf8() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+def _status_of_files(error: OSError) -> int:
+    """What the file system refused where nobody foresaw it, in one line; without a file's name it was our output."""
+    if error.filename is None:
+        # Python would complain about what is left of the output once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return 1  # whoever read our output has had enough (`| head`)
+    reason = error.strerror or error
+    if error.filename is None:
+        told = WorkbenchError("output-not-written", reason=reason)
+    else:
+        told = WorkbenchError("file-unusable", file=os.fsdecode(error.filename), reason=reason)
+    print(f"workbench: {told}", file=sys.stderr)
+    return 1
+
+
+def _mend_streams() -> None:
+    """Text goes out as UTF-8. A stream that was closed (``>&-``) leads nowhere, before a file takes its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:
+            stream = open(os.devnull, "w" if number else "r", encoding="utf-8")  # noqa: PTH123, SIM115
+            setattr(sys, name, stream)
+        if number and hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")

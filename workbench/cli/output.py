@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
-__all__ = ["ProgressLine", "duration", "print_json", "size", "table"]
+__all__ = ["ProgressLine", "duration", "print_json", "printable", "size", "table"]
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
 REDRAW_S = 0.1
@@ -21,9 +21,14 @@ def print_json(value: Any) -> None:
     sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
 
 
+def printable(text: str, *, keep: str = "") -> str:
+    """The text with control characters as escapes, which could steer the terminal; those in ``keep`` stay."""
+    return "".join(c if c in keep or unicodedata.category(c) != "Cc" else repr(c)[1:-1] for c in text)
+
+
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[int] = ()) -> str:
     """Columns two spaces apart, those in ``right`` aligned to the right; wide characters count as two."""
-    cells = [list(headings), *([str(cell) for cell in row] for row in rows)]
+    cells = [list(headings), *([printable(str(cell)) for cell in row] for row in rows)]
     widths = [max(_width(row[n]) for row in cells) for n in range(len(headings))]
     lines = []
     for row in cells:

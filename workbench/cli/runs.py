@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from workbench.api import RunTarget, Workbench
 from workbench.cancellation import Cancellation
-from workbench.cli.output import ProgressLine, duration, print_json, size, table
+from workbench.cli.inputs import gathered_inputs
+from workbench.cli.output import ProgressLine, duration, print_json, printable, size, table
 from workbench.cli.results import result_text
-from workbench.errors import InputError, UsageError
+from workbench.errors import UsageError
 from workbench.results import Result, Text
 from workbench.running import ItemReport, RunReport
 from workbench.tasks.catalog import TaskInfo, check_params
@@ -26,7 +23,7 @@ def run(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> int
     """Answer each input; an input that fails is named on stderr and the others go on."""
     target = _target(workbench, arguments)
     params = check_params(target.task, _params(arguments.param))
-    with _inputs(target.task, arguments) as inputs:
+    with gathered_inputs(target.task, arguments, cancellation) as inputs:
         if not inputs:
             raise UsageError("usage-no-input", task=target.task.id, expected=_expected(target.task))
         shown = _Shown(len(inputs), json=arguments.json)
@@ -55,7 +52,7 @@ def bench(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> i
     target = _target(workbench, arguments)
     params = check_params(target.task, _params(arguments.param))
     line = ProgressLine()
-    with _inputs(target.task, arguments) as inputs:
+    with gathered_inputs(target.task, arguments, cancellation) as inputs:
         report = workbench.bench(
             target,
             inputs or workbench.samples(target.task),
@@ -100,9 +97,10 @@ class _Shown:
         if self._json or not sys.stdout.isatty() or self._count > 1 or not isinstance(result, Text):
             return
         self._line.clear()
-        sys.stdout.write(result.text[self._written :])
+        text = printable(result.text, keep="\n\t")
+        sys.stdout.write(text[self._written :])
         sys.stdout.flush()
-        self._written = len(result.text)
+        self._written = len(text)
 
     def progress(self, body: Any) -> None:
         if not self._written:
@@ -113,11 +111,11 @@ class _Shown:
         for notice in item.warnings:
             print(f"workbench: {_named(item.input)}: {notice}", file=sys.stderr)
         if item.error:
-            print(f"workbench: {_named(item.input)}: {item.error}", file=sys.stderr)
+            print(f"workbench: {_said_of(item)}", file=sys.stderr)
         elif item.result is not None and not self._json:
             if self._count > 1:
                 print(f"# {_named(item.input)}")
-            print(result_text(item.result)[self._written :], flush=True)
+            print(printable(result_text(item.result), keep="\n\t")[self._written :], flush=True)
             if self._count > 1:
                 print()
 
@@ -153,58 +151,15 @@ def _params(words: list[str]) -> dict[str, str]:
     return params
 
 
-@contextlib.contextmanager
-def _inputs(task: TaskInfo, arguments: Any) -> Iterator[list[Any]]:
-    """The inputs as the task takes them. What a task that wants a file gets on stdin is kept in one for the run."""
-    with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
-        items: list[Any] = []
-        for word in arguments.inputs:
-            items.append(_text(word) if task.input in ("text", "fields") else _file(word, Path(folder)))
-        if task.gathers and items:
-            items = [items]
-        for word in arguments.input:
-            items.extend(_structured(word))
-        yield items
-
-
-def _text(word: str) -> str:
-    if word == "-":
-        return sys.stdin.buffer.read().decode("utf-8", "replace")
-    if word.startswith("@"):
-        return _read(Path(word[1:]))
-    return word
-
-
-def _file(word: str, folder: Path) -> str:
-    if word == "-":
-        path = folder / "stdin"
-        path.write_bytes(sys.stdin.buffer.read())
-        return str(path)
-    path = Path(word).absolute()
-    if not path.is_file():
-        raise InputError("input-not-found", file=word)
-    return str(path)
-
-
-def _structured(word: str) -> list[Any]:
-    text = _read(Path(word[1:])) if word.startswith("@") else sys.stdin.read() if word == "-" else word
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise UsageError("usage-bad-json", reason=error) from error
-    return value if isinstance(value, list) and all(isinstance(item, dict) for item in value) else [value]
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", errors="replace")
-    except OSError as error:
-        raise InputError("input-unreadable", file=path, reason=error.strerror or error) from error
+def _said_of(item: ItemReport) -> str:
+    """The error with the input it is about; most errors about a file name it already."""
+    text, name = str(item.error), _named(item.input)
+    return text if isinstance(item.input, str) and text.startswith(printable(item.input) + " ") else f"{name}: {text}"
 
 
 def _named(item: Any) -> str:
     text = item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
-    return text if len(text) <= 60 else text[:59] + "…"
+    return printable(text if len(text) <= 60 else text[:59] + "…")
 
 
 def _expected(task: TaskInfo) -> str:

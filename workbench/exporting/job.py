@@ -103,7 +103,7 @@ def clean_staging(artifacts_dir: Path) -> None:
                     recover(staging, final)
                     _remove_unnamed(final)
                 _remove(staging)
-        except (Timeout, OSError):
+        except (Timeout, OSError, ValueError):  # the last: what a crash of the machine left of ``target``
             continue
 
 

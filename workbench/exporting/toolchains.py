@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from workbench.children import ChildGone
 from workbench.errors import ExportError, ToolchainError
 from workbench.exporting.worker import start_worker
 from workbench.exporting.worker_copy import ensure_worker_copy
+from workbench.files import write_atomically
 from workbench.resources import exporters_dir
 
 __all__ = [
@@ -96,7 +97,11 @@ def probe_toolchain(toolchain: Toolchain, data_dir: Path, *, fresh: bool = False
 
     Takes some 4 s when asked. Raises ToolchainError when it does not work.
     """
-    copy = ensure_worker_copy(data_dir)
+    try:
+        copy = ensure_worker_copy(data_dir)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ToolchainError("toolchain-no-copy", file=error.filename or data_dir, reason=reason) from error
     kept = data_dir / "toolchains" / f"{toolchain.name}.probe.json"
     key = _state_of(toolchain.python, copy)
     if not fresh and (answer := _read_kept(kept, key)):
@@ -117,10 +122,8 @@ def probe_toolchain(toolchain: Toolchain, data_dir: Path, *, fresh: bool = False
         versions=dict(body["versions"]),
         tasks={name: tuple(tasks) for name, tasks in body["tasks"].items()},
     )
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    staged = kept.with_suffix(f".{os.getpid()}.tmp")
-    staged.write_text(json.dumps({"key": key, "probe": asdict(answer)}), "utf-8")
-    staged.replace(kept)
+    with suppress(OSError):  # it is only asked again the next time
+        write_atomically(kept, json.dumps({"key": key, "probe": asdict(answer)}))
     return answer
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,9 @@ from workbench.files import write_atomically
 __all__ = ["MANIFEST_NAME", "FileEntry", "Manifest", "VariantEntry", "read_manifest", "write_manifest"]
 
 MANIFEST_NAME = "workbench.json"
+# No file is larger, no measured difference either: what a manifest says beyond that is not to be reckoned with.
+MAX_FILE_BYTES = 1 << 62
+MAX_FIGURE = 1e300
 MAX_BYTES = 16 << 20
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -86,7 +90,10 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest of an artifact. Raises ModelError when it is missing, broken, or of a newer workbench."""
     path = folder / MANIFEST_NAME
     try:
-        if path.stat().st_size > MAX_BYTES:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ModelError("manifest-broken", file=path, reason="not a regular file")
+        if status.st_size > MAX_BYTES:
             raise ModelError("manifest-broken", file=path, reason=f"larger than {MAX_BYTES >> 20} MiB")
         document = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -116,7 +123,7 @@ def _manifest(value: Mapping[str, Any]) -> Manifest:
             precision=_known_precision(item["precision"]),
             recipe=dict(item["recipe"]),
             files=_entries(item["files"]),
-            verification=dict(item["verification"]),
+            verification=_measured(item["verification"]),
         )
         for item in value["variants"]
     )
@@ -152,8 +159,28 @@ def _known_precision(value: Any) -> str:
     return str(value)
 
 
+def _measured(value: Any) -> dict[str, Any]:
+    """What verification found, with the figures that readers rely on; other entries are kept as they are."""
+    measured: dict[str, Any] = dict(value)
+    outputs, agreement = measured.get("outputs", {}), measured.get("agreement", {})
+    if not isinstance(outputs, dict) or not isinstance(agreement, dict):
+        raise TypeError("what was measured is not told by name")
+    for output in outputs.values():
+        _figure(output["max_abs_diff"])
+    if agreement:
+        _text(agreement["metric"])
+        _figure(agreement["mean"])
+        _figure(agreement["worst"])
+    return measured
+
+
+def _figure(value: Any) -> None:
+    if type(value) not in (int, float) or abs(value) > MAX_FIGURE:
+        raise ValueError(f"{value!r} is not a figure")
+
+
 def _size(value: Any) -> int:
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value <= MAX_FILE_BYTES:
         raise ValueError(f"{value!r} is not a size")
     return value
 
