@@ -82,6 +82,7 @@ def main() -> None:
     python = Path(os.environ["WORKBENCH_TEST_TOOLCHAIN"])
     with tempfile.TemporaryDirectory() as folder:
         os.environ["WORKBENCH_DATA_DIR"] = f"{folder}/data"
+        os.environ["WORKBENCH_TOOLCHAIN_PYTHON"] = str(python)
         figures = measure(python, arguments.model.absolute(), arguments.task, arguments.rounds)
     if arguments.json:
         print(json.dumps(figures))
