@@ -7,21 +7,21 @@ as ``config.json`` tells. A longer text loses its end, which is said.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Encoding
 
-from workbench.errors import InputError, ModelError, WorkbenchError
+from workbench.errors import InputError, ModelError
+from workbench.runtime.tokenizer_file import encoded, read_tokenizer, whole_characters
 from workbench.runtime.tokenizer_settings import apply_settings, special_token
 from workbench.tasks.base import Array, ModelFiles, Run, SessionLike
 
 __all__ = ["TextFeeds", "TextTokenizer", "Tokens"]
 
-FILE = "tokenizer.json"
 # What transformers writes for "no limit" is 1e30; nothing sensible is above this.
 NO_LIMIT = 1_000_000
 DEFAULT_LIMIT = 512
@@ -35,8 +35,6 @@ CHARACTERS_PER_TOKEN = 32
 LONG_CHARACTERS = 1 << 14
 GROWTH = 64
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -77,14 +75,7 @@ class TextTokenizer:
 
     def __init__(self, files: ModelFiles) -> None:
         """Raises ModelError: no ``tokenizer.json``, or one that cannot be read."""
-        path = files.folder / FILE
-        if not path.is_file():
-            raise ModelError("tokenizer-missing", file=path)
-
-        def broken(reason: str) -> WorkbenchError:
-            return ModelError("model-bad-file", file=path, reason=reason)
-
-        self._tokenizer: Tokenizer = _guarded(lambda: Tokenizer.from_file(str(path)), broken)
+        self._tokenizer = read_tokenizer(files)
         self.settings: Mapping[str, Any] = files.read_json("tokenizer_config.json") or {}
         specials = files.read_json("special_tokens_map.json") or {}
         padding, truncation = self._tokenizer.padding or {}, self._tokenizer.truncation or {}
@@ -115,7 +106,7 @@ class TextTokenizer:
         Of a pair the longer text is cut first. Warns in ``run`` of what was cut off. Raises InputError.
         """
         limit = limit or self.limit
-        texts = [_whole_characters(value, run) for value in (text, pair) if value is not None]
+        texts = [whole_characters(value, run) for value in (text, pair) if value is not None]
         parts = [self._beginning(value, limit) for value in texts]
         run.cancellation.check()
         encoding = self._encode(parts, limit)
@@ -157,12 +148,7 @@ class TextTokenizer:
             else:
                 self._tokenizer.enable_truncation(limit, direction=self._cut_side)
             self._cut_at = limit
-        text, pair = texts[0], texts[1] if len(texts) > 1 else None
-
-        def failed(reason: str) -> WorkbenchError:
-            return InputError("text-not-encoded", reason=reason)
-
-        return _guarded(lambda: self._tokenizer.encode(text, pair), failed)
+        return encoded(self._tokenizer, texts[0], texts[1] if len(texts) > 1 else None)
 
 
 class TextFeeds:
@@ -228,17 +214,6 @@ def _positions(config: Mapping[str, Any]) -> int | None:
     return positions - (2 if config.get("model_type") in OFFSET_POSITIONS else 0)
 
 
-def _whole_characters(text: str, run: Run) -> str:
-    """The text with U+FFFD for each half of a surrogate pair that stands alone; those are no Unicode text."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        repaired = "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text)
-        run.warn("text-repaired", count=sum(a != b for a, b in zip(text, repaired, strict=True)))
-        return repaired
-    return text
-
-
 def _characters_used(encoding: Encoding) -> int:
     """How many characters of the text (of both of a pair) the tokens stand for, with what lies between them."""
     ranges: dict[int, tuple[int, int]] = {}
@@ -247,13 +222,3 @@ def _characters_used(encoding: Encoding) -> int:
             low, high = ranges.get(sequence, (start, end))
             ranges[sequence] = (min(low, start), max(high, end))
     return sum(high - low for low, high in ranges.values())
-
-
-def _guarded(call: Callable[[], T], failed: Callable[[str], WorkbenchError]) -> T:
-    """A call of ``tokenizers``, whose errors are plain Exceptions and whose panics are not even that."""
-    try:
-        return call()
-    except BaseException as error:
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise
-        raise failed(str(error)[:300] or type(error).__name__) from error

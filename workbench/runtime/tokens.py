@@ -8,13 +8,12 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from workbench.errors import InputError, ModelError
+from workbench.runtime.tokenizer_file import decoded, encoded, read_tokenizer, whole_characters
 from workbench.runtime.tokenizer_settings import apply_settings
 from workbench.tasks.base import ModelFiles, Run
 
 __all__ = ["Vocabulary"]
 
-FILE = "tokenizer.json"
 # Under these names a tokenizer_config.json tells the tokens that are no text.
 NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 # What `clean_up_tokenization_spaces` in a tokenizer_config.json stands for: these lose their spaces, in this order.
@@ -32,14 +31,7 @@ class Vocabulary:
     @classmethod
     def of_model(cls, files: ModelFiles) -> Vocabulary:
         """Raises ModelError: no such file, or one that cannot be read."""
-        path = files.folder / FILE
-        if not path.is_file():
-            raise ModelError("tokenizer-missing", file=path)
-        try:
-            tokenizer = Tokenizer.from_file(str(path))
-        except BaseException as error:
-            _pass_on_others(error)
-            raise ModelError("model-bad-file", file=path, reason=str(error)[:300]) from error
+        tokenizer = read_tokenizer(files)
         # Settings for batches of equal length, which some files carry.
         tokenizer.no_truncation()
         tokenizer.no_padding()
@@ -58,31 +50,16 @@ class Vocabulary:
 
         A half of a surrogate pair that stands alone is no Unicode: it is read as U+FFFD, with a warning.
         """
-        halves = {sign for sign in text if "\ud800" <= sign <= "\udfff"}
-        if halves:
-            run.warn("text-repaired", count=sum(sign in halves for sign in text))
-            text = "".join("\ufffd" if sign in halves else sign for sign in text)
-        try:
-            ids: list[int] = self.tokenizer.encode(text).ids
-        except BaseException as error:
-            _pass_on_others(error)
-            raise InputError("text-not-encoded", reason=str(error)[:300]) from error
-        return ids
+        return list(encoded(self.tokenizer, whole_characters(text, run)).ids)
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """The text of these tokens, without special ones."""
         kept = [token for token in token_ids if token not in self.special_ids]
-        text: str = self.tokenizer.decode(kept, skip_special_tokens=False)
+        text = decoded(self.tokenizer, kept)
         if self.clean_up:
             for found in CLEANED:
                 text = text.replace(found, found.strip())
         return text
-
-
-def _pass_on_others(error: BaseException) -> None:
-    """Raise what is neither an error nor a panic of ``tokenizers``, which is no Exception."""
-    if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-        raise error
 
 
 def _named(settings: Mapping[str, Any]) -> list[str]:

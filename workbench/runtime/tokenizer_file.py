@@ -1,0 +1,66 @@
+"""``tokenizer.json`` as every task reads it. The one place that knows how ``tokenizers`` fails.
+
+Its errors are plain Exceptions, and its panics are not even that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from tokenizers import Encoding, Tokenizer
+
+from workbench.errors import InputError, ModelError, WorkbenchError
+from workbench.tasks.base import ModelFiles, Run
+
+__all__ = ["decoded", "encoded", "read_tokenizer", "whole_characters"]
+
+FILE = "tokenizer.json"
+MAX_REASON = 300
+
+T = TypeVar("T")
+
+
+def read_tokenizer(files: ModelFiles) -> Tokenizer:
+    """The tokenizer of a model, as it stands in the file. Raises ModelError: no such file, or a broken one."""
+    path = files.folder / FILE
+    if not path.is_file():
+        raise ModelError("tokenizer-missing", file=path)
+
+    def failed(reason: str) -> WorkbenchError:
+        return ModelError("model-bad-file", file=path, reason=reason)
+
+    return _guarded(lambda: Tokenizer.from_file(str(path)), failed)
+
+
+def encoded(tokenizer: Tokenizer, text: str, pair: str | None = None) -> Encoding:
+    """The tokens of a text or of a pair, with those that the model wants around it. Raises InputError."""
+    return _guarded(lambda: tokenizer.encode(text, pair), lambda reason: InputError("text-not-encoded", reason=reason))
+
+
+def decoded(tokenizer: Tokenizer, token_ids: Sequence[int]) -> str:
+    """The text of these tokens, special ones as well. Raises InputError."""
+    return _guarded(
+        lambda: str(tokenizer.decode(list(token_ids), skip_special_tokens=False)),
+        lambda reason: InputError("text-not-encoded", reason=reason),
+    )
+
+
+def whole_characters(text: str, run: Run) -> str:
+    """The text with U+FFFD, and a warning, for each half of a surrogate pair that stands alone: it is no Unicode."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        repaired = "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text)
+        run.warn("text-repaired", count=sum(a != b for a, b in zip(text, repaired, strict=True)))
+        return repaired
+    return text
+
+
+def _guarded(call: Callable[[], T], failed: Callable[[str], WorkbenchError]) -> T:
+    try:
+        return call()
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise failed(str(error)[:MAX_REASON] or type(error).__name__) from error
