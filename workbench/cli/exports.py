@@ -37,7 +37,8 @@ def export(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> 
     need = plan.estimate
     print(
         f"{plan.spec.repo_id}: {plan.spec.task}, {', '.join(plan.spec.precisions)}; "
-        f"needs up to {size(need.disk_bytes)} of disk and about {size(need.memory_bytes)} of memory",
+        f"needs up to {size(need.disk_bytes)} of disk and about {size(need.memory_bytes)} of memory; "
+        f"log: {workbench.export_log(plan)}",
         file=sys.stderr,
     )
     line = ProgressLine()
@@ -49,7 +50,7 @@ def export(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> 
             case Progress(stage, done, total, unit):
                 line.show(STAGE_TEXTS.get(stage, stage), done, total, unit)
             case LogLine():
-                pass  # kept for the report of a failure
+                pass  # kept in the log
 
     report = workbench.export(plan, on_event=show, cancellation=cancellation)
     line.clear()

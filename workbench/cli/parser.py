@@ -8,11 +8,14 @@ from typing import Any, NoReturn
 
 from workbench import __version__
 from workbench.cli import exports, libraries, runs, system
+from workbench.settings import PROVIDERS
 from workbench.tasks.catalog import TASKS
 
 __all__ = ["build_parser"]
 
 Command = Callable[..., int]
+
+MAX_THREADS = 4096
 
 
 class _Parser(argparse.ArgumentParser):
@@ -121,9 +124,16 @@ def _task_and_model(parser: argparse.ArgumentParser) -> None:
     _model(parser)
     _task(parser)
     parser.add_argument("--precision", metavar="P", help="which variant (default: the recommended one)")
-    parser.add_argument("--provider", default=None, metavar="P", help="auto, cpu, cuda or dml (default: the setting)")
+    parser.add_argument(
+        "--provider", choices=PROVIDERS, metavar="P", help=f"{', '.join(PROVIDERS)} (default: the setting)"
+    )
     parser.add_argument("--allow-fallback", action="store_true", help="if the named provider can't be had, use the CPU")
-    parser.add_argument("--threads", type=int, default=None, help="processor threads (default: onnxruntime's choice)")
+    parser.add_argument(
+        "--threads",
+        type=_threads,
+        default=None,
+        help="processor threads; 0: onnxruntime's choice (default: the setting)",
+    )
     parser.add_argument("--input", action="append", default=[], metavar="JSON", help="a structured input, or @FILE")
     parser.add_argument(
         "--param",
@@ -142,6 +152,16 @@ def _count(word: str) -> int:
 
 
 _count.__name__ = "whole number from 1 on"  # argparse says: invalid whole number from 1 on value: '0'
+
+
+def _threads(word: str) -> int:
+    value = int(word)
+    if not 0 <= value <= MAX_THREADS:
+        raise ValueError
+    return value
+
+
+_threads.__name__ = f"whole number from 0 to {MAX_THREADS}"
 
 
 def _models(**_: Any) -> list[str]:
