@@ -117,6 +117,13 @@ class TestStreams:
         assert "\x07" not in done.out
         assert "words\\x1b]0;title\\x07" in done.out
 
+    @POSIX
+    def test_a_name_of_several_lines_is_told_in_one(self, workbench: Command, hub_cache: Path) -> None:
+        (hub_cache / "models--some\none--tiny" / "snapshots").mkdir(parents=True)
+        done = workbench("models")
+        assert done.status == 0
+        assert done.out.splitlines()[-1].startswith("some\\none/tiny: ")
+
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder that nobody can write to")  # noqa: PTH112
 @pytest.mark.parametrize(("words", "status"), [(["toolchain"], 0), (["doctor"], 1), (["models"], 0)])

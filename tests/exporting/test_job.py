@@ -20,7 +20,8 @@ from workbench.cancellation import Cancellation
 from workbench.errors import Cancelled, ExportError
 from workbench.exporting import job as jobs
 from workbench.exporting.estimate import estimate_export
-from workbench.exporting.job import STAGING, clean_staging, precisions_of, run_export
+from workbench.exporting.job import STAGING, TARGET, clean_staging, precisions_of, run_export
+from workbench.exporting.publishing import REPLACED
 from workbench.exporting.spec import Event, ExportOutcome, ExportSpec, StageStarted
 from workbench.exporting.toolchains import Toolchain
 from workbench.library.manifest import MANIFEST_NAME, read_manifest
@@ -186,6 +187,17 @@ def test_an_export_in_another_process_is_waited_for_by_hand(snapshot: Path, tmp_
     assert caught.value.code == "export-locked"
     assert "org/name" in str(caught.value)
     export(spec, tmp_path)
+
+
+@pytest.mark.parametrize("target", [b"", b"\xff\xfe", b"\0" * 8])
+def test_what_a_crash_left_of_the_note_of_a_target_loses_nothing(tmp_path: Path, target: bytes) -> None:
+    staged = tmp_path / STAGING / "key"
+    (staged / REPLACED).mkdir(parents=True)
+    (staged / REPLACED / "workbench.json").write_text("{}", "utf-8")
+    (staged / TARGET).write_bytes(target)
+    (tmp_path / "org--name").mkdir()
+    clean_staging(tmp_path)
+    assert (staged / REPLACED / "workbench.json").exists()
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ExportError("export-no-weights", folder="x"), ValueError])

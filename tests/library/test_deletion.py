@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -259,6 +260,27 @@ class TestChangesInBetween:
         assert error.code == "delete-changed"
         assert str(repo) in str(error)
         assert everything(hub.root) == before
+
+    def test_what_another_process_deletes_meanwhile_is_gone_as_it_was_to_be(
+        self, hub: Hub, only_model: Listed, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        hub.add("org/model")
+        model = only_model()
+        plan = plan_deletion(model)
+        rmtree = shutil.rmtree
+        meanwhile: list[Path] = []
+
+        def overtaken(path: Path) -> None:
+            if not meanwhile:
+                meanwhile.append(path)
+                rmtree(model.folder / "blobs")
+                raise FileNotFoundError(2, "No such file or directory", "model.safetensors")
+            rmtree(path)
+
+        monkeypatch.setattr(shutil, "rmtree", overtaken)
+        assert execute(plan) == plan.bytes
+        assert meanwhile == [model.folder]
+        assert not model.folder.exists()
 
     def test_reading_is_no_change(self, hub: Hub, only_model: Listed) -> None:
         snapshot = hub.add("org/model")

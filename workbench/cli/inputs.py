@@ -34,13 +34,13 @@ def gathered_inputs(task: TaskInfo, arguments: Any, cancellation: Cancellation) 
 
     Raises InputError for a file that cannot be read, UsageError for what is no JSON, Cancelled.
     """
-    with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
-        items: list[Any] = []
+    items: list[Any] = []
+    with contextlib.ExitStack() as kept:
         for word in arguments.inputs:
             if task.input in ("text", "fields"):
                 items.append(_text(word, cancellation))
             else:
-                items.append(_file(word, Path(folder), cancellation))
+                items.append(_file(word, kept, cancellation))
         if task.gathers and items:
             items = [items]
         for word in arguments.input:
@@ -52,9 +52,9 @@ def _text(word: str, cancellation: Cancellation) -> str:
     return _read_text(word, cancellation) if word == "-" or word.startswith("@") else word
 
 
-def _file(word: str, folder: Path, cancellation: Cancellation) -> str:
+def _file(word: str, kept: contextlib.ExitStack, cancellation: Cancellation) -> str:
     if word == "-":
-        path = folder / "stdin"
+        path = Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="workbench-"))) / "stdin"
         with path.open("wb") as stream:
             _read(STDIN, "stdin", MAX_FILE_BYTES, stream.write, cancellation)
         return str(path)

@@ -51,7 +51,7 @@ def models(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> 
     if odd:
         print()
     for model in odd:
-        print(f"{model.id}: {model.reason}")
+        print(f"{printable(model.id)}: {model.reason}")
     return 0
 
 
@@ -138,7 +138,7 @@ def _list_artifacts(workbench: Workbench, arguments: Any) -> int:
     print(table(("artifact", "task", "precisions (* recommended)", "size", "state"), rows, right=(3,)))
     for item in listed.artifacts:
         if item.reason:
-            print(f"{item.id}: {item.reason}")
+            print(f"{printable(item.id)}: {item.reason}")
     return 0
 
 

@@ -23,6 +23,10 @@ from workbench.library.model import Model, Revision
 __all__ = ["DeletionPlan", "execute", "plan_artifact_deletion", "plan_deletion"]
 
 
+# Each try that meets a file which has just gone leaves at least that one less.
+REMOVAL_TRIES = 1000
+
+
 @dataclass(frozen=True)
 class Doomed:
     """One path that goes, as it was when the plan was made. ``bytes`` is what that frees.
@@ -112,16 +116,29 @@ def execute(plan: DeletionPlan) -> int:
             if item.path.name in still_used:
                 continue
         try:
-            if stat.S_ISDIR(item.path.lstat().st_mode):
-                shutil.rmtree(item.path)
-            else:
-                item.path.unlink()
+            _remove(item.path)
         except OSError as error:
-            path, reason = error.filename or item.path, error.strerror or error
-            raise ModelError("delete-failed", path=path, reason=reason) from error
+            # Below a folder the system may name the file alone.
+            path = error.filename if error.filename and os.path.isabs(error.filename) else item.path  # noqa: PTH117
+            raise ModelError("delete-failed", path=path, reason=error.strerror or error) from error
         freed += item.bytes
     _remove_empty_parents(plan)
     return freed
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder. What another process removes at the same time is gone as it was to be."""
+    for _ in range(REMOVAL_TRIES):
+        try:
+            if stat.S_ISDIR(path.lstat().st_mode):
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+            return
+        except FileNotFoundError:
+            if not os.path.lexists(path):
+                return
+    shutil.rmtree(path)
 
 
 def _plan_revision(model: Model, revision: Revision) -> DeletionPlan:
