@@ -21,9 +21,13 @@ def main() -> int:
 
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)
         return 0
-    from workbench.cli import run
+    try:
+        from workbench.cli import run
 
-    return run(words)
+        return run(words)
+    except KeyboardInterrupt:  # Ctrl-C while it was still being imported; later it is taken in there
+        print("stopped", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

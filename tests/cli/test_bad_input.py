@@ -13,6 +13,7 @@ import pytest
 
 from tests.cli.conftest import TINY, Command
 from tests.cli.test_commands import one_line
+from workbench.__main__ import main
 from workbench.cancellation import Cancellation
 from workbench.cli.inputs import gathered_inputs
 from workbench.cli.parser import build_parser
@@ -123,6 +124,16 @@ class TestStreams:
         done = workbench("models")
         assert done.status == 0
         assert done.out.splitlines()[-1].startswith("some\\none/tiny: ")
+
+
+def test_ctrl_c_before_all_is_imported(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def stopped(words: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("workbench.cli.run", stopped)
+    monkeypatch.setattr(sys, "argv", ["workbench", "models"])
+    assert main() == 130
+    assert capsys.readouterr().err == "stopped\n"
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder that nobody can write to")  # noqa: PTH112
