@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,11 +19,12 @@ from workbench.doctor import Check, Diagnosis, diagnose
 from workbench.engine.host import EngineHost
 from workbench.errors import ToolchainError
 from workbench.exporting.job import STAGING, clean_staging, run_export
+from workbench.exporting.report import ExportedVariant, ExportReport
 from workbench.exporting.spec import Event, LogLine, Progress
 from workbench.exporting.toolchain_install import Torch, install_toolchain
 from workbench.exporting.toolchains import (
     DEFAULT_TOOLCHAIN,
-    ToolchainProbe,
+    ToolchainStatus,
     available_toolchains,
     locate_toolchain,
     probe_toolchain,
@@ -55,79 +55,6 @@ __all__ = [
     "Wish",
     "Workbench",
 ]
-
-
-@dataclass(frozen=True)
-class ExportedVariant:
-    """One precision of an exported model. ``verification`` is what was measured against torch's answers."""
-
-    precision: str
-    bytes: int
-    verification: Mapping[str, Any]
-    recommended: bool
-    added: bool
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "precision": self.precision,
-            "bytes": self.bytes,
-            "recommended": self.recommended,
-            "added": self.added,
-            "verification": dict(self.verification),
-        }
-
-
-@dataclass(frozen=True)
-class ExportReport:
-    """What an export became: the artifact with all its variants, those made before as well."""
-
-    artifact: Path
-    variants: tuple[ExportedVariant, ...]
-    total_s: float
-    times_s: Mapping[str, float]
-    worker_peak_bytes: int
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "artifact": str(self.artifact),
-            "variants": [variant.to_json() for variant in self.variants],
-            "total_s": round(self.total_s, 3),
-            "times_s": {stage: round(seconds, 3) for stage, seconds in self.times_s.items()},
-            "worker_peak_bytes": self.worker_peak_bytes,
-        }
-
-
-@dataclass(frozen=True)
-class ToolchainStatus:
-    """One export toolchain. ``python`` is None where it is not there; ``problem`` says what is wrong with it."""
-
-    name: str
-    python: Path | None
-    managed: bool
-    probe: ToolchainProbe | None
-    problem: ToolchainError | None
-
-    @property
-    def usable(self) -> bool:
-        return self.probe is not None
-
-    def __str__(self) -> str:
-        if self.probe is None:
-            return f"{self.name}: {self.problem}"
-        versions = ", ".join(f"{name} {version}" for name, version in self.probe.versions.items())
-        return f"{self.name}: Python {self.probe.python_version}, {versions} ({self.python})"
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "usable": self.usable,
-            "python": str(self.python) if self.python else None,
-            "managed": self.managed,
-            "python_version": self.probe.python_version if self.probe else None,
-            "versions": dict(self.probe.versions) if self.probe else {},
-            "tasks": {name: list(tasks) for name, tasks in self.probe.tasks.items()} if self.probe else {},
-            "problem": str(self.problem) if self.problem else None,
-        }
 
 
 class Workbench:
@@ -380,19 +307,19 @@ class Workbench:
         """Where the log of this export is kept; the last one of its kind."""
         return data_dir() / "logs" / f"export-{plan.spec.key}.log"
 
-    def toolchains(self, *, fresh: bool = False) -> tuple[ToolchainStatus, ...]:
+    def toolchains(self, cancellation: Cancellation | None = None) -> tuple[ToolchainStatus, ...]:
         """Every toolchain there can be and what is known of it; asking one for the first time takes some seconds."""
-        return tuple(self.toolchain(name, fresh=fresh) for name in available_toolchains())
+        return tuple(self.toolchain(name, cancellation) for name in available_toolchains())
 
-    def toolchain(self, name: str = DEFAULT_TOOLCHAIN, *, fresh: bool = False) -> ToolchainStatus:
-        """One toolchain. Raises nothing for one that is missing or broken: that is its ``problem``."""
+    def toolchain(self, name: str = DEFAULT_TOOLCHAIN, cancellation: Cancellation | None = None) -> ToolchainStatus:
+        """One toolchain. A missing or a broken one raises nothing: that is its ``problem``. Raises Cancelled."""
         python = self._settings.toolchain_python if name == DEFAULT_TOOLCHAIN else None
         try:
             toolchain = locate_toolchain(data_dir(), name, python)
         except ToolchainError as error:
             return ToolchainStatus(name, python, managed=python is None, probe=None, problem=error)
         try:
-            probe = probe_toolchain(toolchain, data_dir(), fresh=fresh)
+            probe = probe_toolchain(toolchain, data_dir(), cancellation=cancellation)
         except ToolchainError as error:
             return ToolchainStatus(name, toolchain.python, toolchain.managed, probe=None, problem=error)
         return ToolchainStatus(name, toolchain.python, toolchain.managed, probe, problem=None)
@@ -422,9 +349,10 @@ class Workbench:
 
     # --- the rest -----------------------------------------------------------------------------------------------
 
-    def doctor(self) -> Diagnosis:
-        """Versions, wheels, providers, PortAudio, toolchains, folders; takes a second or two."""
-        return diagnose(self._settings, self.engine, map(_toolchain_check, self.toolchains()))
+    def doctor(self, cancellation: Cancellation | None = None) -> Diagnosis:
+        """Versions, wheels, providers, PortAudio, toolchains, folders; takes a second or two. Raises Cancelled."""
+        checks = map(_toolchain_check, self.toolchains(cancellation))
+        return diagnose(self._settings, self.engine, checks, cancellation)
 
 
 def _toolchain_check(status: ToolchainStatus) -> Check:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from workbench import __version__
+from workbench.cancellation import Cancellation
 from workbench.children import module_command
 from workbench.engine.host import EngineHost
 from workbench.errors import WorkbenchError
@@ -50,9 +51,11 @@ class Diagnosis:
         return {"healthy": self.healthy, "checks": [asdict(check) for check in self.checks]}
 
 
-def diagnose(settings: Settings, host: EngineHost, toolchains: Iterable[Check]) -> Diagnosis:
-    """Look at everything; takes a second or two, because each provider is made to run a graph."""
-    checks = [*_versions(), *_wheels(runtime_wheels()), *_providers(host), _portaudio(), *toolchains]
+def diagnose(
+    settings: Settings, host: EngineHost, toolchains: Iterable[Check], cancellation: Cancellation | None = None
+) -> Diagnosis:
+    """Look at everything; takes a second or two, because each provider is made to run a graph. Raises Cancelled."""
+    checks = [*_versions(), *_wheels(runtime_wheels()), *_providers(host, cancellation), _portaudio(), *toolchains]
     return Diagnosis((*checks, *_folders(settings)))
 
 
@@ -97,9 +100,9 @@ def _wheels(wheels: Mapping[str, str]) -> list[Check]:
     return [Check("onnxruntime", "wheel", "broken", f"{listed} overwrite each other's files", cure)]
 
 
-def _providers(host: EngineHost) -> list[Check]:
+def _providers(host: EngineHost, cancellation: Cancellation | None) -> list[Check]:
     try:
-        answer = host.call("providers", {}, doing="asking for the execution providers")
+        answer = host.call("providers", {}, doing="asking for the execution providers", cancellation=cancellation)
     except WorkbenchError as error:
         cure = "install the app with exactly one of the extras [cpu], [cuda], [directml]"
         return [Check("engine", "engine", "broken", str(error), cure)]
@@ -139,7 +142,11 @@ def _folder(name: str, path: Path) -> Check:
     existing = path
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
-    free_gb = shutil.disk_usage(existing).free / 1e9
+    try:
+        free_gb = shutil.disk_usage(existing).free / 1e9
+    except OSError as error:
+        reason = error.strerror or error
+        return Check("folder", name, "broken", f"{path} can't be looked at: {reason}", "choose another in the settings")
     there = "" if path.exists() else ", not there yet"
     detail = f"{path} ({free_gb:.1f} GB free{there})"
     if name != "hub cache" and not os.access(existing, os.W_OK):

@@ -6,7 +6,7 @@ import os
 import threading
 from pathlib import Path
 
-__all__ = ["write_atomically"]
+__all__ = ["sync_folder", "write_atomically"]
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -25,9 +25,15 @@ def write_atomically(path: Path, text: str) -> None:
     except BaseException:
         staged.unlink(missing_ok=True)
         raise
-    if os.name != "nt":  # Windows cannot sync a folder and needs not
-        number = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(number)
-        finally:
-            os.close(number)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the folder's names on disk. Windows cannot sync a folder and needs not."""
+    if os.name == "nt":
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

@@ -76,7 +76,7 @@ MESSAGES: dict[str, str] = {
     "export-quantized-checkpoint": "the weights are quantized already ({method}), which cannot be exported; look for the original model",
     "export-other-task": "the workbench has no task {task} yet; the model can be exported for {tasks} (--task)",
     "variant-none": "{folder} has no complete set of ONNX graphs ({wanted}); export the model again",
-    "variant-missing": "{folder} has no precision {precision}; it has {known}. Export it with `--precision {precision}`",
+    "variant-missing": "{folder} has no precision {precision}; it has {known}; `workbench export` makes {exportable}",
     "variant-incomplete": "the precision {precision} in {folder} lacks the graph {missing}; export the model again",
     "model-unknown": "there is no model {name!r} in {places}; near it: {near}",
     "model-none-known": "there is no model {name!r}, and none at all in {places}; download one, or name another cache with --cache-dir",

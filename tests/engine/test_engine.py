@@ -337,6 +337,21 @@ class TestBeside:
         assert pixels.dtype == np.uint8
         assert pixels[50, 25, 0] > 240
 
+    def test_a_cancelled_preview_costs_nobody_the_engine(
+        self, host: EngineHost, tiny: ModelChoice, tmp_path: Path
+    ) -> None:
+        Image.new("RGB", (7000, 5000)).save(tmp_path / "large.png")
+        answer(host, tiny, "good")
+        pid, cancellation = host.pid, Cancellation()
+        cancellation.cancel()
+        started = time.monotonic()
+        with pytest.raises(Cancelled):
+            body = {"path": str(tmp_path / "large.png"), "max_px": 100}
+            host.call("preview", body, doing="previewing", cancellation=cancellation)
+        assert time.monotonic() - started < 2.0  # by then the engine would have been ended by force
+        assert scores(answer(host, tiny, "good")) == pytest.approx(expected("good"), abs=1e-6)
+        assert host.pid == pid
+
     def test_a_picture_that_is_none(self, host: EngineHost, tmp_path: Path) -> None:
         (tmp_path / "no.png").write_bytes(b"no picture")
         with pytest.raises(InputError, match=r"no\.png"):

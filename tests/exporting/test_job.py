@@ -17,7 +17,7 @@ from filelock import FileLock
 from exporters.protocol import PRECISIONS, ExportAnswer
 from tests.exporting.conftest import spec_of
 from workbench.cancellation import Cancellation
-from workbench.errors import Cancelled, ExportError
+from workbench.errors import Cancelled, ExportError, ModelError
 from workbench.exporting import job as jobs
 from workbench.exporting.estimate import estimate_export
 from workbench.exporting.job import STAGING, TARGET, clean_staging, precisions_of, run_export
@@ -142,6 +142,17 @@ def test_force_makes_all_that_is_published_anew(snapshot: Path, tmp_path: Path, 
     assert receipt.exists()
 
 
+def test_force_replaces_what_cannot_be_read(snapshot: Path, tmp_path: Path, worker: Any) -> None:
+    export(spec_of(snapshot, "fp32"), tmp_path)
+    (final_of(tmp_path) / MANIFEST_NAME).write_text("{", "utf-8")
+    with pytest.raises(ModelError, match="--force"):
+        export(spec_of(snapshot, "fp32"), tmp_path)
+    assert content(tmp_path, "fp32") == "fp32 of export 1"
+    export(spec_of(snapshot, "fp32", force=True), tmp_path)
+    assert content(tmp_path, "fp32") == "fp32 of export 2"
+    assert precisions_of(read_manifest(final_of(tmp_path))) == ("fp32",)
+
+
 def test_a_variant_that_disagrees_is_not_published(snapshot: Path, tmp_path: Path, worker: Any) -> None:
     def verify(folder: Path, task: str, precision: str) -> Mapping[str, Any]:
         if precision == "int8":
@@ -155,7 +166,7 @@ def test_a_variant_that_disagrees_is_not_published(snapshot: Path, tmp_path: Pat
     assert left_in_staging(tmp_path) == []
 
 
-def test_a_second_export_of_the_same_model_is_refused_at_once(snapshot: Path, tmp_path: Path, worker: Any) -> None:
+def test_a_second_export_of_the_same_model_is_refused(snapshot: Path, tmp_path: Path, worker: Any) -> None:
     spec = spec_of(snapshot)
     lock = tmp_path / "artifacts" / STAGING / f"{spec.key}.lock"
     lock.parent.mkdir(parents=True)

@@ -74,15 +74,17 @@ def toolchain(workbench: Workbench, arguments: Any, cancellation: Cancellation) 
             cancellation=cancellation,
         )
         line.clear()
-        status = workbench.toolchain(arguments.name)
+        status = workbench.toolchain(arguments.name, cancellation)
         if arguments.json:
             print_json(status.to_json())
         else:
             print(status)
         return 0
     if arguments.action == "remove":
-        workbench.remove_toolchain(arguments.name)
-    statuses = workbench.toolchains()
+        removed = workbench.remove_toolchain(arguments.name)
+        said = "removed" if removed else "was not there"
+        print(f"the export toolchain {arguments.name} {said}", file=sys.stderr)
+    statuses = workbench.toolchains(cancellation)
     if arguments.json:
         print_json({"toolchains": [status.to_json() for status in statuses]})
     else:

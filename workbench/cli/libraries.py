@@ -46,7 +46,7 @@ def models(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> 
         )
         for model in listed
     ]
-    print(table(("model", "task", "size", "formats", "state", "can be"), rows, right=(2,)))
+    print(table(("model", "task", "size", "formats", "state", "you can"), rows, right=(2,)))
     odd = [model for model in listed if model.reason]
     if odd:
         print()
@@ -182,13 +182,13 @@ def _can(model: Model, exported: frozenset[str]) -> str:
         return "–"
     words = []
     if model.id in exported:
-        words.append("run (exported)")
+        words.append("run it (exported)")
     elif revision.run.possible:
-        words.append("run as it is")
+        words.append("run it")
     if revision.export.answer == "yes":
-        words.append("exported")
+        words.append("export it")
     elif revision.export.answer == "confirm":
-        words.append("exported with --allow-pickle")
+        words.append("export it with --allow-pickle")
     return ", ".join(words) or "–"
 
 

@@ -164,10 +164,14 @@ def _threads(word: str) -> int:
 _threads.__name__ = f"whole number from 0 to {MAX_THREADS}"
 
 
-def _models(**_: Any) -> list[str]:
+def _models(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     from workbench.api import Workbench
+    from workbench.settings import Settings
 
-    with Workbench() as workbench:
+    settings = Settings.load()
+    if parsed_args.cache_dir:
+        settings = settings.with_value("hub_cache", parsed_args.cache_dir)
+    with Workbench(settings) as workbench:
         return [model.id for model in workbench.models().models]
 
 

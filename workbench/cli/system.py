@@ -22,7 +22,7 @@ register-python-argcomplete lies beside the command workbench."""
 
 def doctor(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> int:
     """All checks with their cures; exit status 1 when something is broken."""
-    diagnosis = workbench.doctor()
+    diagnosis = workbench.doctor(cancellation)
     if arguments.json:
         print_json(diagnosis.to_json())
     else:

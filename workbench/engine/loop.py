@@ -83,6 +83,8 @@ class Engine:
                 self._start_job(message, method, cancellation)
             elif method in self._beside:
                 self._side.submit(self._do_beside, message, self._beside[method])
+                # It can't be interrupted, so a cancel is answered at once and its answer dropped.
+                cancellation.on_request(lambda: self._answer(message.id, None, Cancelled()))
             else:
                 raise EngineError("engine-unknown-method", method=method)
         except BaseException as error:  # an answer is owed, whatever went wrong
@@ -120,7 +122,8 @@ class Engine:
 
     def _answer(self, number: int, result: Mapping[str, Any] | None, error: BaseException | None) -> None:
         with self._lock:
-            self._cancellations.pop(number, None)
+            if self._cancellations.pop(number, None) is None:
+                return  # it was answered when it was cancelled
         if error is None:
             self._send(Message("result", number, result or {}))
         elif isinstance(error, Cancelled):

@@ -32,6 +32,8 @@ __all__ = ["STAGING", "clean_staging", "run_export"]
 
 # Below the folder of artifacts, so that publishing is a rename within one file system.
 STAGING = ".staging"
+# A listing holds the lock while it removes what a killed export left.
+CLEANING_S = 1.0
 # In a staging folder: where its export will be published, relative to the folder of artifacts.
 TARGET = "target"
 
@@ -57,7 +59,7 @@ def run_export(
     with _errors_of_disk(), _locked(staging.with_name(f"{spec.key}.lock"), spec):
         recover(staging, final)
         _remove(staging)
-        published = _published(final)
+        published = _published(final, force=spec.force)
         missing = tuple(name for name in spec.precisions if published is None or name not in precisions_of(published))
         if published and not missing and not spec.force:
             return ExportOutcome(final, (), spec.precisions)
@@ -77,12 +79,12 @@ def run_export(
         staging.mkdir()
         (staging / TARGET).write_text(final.relative_to(artifacts_dir).as_posix(), "utf-8")
         try:
-            if published is None:
+            if not final.exists():
                 return job.make_new(spec.precisions)
-            if spec.force:
+            if published is None or spec.force:
                 # What is published is made anew as well: one artifact comes out of one export.
-                also = tuple(name for name in precisions_of(published) if name not in spec.precisions)
-                return job.make_again(spec.precisions + also)
+                there = precisions_of(published) if published else ()
+                return job.make_again(spec.precisions + tuple(name for name in there if name not in spec.precisions))
             return job.make_more(published, missing)
         finally:
             recover(staging, final)
@@ -308,18 +310,26 @@ def _errors_of_disk() -> Iterator[None]:
 def _locked(path: Path, spec: ExportSpec) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(path, timeout=0):
+        with FileLock(path, timeout=CLEANING_S):
             yield
     except Timeout:
         raise ExportError("export-locked", model=spec.repo_id, task=spec.task) from None
 
 
-def _published(final: Path) -> Manifest | None:
-    """The manifest of a published artifact. A folder without one is none, and in the way."""
+def _published(final: Path, *, force: bool) -> Manifest | None:
+    """The manifest of a published artifact. A folder without one is none, and in the way.
+
+    With ``force`` one that cannot be read counts as none: its folder is replaced when the new one is ready.
+    """
     if not final.exists():
         return None
     if (final / MANIFEST_NAME).exists():
-        return read_manifest(final)
+        try:
+            return read_manifest(final)
+        except ModelError:
+            if not force:
+                raise
+            return None
     shutil.rmtree(final)
     return None
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from workbench.errors import ExportError
+from workbench.files import sync_folder
 from workbench.library.manifest import MANIFEST_NAME, Manifest, write_manifest
 
 __all__ = ["REPLACED", "add_variants", "publish_new", "recover", "remove_unnamed", "replace_artifact"]
@@ -85,17 +86,6 @@ def sync_file(path: Path) -> None:
     """Have the file's content on disk before a name points to it."""
     with path.open("rb+") as stream:
         os.fsync(stream.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the folder's names on disk. Windows cannot sync a folder and needs not."""
-    if os.name == "nt":
-        return
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def sync_tree(folder: Path, check: Check) -> None:

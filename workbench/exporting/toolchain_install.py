@@ -71,7 +71,7 @@ def install_toolchain(
                 for step, command in pip_commands(toolchain.python, requirements, torch, wheelhouse):
                     _run(step, command, log, tell, cancel)
             tell("probe", "")
-            probe_toolchain(toolchain, data_dir, fresh=True)
+            probe_toolchain(toolchain, data_dir, fresh=True, cancellation=cancel)
             cancel.check()
             (folder / COMPLETE_MARKER).write_text(wanted, "utf-8")
             return toolchain

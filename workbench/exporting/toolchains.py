@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from workbench.cancellation import Cancellation
 from workbench.children import ChildGone
 from workbench.errors import ExportError, ToolchainError
 from workbench.exporting.worker import start_worker
@@ -24,6 +26,7 @@ __all__ = [
     "DEFAULT_TOOLCHAIN",
     "Toolchain",
     "ToolchainProbe",
+    "ToolchainStatus",
     "available_toolchains",
     "locate_toolchain",
     "probe_toolchain",
@@ -54,6 +57,39 @@ class ToolchainProbe:
     python_version: str
     versions: Mapping[str, str]
     tasks: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class ToolchainStatus:
+    """One export toolchain. ``python`` is None where it is not there; ``problem`` says what is wrong with it."""
+
+    name: str
+    python: Path | None
+    managed: bool
+    probe: ToolchainProbe | None
+    problem: ToolchainError | None
+
+    @property
+    def usable(self) -> bool:
+        return self.probe is not None
+
+    def __str__(self) -> str:
+        if self.probe is None:
+            return f"{self.name}: {self.problem}"
+        versions = ", ".join(f"{name} {version}" for name, version in self.probe.versions.items())
+        return f"{self.name}: Python {self.probe.python_version}, {versions} ({self.python})"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "usable": self.usable,
+            "python": str(self.python) if self.python else None,
+            "managed": self.managed,
+            "python_version": self.probe.python_version if self.probe else None,
+            "versions": dict(self.probe.versions) if self.probe else {},
+            "tasks": {name: list(tasks) for name, tasks in self.probe.tasks.items()} if self.probe else {},
+            "problem": str(self.problem) if self.problem else None,
+        }
 
 
 def available_toolchains() -> tuple[str, ...]:
@@ -92,10 +128,12 @@ def locate_toolchain(data_dir: Path, name: str = DEFAULT_TOOLCHAIN, python: str 
     return Toolchain(name, venv_python(folder), managed=True)
 
 
-def probe_toolchain(toolchain: Toolchain, data_dir: Path, *, fresh: bool = False) -> ToolchainProbe:
+def probe_toolchain(
+    toolchain: Toolchain, data_dir: Path, *, fresh: bool = False, cancellation: Cancellation | None = None
+) -> ToolchainProbe:
     """Ask the toolchain what it is; the answer is kept until its Python, its packages or the exporter change.
 
-    Takes some 4 s when asked. Raises ToolchainError when it does not work.
+    Takes some 4 s when asked. Raises ToolchainError when it does not work, and Cancelled.
     """
     try:
         copy = ensure_worker_copy(data_dir)
@@ -107,9 +145,9 @@ def probe_toolchain(toolchain: Toolchain, data_dir: Path, *, fresh: bool = False
     if not fresh and (answer := _read_kept(kept, key)):
         return answer
     with tempfile.TemporaryDirectory(prefix="oaw-probe-") as home:
-        child = start_worker(toolchain.python, copy, Path(home))
+        child = start_worker(toolchain.python, copy, Path(home), cancellation=cancellation)
         try:
-            body = child.request({"method": "probe"}).wait()
+            body = child.request({"method": "probe"}).wait(cancellation)
         except ChildGone as gone:
             raise ToolchainError("toolchain-broken", python=toolchain.python, reason=gone.how) from gone
         except ExportError as error:

@@ -20,7 +20,7 @@ HELLO_TIMEOUT_S = 30.0
 
 def worker_command(python: Path, copy: Path) -> list[str]:
     """``-I`` keeps the environment's paths, the user's site and the current folder out."""
-    return [str(python), "-I", "-B", "-c", START.format(copy=str(copy))]
+    return [str(python), "-I", "-B", "-X", "utf8", "-c", START.format(copy=str(copy))]
 
 
 def worker_environment(home: Path) -> dict[str, str]:

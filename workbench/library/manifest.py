@@ -52,10 +52,7 @@ class VariantEntry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """``source_files`` are those of the checkpoint, ``files`` those of the artifact beside its variants.
-
-    ``recommended`` names the precision to prefer where that was decided when it was made.
-    """
+    """``source_files`` are those of the checkpoint, ``files`` those of the artifact beside its variants."""
 
     repo_id: str
     commit: str
@@ -65,7 +62,6 @@ class Manifest:
     files: tuple[FileEntry, ...]
     variants: tuple[VariantEntry, ...]
     toolchain: Mapping[str, str] = field(default_factory=dict)
-    recommended: str | None = None
     schema: int = MANIFEST_SCHEMA
 
     @property
@@ -127,7 +123,7 @@ def _manifest(value: Mapping[str, Any]) -> Manifest:
         )
         for item in value["variants"]
     )
-    licence, recommended = value["licence"], value.get("recommended")
+    licence = value["licence"]
     return Manifest(
         repo_id=_text(value["repo_id"]),
         commit=_text(value["commit"]),
@@ -137,7 +133,6 @@ def _manifest(value: Mapping[str, Any]) -> Manifest:
         files=_entries(value["files"]),
         variants=variants,
         toolchain={_text(name): _text(version) for name, version in dict(value["toolchain"]).items()},
-        recommended=None if recommended is None else _known_precision(recommended),
         schema=value["schema"],
     )
 

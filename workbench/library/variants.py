@@ -80,7 +80,14 @@ def choose_variant(
         if name in variants:
             missing = _names([names for names in graphs if not any(graph in variants[name] for graph in names)])
             raise ModelError("variant-incomplete", folder=folder, precision=name, missing=missing)
-        raise ModelError("variant-missing", folder=folder, precision=name, known=", ".join(complete) or "none")
+        exportable = [item.name for item in PRECISIONS.values() if item.exportable]
+        raise ModelError(
+            "variant-missing",
+            folder=folder,
+            precision=name,
+            known=", ".join(complete) or "none",
+            exportable=", ".join(exportable),
+        )
     if not complete:
         raise ModelError("variant-none", folder=folder, wanted=_names(graphs))
     if recommended in complete and recommended is not None:
