@@ -345,8 +345,8 @@ class TestBeside:
         pid, cancellation = host.pid, Cancellation()
         cancellation.cancel()
         started = time.monotonic()
+        body = {"path": str(tmp_path / "large.png"), "max_px": 100}
         with pytest.raises(Cancelled):
-            body = {"path": str(tmp_path / "large.png"), "max_px": 100}
             host.call("preview", body, doing="previewing", cancellation=cancellation)
         assert time.monotonic() - started < 2.0  # by then the engine would have been ended by force
         assert scores(answer(host, tiny, "good")) == pytest.approx(expected("good"), abs=1e-6)
