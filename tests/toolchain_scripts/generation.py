@@ -15,7 +15,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import numpy as np
 import torch
 from optimum.exporters.onnx import main_export
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -27,7 +26,6 @@ from transformers import (
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
-    LogitsProcessor,
     LogitsProcessorList,
     PreTrainedModel,
     PreTrainedTokenizerFast,
@@ -38,6 +36,7 @@ from transformers import (
 
 from exporters.protocol import ExportRequest
 from exporters.reference import write_reference
+from tests.toolchain_scripts.recording import Margin, Silent
 
 ALPHABET = sorted(pre_tokenizers.ByteLevel.alphabet())
 SPECIAL = ("<|begin|>", "<|end|>")
@@ -47,29 +46,6 @@ SMALL = {"vocab_size": VOCABULARY, "hidden_size": 48, "intermediate_size": 96, "
 HEADS = {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64, "initializer_range": 0.5}
 PROMPTS = ("The sea was", "Grüße aus Zürich", "x")
 NEW_TOKENS = 24
-
-
-class Silent:
-    """The part of a Reporter that a worker's steps need, for nobody."""
-
-    def __init__(self) -> None:
-        self.times_s: dict[str, float] = {}
-
-    def stage(self, name: str) -> None: ...
-    def finish(self) -> None: ...
-    def progress(self, done: float, total: float, unit: str) -> None: ...
-    def log(self, line: str) -> None: ...
-
-
-class Margin(LogitsProcessor):
-    """Watches, and keeps the smallest lead that a chosen token had."""
-
-    smallest = np.inf
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        best = torch.topk(scores[0], 2).values
-        self.smallest = min(self.smallest, float(best[0] - best[1]))
-        return scores
 
 
 def tiny(kind: str, seed: int) -> PreTrainedModel:

@@ -21,7 +21,6 @@ from optimum.exporters.onnx import main_export
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     GenerationConfig,
-    LogitsProcessor,
     LogitsProcessorList,
     WhisperConfig,
     WhisperFeatureExtractor,
@@ -32,6 +31,7 @@ from transformers import (
 
 from exporters.protocol import ExportRequest
 from exporters.reference import write_reference
+from tests.toolchain_scripts.recording import Margin, Silent
 
 RATE = 16_000
 END, START = "<|endoftext|>", "<|startoftranscript|>"
@@ -56,29 +56,6 @@ def sounds() -> dict[str, np.ndarray]:
 
 
 TONES = ((220, 3.1), (330, 1.7), (1250, 0.9), (3100, 0.4))
-
-
-class Silent:
-    """The part of a Reporter that a worker's steps need, for nobody."""
-
-    def __init__(self) -> None:
-        self.times_s: dict[str, float] = {}
-
-    def stage(self, name: str) -> None: ...
-    def finish(self) -> None: ...
-    def progress(self, done: float, total: float, unit: str) -> None: ...
-    def log(self, line: str) -> None: ...
-
-
-class Margin(LogitsProcessor):
-    """Watches, and keeps the smallest lead that a chosen token had."""
-
-    smallest = np.inf
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        best = torch.topk(scores[0], 2).values
-        self.smallest = min(self.smallest, float(best[0] - best[1]))
-        return scores
 
 
 def tokenizer_of(folder: Path, *, multilingual: bool) -> WhisperTokenizerFast:

@@ -20,20 +20,9 @@ from transformers import pipeline
 
 from exporters.optimum_exporter import export
 from exporters.protocol import ExportRequest
+from tests.toolchain_scripts.recording import Silent
 
 RATE = 16_000
-
-
-class Silent:
-    """The part of a Reporter that a worker's steps need, for nobody."""
-
-    def __init__(self) -> None:
-        self.times_s: dict[str, float] = {}
-
-    def stage(self, name: str) -> None: ...
-    def finish(self) -> None: ...
-    def progress(self, done: float, total: float, unit: str) -> None: ...
-    def log(self, line: str) -> None: ...
 
 
 def main(out: Path, snapshot: Path, sound_file: Path, clips: Path) -> None:
