@@ -82,7 +82,7 @@ def _list_models(hub: Path, console: Console) -> None:
 
 def _similarity(precision: str, hub: Path, console: Console) -> list[list[float]]:
     words = ["run", starter.REPO, "--task", "sentence-similarity", "--precision", precision, "--cache-dir", str(hub)]
-    with console.step(f"workbench run {starter.REPO} --precision {precision} …"):
+    with console.step(f"workbench run {starter.REPO} --precision {precision} SENTENCES"):
         answer = workbench([*words, *SENTENCES], f"the {precision} model could not be run", console)
     matrix: list[list[float]] = answer["results"][0]["result"]
     return matrix
