@@ -65,7 +65,6 @@ class TestInputs:
         for word, said in (
             (str(tmp_path), "a folder"),
             ("a" * 5000, "cannot be read"),
-            ("no\nfile", "no file no\\nfile"),
         ):
             arguments = build_parser().parse_args(["run", "m", word])
             opened = gathered_inputs(TASKS["image-classification"], arguments, Cancellation())
@@ -73,6 +72,12 @@ class TestInputs:
                 pass
             assert said in str(caught.value)
             assert "\n" not in str(caught.value)
+
+    def test_a_file_that_is_not_there_is_left_to_the_task(self, tmp_path: Path) -> None:
+        words = [str(tmp_path / "nothing.png"), str(Path(__file__))]
+        arguments = build_parser().parse_args(["run", "m", *words])
+        with gathered_inputs(TASKS["image-classification"], arguments, Cancellation()) as inputs:
+            assert inputs == words
 
 
 class TestStreams:

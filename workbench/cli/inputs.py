@@ -62,7 +62,7 @@ def _file(word: str, kept: contextlib.ExitStack, cancellation: Cancellation) -> 
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        raise InputError("input-not-found", file=word) from None
+        return str(path)  # the task refuses it in its place, and the other inputs get their answers
     except OSError as error:
         raise InputError("input-unreadable", file=word, reason=error.strerror or error) from error
     if not stat.S_ISREG(mode):

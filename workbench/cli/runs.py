@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from workbench.api import RunTarget, Workbench
@@ -154,7 +155,8 @@ def _params(words: list[str]) -> dict[str, str]:
 def _said_of(item: ItemReport) -> str:
     """The error with the input it is about; most errors about a file name it already."""
     text, name = str(item.error), _named(item.input)
-    return text if isinstance(item.input, str) and text.startswith(printable(item.input) + " ") else f"{name}: {text}"
+    named = isinstance(item.input, str) and Path(item.input).is_absolute() and printable(item.input) in text
+    return text if named else f"{name}: {text}"
 
 
 def _named(item: Any) -> str:
