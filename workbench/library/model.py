@@ -105,8 +105,31 @@ class Support:
         return {"answer": self.answer, "reason": reason, "tasks": list(self.tasks)}
 
 
+class _Placed:
+    """What has a folder, at the path ``place``, and totals of the files in it."""
+
+    place: str
+    totals: Totals
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.place)
+
+    @property
+    def size_bytes(self) -> int:
+        return self.totals.size_bytes
+
+    @property
+    def last_used(self) -> float:
+        return self.totals.last_used
+
+    @property
+    def last_modified(self) -> float:
+        return self.totals.last_modified
+
+
 @dataclass(frozen=True)
-class Revision:
+class Revision(_Placed):
     """One snapshot of a model. Times are seconds since 1970.
 
     ``place`` is the path of its folder. ``task`` is the hub's pipeline tag, one of ours or not. ``precisions`` maps
@@ -127,18 +150,6 @@ class Revision:
     run: Support
     contents: Contents
     warnings: tuple[Notice, ...] = ()
-
-    @property
-    def folder(self) -> Path:
-        return Path(self.place)
-
-    @property
-    def size_bytes(self) -> int:
-        return self.totals.size_bytes
-
-    @property
-    def last_modified(self) -> float:
-        return self.totals.last_modified
 
     @property
     def name(self) -> str:
@@ -174,7 +185,7 @@ class Revision:
 
 
 @dataclass(frozen=True)
-class Model:
+class Model(_Placed):
     """A model, found below ``root``. ``place`` is the path of its repository in a hub cache, or of its own folder.
 
     ``revisions`` begins with the one that is meant when none is named: ``main``, else the newest. ``broken`` is the
@@ -191,22 +202,6 @@ class Model:
     unlisted: State = "incomplete"
     leftover_bytes: int = 0
     warnings: tuple[Notice, ...] = ()
-
-    @property
-    def folder(self) -> Path:
-        return Path(self.place)
-
-    @property
-    def size_bytes(self) -> int:
-        return self.totals.size_bytes
-
-    @property
-    def last_used(self) -> float:
-        return self.totals.last_used
-
-    @property
-    def last_modified(self) -> float:
-        return self.totals.last_modified
 
     @property
     def revision(self) -> Revision | None:

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from workbench.results import Span, Spans
-from workbench.runtime.text import TextFeeds, TextTokenizer, Tokens
-from workbench.tasks.base import Array, ModelFiles, Outputs, Pipeline, Run, SessionLike
-from workbench.tasks.classes import class_scores, logits_output
+from workbench.runtime.text import Tokens
+from workbench.tasks.base import Array, Outputs, Run
+from workbench.tasks.classes import class_scores
 from workbench.tasks.text_inputs import text_of
+from workbench.tasks.text_logits import TextLogits
 
 __all__ = ["PIPELINE", "TokenClassification"]
 
@@ -44,25 +45,12 @@ WORD_SCORES: dict[str, Callable[[Sequence[Piece]], Array]] = {
 }
 
 
-class TokenClassification(Pipeline):
+class TokenClassification(TextLogits):
     """An input is a text."""
-
-    def __init__(self, files: ModelFiles, sessions: Mapping[str, SessionLike]) -> None:
-        """Raises ModelError: no tokenizer, a graph that is no token classifier."""
-        super().__init__(files, sessions)
-        self._session = sessions["model"]
-        self._tokenizer = TextTokenizer(files)
-        self._feeds = TextFeeds(self._session, self._tokenizer)
-        self._output = logits_output(self._session)
-        self._labels = files.labels
 
     def preprocess(self, item: Any, params: Mapping[str, Any], run: Run) -> Tokens:
         """Raises InputError."""
         return self._tokenizer.encode(text_of(item), run=run)
-
-    def forward(self, prepared: Tokens, params: Mapping[str, Any], run: Run) -> Outputs:
-        """``logits`` float [1, tokens, classes]."""
-        return self._session.run(self._feeds([prepared]), run, (self._output,))
 
     def postprocess(self, outputs: Outputs, prepared: Tokens, params: Mapping[str, Any], run: Run) -> Spans:
         strategy = params.get("aggregation_strategy", "simple")
