@@ -139,5 +139,5 @@ def test_a_session_is_silent(
         line for line in calls if (re.search(r"AF_INET6?\b", line) and "connect(" in line) or "sendto(" in line
     ]
     assert reaching_out == []
-    # torch asks for the user's name, by a socket of this machine where a name cache runs; for a host this would be read.
+    # torch asks for the user's name, over a socket of this machine; for the name of a host this file would be read.
     assert [line for line in calls if "resolv.conf" in line] == []
