@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 # In a packaged app the executable is no Python: it starts its own children through this table.
-CHILDREN = ("workbench.engine", "workbench.audio.probe")
+CHILDREN = ("workbench.engine", "workbench.audio", "workbench.audio.probe")
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from workbench import running
+from workbench import previews, running
 from workbench.cancellation import Cancellation
 from workbench.doctor import Check, Diagnosis, diagnose
 from workbench.engine.host import EngineHost
@@ -33,6 +33,7 @@ from workbench.exporting.toolchains import (
 from workbench.library.artifacts import Artifact, Artifacts, list_artifacts
 from workbench.library.cards import Card, read_card
 from workbench.library.deletion import DeletionPlan, execute, plan_artifact_deletion, plan_deletion
+from workbench.library.entries import Listing, list_entries
 from workbench.library.model import Roots, Scan
 from workbench.library.references import Found, find
 from workbench.library.scanner import find_repo, scan
@@ -111,6 +112,12 @@ class Workbench:
         if (folder / STAGING).is_dir():
             clean_staging(folder)
         return list_artifacts(folder)
+
+    def entries(self) -> Listing:
+        """What a user can pick: every model once, with its exports and what can be done with it now."""
+        artifacts = self.artifacts()
+        best = {item.id: recommended_precision(item) for item in artifacts.artifacts}
+        return list_entries(self.models(), artifacts, best)
 
     def find(self, model: str, revision: str | None = None) -> Found:
         """The model that a word means: a hub id, an artifact, or a folder. Raises ModelError."""
@@ -200,6 +207,14 @@ class Workbench:
             on_progress=on_progress,
             cancellation=cancellation,
         )
+
+    def picture(self, path: Path, max_px: int, cancellation: Cancellation | None = None) -> previews.Picture:
+        """A picture file to show, with no side over ``max_px``. Raises InputError."""
+        return previews.picture(self.engine, path, max_px, cancellation)
+
+    def waveform(self, path: Path, buckets: int, cancellation: Cancellation | None = None) -> previews.Waveform:
+        """The outline of a sound file to show. Raises InputError."""
+        return previews.waveform(self.engine, path, buckets, cancellation)
 
     def bench(
         self,

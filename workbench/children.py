@@ -38,7 +38,8 @@ class ChildGone(Exception):
 
 
 class Pending:
-    """One request in flight. ``on_event`` gets its ``progress`` and ``partial`` messages, in the receiving thread.
+    """One request in flight, ``number`` is its id. ``on_event`` gets its ``progress`` and ``partial`` messages, in the
+    receiving thread.
 
     When ``on_event`` raises, the request is cancelled and :meth:`wait` raises the same: the receiving thread serves all
     requests and must go on.
@@ -46,7 +47,7 @@ class Pending:
 
     def __init__(self, child: Child, number: int, on_event: Callable[[Message], None] | None) -> None:
         self._child = child
-        self._number = number
+        self.number = number
         self._on_event = on_event
         self._done = threading.Event()
         self._result: Mapping[str, Any] = {}
@@ -86,7 +87,7 @@ class Pending:
             self._timer = threading.Timer(CANCEL_GRACE_S, self._child.kill)
             self._timer.daemon = True
             self._timer.start()
-        self._child.send(Message("cancel", self._number))
+        self._child.send(Message("cancel", self.number))
 
     def receive(self, message: Message) -> None:
         if message.kind == "result":

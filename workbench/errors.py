@@ -6,6 +6,7 @@
        ├─ UsageError          the words of the command or the values of a setting are off (exit status 2)
        ├─ ModelError          a model in the library: not there, incomplete, damaged, cannot run
        ├─ InputError          what the user gave a model to work on: a text, a picture, a sound
+       ├─ AudioError          a microphone or loudspeaker that cannot be had, or was lost
        ├─ ProviderError       an execution provider that cannot be had
        ├─ EngineError         the engine stopped, or a graph failed in it
        ├─ ExportError         an export that could not be finished
@@ -24,6 +25,7 @@ from typing import Any
 from workbench.messages import MESSAGES
 
 __all__ = [
+    "AudioError",
     "Cancelled",
     "EngineError",
     "ExportError",
@@ -67,6 +69,10 @@ class InputError(WorkbenchError):
     """What the user gave a model to work on."""
 
 
+class AudioError(WorkbenchError):
+    """A microphone or loudspeaker that cannot be had, or was lost."""
+
+
 class ProviderError(WorkbenchError):
     """An execution provider that cannot be had."""
 
@@ -108,7 +114,7 @@ class Notice:
 _ESCAPES = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))} | {10: "\\n", 13: "\\r", 9: "\\t"}
 KINDS: dict[str, type[WorkbenchError]] = {
     cls.__name__: cls
-    for cls in (UsageError, ModelError, InputError, ProviderError, EngineError, ExportError, ToolchainError)
+    for cls in (UsageError, ModelError, InputError, AudioError, ProviderError, EngineError, ExportError, ToolchainError)
 }
 
 

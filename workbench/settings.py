@@ -23,8 +23,11 @@ APP = "offline-ai-workbench"
 DATA_DIR_VARIABLE = "WORKBENCH_DATA_DIR"
 MAX_FILE_BYTES = 1 << 20
 PROVIDERS = ("auto", "cpu", "cuda", "dml")
+THEMES = ("system", "light", "dark")
+LANGUAGES = ("system", "en", "zh_CN")
+MAX_NAME = 500
 
-Kind = Literal["path", "paths", "text", "count", "bytes"]
+Kind = Literal["path", "paths", "text", "name", "count", "bytes"]
 Origin = Literal["default", "file", "environment", "command line"]
 
 
@@ -104,6 +107,11 @@ class Settings:
     memory_budget_bytes: int | None = field(
         default=None,
         metadata=_about("bytes", "Memory that loaded models may take together (default: half of the machine's)"),
+    )
+    theme: str = field(default="system", metadata=_about("text", "The colours of the window", THEMES))
+    language: str = field(default="system", metadata=_about("text", "The language of the window", LANGUAGES))
+    microphone: str | None = field(
+        default=None, metadata=_about("name", "The microphone to record from (default: the system's)")
     )
     # Where each value that is not the default came from. No setting itself: it decides what is written to the file.
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
@@ -246,6 +254,7 @@ def _check(item: Field[Any], value: Any) -> Any:
         "path": (_is_path, "an absolute path"),
         "paths": (lambda v: isinstance(v, list) and all(map(_is_path, v)), "a list of absolute paths"),
         "text": (lambda v: v in choices, "one of " + ", ".join(choices)),
+        "name": (lambda v: isinstance(v, str) and 0 < len(v) <= MAX_NAME and v.isprintable(), "a name"),
         "count": (lambda v: type(v) is int and 0 <= v <= 4096, "a whole number from 0 to 4096"),
         "bytes": (lambda v: type(v) is int and v > 0, "a whole number of bytes, at least 1"),
     }

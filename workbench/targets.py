@@ -11,7 +11,7 @@ from workbench.errors import ModelError
 from workbench.library.artifacts import Artifact, Artifacts
 from workbench.library.references import Found
 from workbench.library.variants import choose_variant, find_variants
-from workbench.tasks.catalog import TASKS, TaskInfo, task_info
+from workbench.tasks.catalog import TASKS, TaskInfo, same_graph, task_info
 from workbench.verification import recommend
 
 __all__ = ["RunTarget", "Wish", "choose_target", "recommended_precision"]
@@ -112,12 +112,8 @@ def _export_of(found: Found, wanted: TaskInfo | None, artifacts: Sequence[Artifa
     if task is None:
         return ready[0] if ready else None
     exact = [item for item in ready if item.task == task.id]
-    same_graph = [item for item in ready if _same_graph(item.task, task)]
-    return next(iter([*exact, *same_graph]), None) or (ready[0] if ready and wanted is None else None)
-
-
-def _same_graph(task: str | None, wanted: TaskInfo) -> bool:
-    return task is not None and task in TASKS and TASKS[task].export_task == wanted.export_task
+    others = [item for item in ready if same_graph(item.task or "", task.id)]
+    return next(iter([*exact, *others]), None) or (ready[0] if ready and wanted is None else None)
 
 
 def _of_artifact(artifact: Artifact) -> _Place:

@@ -28,6 +28,7 @@ ENTRANCES = (
     "workbench.tasks.catalog",
     "workbench.settings",
     "workbench.api",
+    "workbench.audio.host",
     "workbench.cli",
 )
 

@@ -363,6 +363,23 @@ class TestBeside:
         soundfile.write(tmp_path / "half.wav", np.concatenate([np.zeros(8000), np.full(8000, 0.5)]), 16000)
         body = host.call("peaks", {"path": str(tmp_path / "half.wav"), "buckets": 4}, doing="looking")
         np.testing.assert_allclose(body["peaks"].array(), [[0, 0], [0, 0], [0.5, 0.5], [0.5, 0.5]], atol=1e-3)
+        assert body["duration_s"] == 1.0
+
+    def test_a_stretch_of_a_sound_to_play(self, host: EngineHost, tmp_path: Path) -> None:
+        import soundfile
+
+        steps = np.arange(16_000, dtype=np.int16)
+        soundfile.write(tmp_path / "steps.wav", steps, 16_000)
+        asked = {"path": str(tmp_path / "steps.wav"), "start_s": 0.25, "duration_s": 0.5}
+        body = host.call("samples", asked, doing="listening")
+        np.testing.assert_array_equal(body["samples"].array(), steps[4000:12_000])
+        assert body["samples"].dtype == "int16"
+        assert (body["rate_hz"], body["duration_s"]) == (16_000, 1.0)
+
+    def test_a_stretch_of_what_is_no_sound(self, host: EngineHost, tmp_path: Path) -> None:
+        (tmp_path / "no.mp3").write_bytes(b"no sound" * 500)
+        with pytest.raises(InputError, match=r"no\.mp3"):
+            host.call("samples", {"path": str(tmp_path / "no.mp3"), "start_s": 0, "duration_s": 1}, doing="listening")
 
     def test_providers_are_told_by_what_they_did(self, host: EngineHost) -> None:
         rows = {row["name"]: row for row in host.call("providers", {}, doing="asking")["providers"]}

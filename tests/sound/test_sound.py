@@ -216,10 +216,12 @@ def test_peaks_are_the_outline(tmp_path: Path) -> None:
     steps = np.repeat(np.array([0.1, -0.5, 0.3, 0.9], np.float32), 50_000)
     steps[::2] *= 0.5
     soundfile.write(tmp_path / "steps.wav", steps, RATE, subtype="FLOAT")
-    peaks = waveform_peaks(tmp_path / "steps.wav", 4)
+    peaks, duration_s = waveform_peaks(tmp_path / "steps.wav", 4)
+    assert duration_s == 200_000 / RATE
     np.testing.assert_allclose(peaks, [[0.05, 0.1], [-0.5, -0.25], [0.15, 0.3], [0.45, 0.9]], atol=1e-6)
 
 
 def test_a_short_sound_has_as_many_peaks_as_samples(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "tiny.wav", np.array([0.5, -0.5, 0.25]), RATE, subtype="FLOAT")
-    np.testing.assert_allclose(waveform_peaks(tmp_path / "tiny.wav", 100), [[0.5, 0.5], [-0.5, -0.5], [0.25, 0.25]])
+    peaks, _ = waveform_peaks(tmp_path / "tiny.wav", 100)
+    np.testing.assert_allclose(peaks, [[0.5, 0.5], [-0.5, -0.5], [0.25, 0.25]])

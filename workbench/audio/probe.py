@@ -5,23 +5,23 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from workbench.audio.portaudio import PortAudio
+from workbench.errors import AudioError
+
 __all__ = ["probe"]
 
 
 def probe() -> dict[str, Any]:
     """``{"portaudio": version or None, "inputs": [names], "outputs": [names], "reason": None or why not}``."""
-    missing: dict[str, Any] = {"portaudio": None, "inputs": [], "outputs": []}
+    library = PortAudio()
     try:
-        import sounddevice
-    except ModuleNotFoundError:
-        return missing | {"reason": "sounddevice is not installed; install the app with the extra [gui]"}
-    except OSError as error:
-        return missing | {"reason": f"{error}; on Debian and Ubuntu: apt install libportaudio2"}
-    devices = sounddevice.query_devices()
+        version, devices = library.version(), library.devices()
+    except AudioError as error:
+        return {"portaudio": None, "inputs": [], "outputs": [], "reason": str(error)}
     return {
-        "portaudio": sounddevice.get_portaudio_version()[1],
-        "inputs": [device["name"] for device in devices if device["max_input_channels"]],
-        "outputs": [device["name"] for device in devices if device["max_output_channels"]],
+        "portaudio": version,
+        "inputs": [device.name for device in devices.inputs],
+        "outputs": [device.name for device in devices.outputs],
         "reason": None,
     }
 

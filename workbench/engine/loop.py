@@ -58,6 +58,7 @@ class Engine:
         self._beside: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
             "preview": media.preview,
             "peaks": media.peaks,
+            "samples": media.samples,
             "providers": lambda body: probe_providers(),
             "status": self._status,
             "configure": self._configure,

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from workbench.runtime.images import preview as image_preview
-from workbench.runtime.sound import waveform_peaks
+from workbench.runtime.sound import read_stretch, waveform_peaks
 from workbench.wire import Buffer
 
-__all__ = ["peaks", "preview"]
+__all__ = ["peaks", "preview", "samples"]
 
 
 def preview(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -19,5 +19,15 @@ def preview(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def peaks(body: Mapping[str, Any]) -> dict[str, Any]:
-    """``{"path", "buckets"}`` → ``{"peaks"}``, float32 of shape [buckets, 2]: lowest and highest sample of each."""
-    return {"peaks": Buffer.of(waveform_peaks(Path(body["path"]), int(body["buckets"])))}
+    """``{"path", "buckets"}`` → ``{"peaks", "duration_s"}``: float32 [buckets, 2], lowest and highest of each."""
+    outline, duration_s = waveform_peaks(Path(body["path"]), int(body["buckets"]))
+    return {"peaks": Buffer.of(outline), "duration_s": duration_s}
+
+
+def samples(body: Mapping[str, Any]) -> dict[str, Any]:
+    """``{"path", "start_s", "duration_s"}`` → ``{"samples", "rate_hz", "duration_s"}`` to play.
+
+    The samples are int16 [n], one channel at the file's own rate; ``duration_s`` of the answer is the whole file's.
+    """
+    stretch = read_stretch(Path(body["path"]), float(body["start_s"]), float(body["duration_s"]))
+    return {"samples": Buffer.of(stretch.samples), "rate_hz": stretch.rate_hz, "duration_s": stretch.duration_s}

@@ -16,7 +16,7 @@ import soundfile
 from workbench.errors import InputError
 from workbench.runtime.resample import FloatArray, Resampler, resample
 
-__all__ = ["Sound", "load_audio", "sound_of_array", "waveform_peaks"]
+__all__ = ["Sound", "Stretch", "load_audio", "read_stretch", "sound_of_array", "waveform_peaks"]
 
 MAX_CHANNELS = 64
 MIN_RATE_HZ = 1_000
@@ -25,6 +25,10 @@ MAX_DURATION_S = 24 * 3600
 BLOCK_VALUES = 1 << 14
 # Formats whose header only estimates the length: a few samples less than announced mean nothing.
 ESTIMATED = frozenset({"MP3", "MPEG"})
+# After a jump, the first samples of these come out wrong: a frame of MP3 may use bits of those before it, and
+# libsndfile misses the place within the last page of an Ogg file.
+JUMPY = frozenset({"MP3", "MPEG", "OGG"})
+PREROLL_S = 4
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,15 @@ class Sound:
 
     samples: FloatArray
     sampling_rate: int
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of one channel at the file's own rate. ``samples`` is int16 [n]; ``duration_s`` is that of the file."""
+
+    samples: np.ndarray[Any, np.dtype[np.int16]]
+    rate_hz: int
     duration_s: float
 
 
@@ -73,8 +86,8 @@ def sound_of_array(item: Mapping[str, Any], sampling_rate: int) -> Sound:
     return Sound(resample(samples, rate_hz, sampling_rate), sampling_rate, len(array) / rate_hz)
 
 
-def waveform_peaks(path: Path, buckets: int) -> FloatArray:
-    """The outline of a sound file: smallest and largest sample of each stretch, float32 [buckets, 2].
+def waveform_peaks(path: Path, buckets: int) -> tuple[FloatArray, float]:
+    """The outline of a sound file, smallest and largest sample of each stretch, float32 [buckets, 2]; its length in s.
 
     A file of fewer samples than buckets gives one row a sample. Reads in blocks; raises InputError as
     :func:`load_audio` does.
@@ -91,7 +104,26 @@ def waveform_peaks(path: Path, buckets: int) -> FloatArray:
             peaks[row[edges], 0] = np.minimum(peaks[row[edges], 0], np.minimum.reduceat(mono, edges))
             peaks[row[edges], 1] = np.maximum(peaks[row[edges], 1], np.maximum.reduceat(mono, edges))
             start += len(mono)
-    return peaks[np.isfinite(peaks[:, 0])]
+    return peaks[np.isfinite(peaks[:, 0])], start / source.rate_hz
+
+
+def read_stretch(path: Path, start_s: float, duration_s: float) -> Stretch:
+    """What a sound file holds from ``start_s`` on, the mean of all channels; less, or nothing, past its end.
+
+    Neighbouring stretches join without a click. Raises InputError as :func:`load_audio` does.
+    """
+    with _open(path) as source:
+        if not source.frames:
+            raise InputError("sound-empty", file=path)
+        first = min(source.frames, max(0, round(start_s * source.rate_hz)))
+        last = max(first, round((start_s + duration_s) * source.rate_hz))
+        if not source.estimated:
+            last = min(last, source.frames)
+        blocks = [np.zeros(0, dtype=np.int16)]
+        for block in source.stretch(first, last):
+            mono = block.mean(axis=1, dtype=np.float32)
+            blocks.append(np.clip(np.rint(mono * 32768), -32768, 32767).astype(np.int16))
+    return Stretch(np.concatenate(blocks), source.rate_hz, source.frames / source.rate_hz)
 
 
 class _StraightOn(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
@@ -107,7 +139,9 @@ class _StraightOn(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has n
 
 @dataclass
 class _Source:
-    """An open sound file. ``frames`` is what its header announces, ``read_frames`` what came out of it."""
+    """An open sound file. ``frames`` is what its header announces, ``read_frames`` how far it was read;
+    ``preroll`` is how many frames to read and drop after a jump.
+    """
 
     path: Path
     file: soundfile.SoundFile | wave.Wave_read
@@ -115,28 +149,44 @@ class _Source:
     channels: int
     frames: int
     estimated: bool = False
+    preroll: int = 0
     read_frames: int = 0
 
     def blocks(self) -> Iterator[FloatArray]:
         """All samples, float32 [frames, channels] a block. Raises InputError."""
         size = max(1, BLOCK_VALUES // self.channels)
-        while True:
-            try:
-                block = self._read(size)
-            except (soundfile.LibsndfileError, RuntimeError, wave.Error, EOFError) as error:
-                raise InputError("sound-cut-off", file=self.path, seconds=self._seconds()) from error
-            if not len(block):
-                break
-            if not np.isfinite(block).all():
-                raise InputError("sound-not-finite", file=self.path)
-            self.read_frames += len(block)
-            if self._seconds() > MAX_DURATION_S:
-                raise InputError("sound-too-long", file=self.path, hours=MAX_DURATION_S // 3600)
+        while len(block := self._next(size)):
             yield block
         if self.read_frames < self.frames and not self.estimated:
             raise InputError("sound-cut-off", file=self.path, seconds=self._seconds())
         if not self.read_frames:
             raise InputError("sound-empty", file=self.path)
+
+    def stretch(self, first: int, last: int) -> Iterator[FloatArray]:
+        """The samples of the frames from ``first`` up to ``last``, as :meth:`blocks`."""
+        size = max(1, BLOCK_VALUES // self.channels)
+        self.read_frames = max(0, first - self.preroll)
+        try:
+            self.file.setpos(first) if isinstance(self.file, wave.Wave_read) else self.file.seek(self.read_frames)
+        except (soundfile.LibsndfileError, RuntimeError, wave.Error) as error:
+            raise InputError("sound-cut-off", file=self.path, seconds=self._seconds()) from error
+        while (start := self.read_frames) < last and len(block := self._next(min(size, last - start))):
+            yield block[max(0, first - start) :]
+        if self.read_frames < last and not self.estimated:
+            raise InputError("sound-cut-off", file=self.path, seconds=self._seconds())
+
+    def _next(self, size: int) -> FloatArray:
+        """The next ``size`` frames, fewer at the end. Raises InputError."""
+        try:
+            block = self._read(size)
+        except (soundfile.LibsndfileError, RuntimeError, wave.Error, EOFError) as error:
+            raise InputError("sound-cut-off", file=self.path, seconds=self._seconds()) from error
+        if not np.isfinite(block).all():
+            raise InputError("sound-not-finite", file=self.path)
+        self.read_frames += len(block)
+        if self._seconds() > MAX_DURATION_S:
+            raise InputError("sound-too-long", file=self.path, hours=MAX_DURATION_S // 3600)
+        return block
 
     def _seconds(self) -> float:
         return round(self.read_frames / self.rate_hz, 2)
@@ -165,7 +215,8 @@ def _open(path: Path) -> Iterator[_Source]:
     with file:
         _check_header(path, file.channels, file.samplerate, file.frames)
         _check_whole_wave(path, file)
-        yield _Source(path, file, file.samplerate, file.channels, file.frames, file.format in ESTIMATED)
+        preroll = PREROLL_S * file.samplerate if file.format in JUMPY else 0
+        yield _Source(path, file, file.samplerate, file.channels, file.frames, file.format in ESTIMATED, preroll)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from workbench.errors import UsageError
 
-__all__ = ["TASKS", "Param", "TaskInfo", "check_params", "task_info"]
+__all__ = ["TASKS", "InputKind", "Param", "TaskInfo", "check_params", "same_graph", "task_info"]
 
 InputKind = Literal["text", "image", "audio", "fields"]
 
@@ -178,6 +178,11 @@ def task_info(task: str) -> TaskInfo:
         return TASKS[task]
     except KeyError:
         raise UsageError("usage-unknown-task", task=task, known=", ".join(TASKS)) from None
+
+
+def same_graph(task: str, other: str) -> bool:
+    """Whether an export made for one task serves the other as well."""
+    return task in TASKS and other in TASKS and TASKS[task].export_task == TASKS[other].export_task
 
 
 def check_params(task: TaskInfo, given: Mapping[str, Any]) -> dict[str, Any]:

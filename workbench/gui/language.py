@@ -1,0 +1,102 @@
+"""The window's languages: English text → Chinese text, and codes of the core → text in either.
+
+The English text itself is the key, so the source reads as it looks. Fields are filled in after the translation; a test
+compares the fields of both languages and finds texts without a translation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from workbench.errors import Notice, WorkbenchError
+from workbench.gui.languages import chinese, chinese_messages, english_messages
+from workbench.messages import MESSAGES
+from workbench.tasks.catalog import TASKS, Param
+
+__all__ = [
+    "Language",
+    "choice_text",
+    "current",
+    "message",
+    "message_of",
+    "param_help",
+    "param_title",
+    "resolve",
+    "set_current",
+    "task_title",
+    "tr",
+]
+
+Language = Literal["en", "zh_CN"]
+
+# One window, one language. The only state of this module; ``Appearance`` alone sets it.
+_current: list[Language] = ["en"]
+
+
+def current() -> Language:
+    return _current[0]
+
+
+def set_current(language: Language) -> None:
+    _current[0] = language
+
+
+def resolve(wish: str, system_languages: list[str]) -> Language:
+    """The language for a setting (``system``, ``en``, ``zh_CN``) and the languages that the system prefers."""
+    if wish == "system":
+        first = system_languages[0] if system_languages else "en"
+        return "zh_CN" if first.replace("-", "_").split("_")[0] == "zh" else "en"
+    return "zh_CN" if wish == "zh_CN" else "en"
+
+
+def tr(text: str, **fields: Any) -> str:
+    """The text in the current language, with its fields filled in."""
+    known = chinese.TEXTS.get(text, text) if current() == "zh_CN" else text
+    return known.format(**fields) if fields else known
+
+
+def message(code: str, arguments: Mapping[str, Any]) -> str:
+    """The sentence of a code of the core, as a whole sentence."""
+    sentence = english_messages.MESSAGES.get(code) or MESSAGES[code]
+    if current() == "zh_CN":
+        return _one_line(chinese_messages.MESSAGES.get(code, sentence).format(**arguments)) + "。"
+    text = _one_line(sentence.format(**arguments))
+    return text[:1].upper() + text[1:] + "."
+
+
+def message_of(what: WorkbenchError | Notice) -> str:
+    return message(what.code, what.arguments)
+
+
+def task_title(task: str | None) -> str:
+    """The title of a pipeline tag of the hub, ours or not; the tag itself where nobody has named it."""
+    if task is None:
+        return tr("Unknown task")
+    if current() == "zh_CN" and task in chinese_messages.TASKS:
+        return chinese_messages.TASKS[task]
+    if task in TASKS:
+        return TASKS[task].title
+    return english_messages.TASKS.get(task, task)
+
+
+def param_title(param: Param) -> str:
+    """The label of a parameter in a form."""
+    if current() == "zh_CN" and param.name in chinese_messages.PARAMS:
+        return chinese_messages.PARAMS[param.name]
+    return english_messages.PARAMS.get(param.name, param.name.replace("_", " ").capitalize())
+
+
+def param_help(param: Param) -> str:
+    return chinese_messages.PARAM_HELP.get(param.help, param.help) if current() == "zh_CN" else param.help
+
+
+def choice_text(value: str) -> str:
+    """The label of one of a parameter's choices."""
+    table = chinese_messages.CHOICES if current() == "zh_CN" else english_messages.CHOICES
+    return table.get(value, value)
+
+
+def _one_line(text: str) -> str:
+    """Names of files may hold control characters, which would break a label."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)

@@ -1,0 +1,98 @@
+"""English texts that only the window needs.
+
+``MESSAGES`` holds the sentences of :mod:`workbench.messages` that speak of the command line, said for a window;
+``TASKS`` titles of pipeline tags that the catalog does not have; ``PARAMS`` and ``CHOICES`` the labels of a form.
+"""
+
+from __future__ import annotations
+
+MESSAGES: dict[str, str] = {
+    # --- use ---
+    "usage-no-artifact": "choose the exported model to {action}",
+    "usage-bad-json": "the input is not JSON ({reason})",
+    # --- library ---
+    "manifest-broken": "the manifest {file} cannot be read ({reason}); export the model again",
+    "cache-missing": "there is no hub cache at {folder} yet; download a model, or choose another cache in the settings file",
+    "export-other-task": "the workbench has no task {task} yet; the model can be exported for {tasks}",
+    "variant-missing": "{folder} has no precision {precision}; it has {known}; an export can make {exportable}",
+    "model-none-known": "there is no model “{name}”, and none at all in {places}; download one, or choose another cache in the settings file",
+    "artifact-misfit": "{file} has {got} bytes where the manifest says {wanted}; export the model again",
+    # --- runtime ---
+    "provider-not-got": "{provider} was asked for, but {model} could only be loaded on {got}; `workbench doctor` in a terminal says why. Choose another provider, or allow the fallback",
+    "provider-fallback": "{wanted} could not be had, the model runs on {got}; `workbench doctor` in a terminal says why",
+    # --- export ---
+    "export-pickle-only": "{folder} has its weights only in pickles ({files}), which can run code when they are loaded; tick the box that allows pickles if you trust who made them",
+    "export-toolchain-unfit": "the export toolchain is not made of what was tested ({reason}); install it again on the export page, or correct the setting toolchain_python",
+    "export-unknown-architecture": "the exporter does not know the architecture “{architecture}”; near it, it knows {near} ({count} in all)",
+    # --- toolchain ---
+    "toolchain-missing": "the export toolchain “{name}” is not installed; install it on the export page",
+    "toolchain-unfinished": "the installation of the export toolchain “{name}” was broken off; finish it on the export page",
+    "toolchain-broken": "the export toolchain does not work: {python} ({reason}); install it again on the export page",
+    "toolchain-install-failed": "installing the toolchain failed at “{step}”: {reason}. Install it again, and it resumes; the log is {log}",
+}
+
+TASKS: dict[str, str] = {
+    # --- text ---
+    "zero-shot-classification": "Zero-shot text classification",
+    "question-answering": "Question answering",
+    "fill-mask": "Fill in the blank",
+    "text-ranking": "Text ranking",
+    "summarization": "Summarization",
+    "translation": "Translation",
+    "text2text-generation": "Text to text",
+    # --- pictures and video ---
+    "object-detection": "Object detection",
+    "image-segmentation": "Image segmentation",
+    "depth-estimation": "Depth estimation",
+    "image-to-text": "Image to text",
+    "image-feature-extraction": "Image embeddings",
+    "zero-shot-image-classification": "Zero-shot image classification",
+    "zero-shot-object-detection": "Zero-shot object detection",
+    "mask-generation": "Mask generation",
+    "image-to-image": "Image to image",
+    "text-to-image": "Text to image",
+    "video-classification": "Video classification",
+    # --- sound ---
+    "audio-classification": "Audio classification",
+    "zero-shot-audio-classification": "Zero-shot audio classification",
+    "text-to-speech": "Text to speech",
+    "text-to-audio": "Text to audio",
+    "audio-to-audio": "Audio to audio",
+    "voice-activity-detection": "Voice activity detection",
+    # --- several at once, and the rest ---
+    "image-text-to-text": "Image and text to text",
+    "document-question-answering": "Document question answering",
+    "visual-question-answering": "Visual question answering",
+    "any-to-any": "Any to any",
+    "reinforcement-learning": "Reinforcement learning",
+    "tabular-classification": "Tabular classification",
+    "tabular-regression": "Tabular regression",
+    "time-series-forecasting": "Time series forecasting",
+}
+
+PARAMS: dict[str, str] = {
+    "pooling": "Pooling",
+    "normalize": "Scale to length 1",
+    "top_k": "Number of labels",
+    "function_to_apply": "Score function",
+    "aggregation_strategy": "Grouping of tokens",
+    "language": "Spoken language",
+    "task": "What to do",
+    "return_timestamps": "Segments with times",
+    "max_new_tokens": "New tokens at most",
+    "stop": "End before",
+}
+
+# The same value can belong to several parameters.
+CHOICES: dict[str, str] = {
+    "none": "None",
+    "model": "As the model says",
+    "mean": "Mean",
+    "cls": "CLS token",
+    "max": "Maximum",
+    "simple": "Join neighbours",
+    "first": "First token of a word",
+    "average": "Average over a word",
+    "transcribe": "Transcribe",
+    "translate": "Translate to English",
+}
