@@ -22,6 +22,10 @@ def main() -> int:
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)
         return 0
     try:
+        if not words:
+            from workbench.gui import run as open_window
+
+            return open_window()
         from workbench.cli import run
 
         return run(words)

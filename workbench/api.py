@@ -14,10 +14,11 @@ from types import TracebackType
 from typing import Any
 
 from workbench import previews, running
+from workbench.audio.host import AudioHost, Devices, Recording
 from workbench.cancellation import Cancellation
 from workbench.doctor import Check, Diagnosis, diagnose
 from workbench.engine.host import EngineHost
-from workbench.errors import ToolchainError
+from workbench.errors import AudioError, ToolchainError
 from workbench.exporting.job import STAGING, clean_staging, run_export
 from workbench.exporting.report import ExportedVariant, ExportReport
 from workbench.exporting.spec import Event, LogLine, Progress
@@ -61,10 +62,12 @@ __all__ = [
 class Workbench:
     """The core, opened with settings and closed by ``close`` or at the end of a ``with`` block."""
 
-    def __init__(self, settings: Settings | None = None) -> None:
-        """Raises UsageError where the settings' file cannot be used."""
+    def __init__(self, settings: Settings | None = None, audio: AudioHost | None = None) -> None:
+        """``audio`` replaces the machine's microphones and loudspeakers. Raises UsageError where the settings' file
+        cannot be used."""
         self._settings = settings or Settings.load()
         self._host: EngineHost | None = None
+        self._audio = audio
 
     def __enter__(self) -> Workbench:
         return self
@@ -75,9 +78,10 @@ class Workbench:
         self.close()
 
     def close(self) -> None:
-        """End the engine, if there is one. Requests in flight raise Cancelled."""
-        if self._host:
-            self._host.close()
+        """End the engine and the audio process, where there are any. Requests in flight raise Cancelled."""
+        for host in (self._host, self._audio):
+            if host:
+                host.close()
 
     @property
     def engine(self) -> EngineHost:
@@ -85,6 +89,13 @@ class Workbench:
         if self._host is None:
             self._host = EngineHost(self._settings.memory_limit_bytes)
         return self._host
+
+    @property
+    def audio(self) -> AudioHost:
+        """The audio process's host; like the engine it begins with the first request, or with ``audio.start()``."""
+        if self._audio is None:
+            self._audio = AudioHost()
+        return self._audio
 
     # --- settings -----------------------------------------------------------------------------------------------
 
@@ -231,6 +242,50 @@ class Workbench:
             return running.bench(host, target.choice, target.variant, inputs, params, rounds, on_progress, cancellation)
         finally:
             host.close()
+
+    # --- microphone and loudspeaker -----------------------------------------------------------------------------
+
+    @property
+    def recordings_folder(self) -> Path:
+        """Where recordings are kept, each a WAV file named by the time it began."""
+        return data_dir() / "recordings"
+
+    def microphones(self, refresh: bool = False) -> Devices:
+        """What there is to record from and to play to; ``refresh`` looks for what was plugged in. Raises AudioError."""
+        return self.audio.devices(refresh)
+
+    def record(
+        self,
+        *,
+        device: str | None,
+        stop: Cancellation,
+        on_level: Callable[[float, float], None],
+        cancellation: Cancellation | None = None,
+    ) -> Recording:
+        """Record into a new file of ``recordings_folder`` until ``stop``, see :meth:`AudioHost.record`."""
+        folder = self.recordings_folder
+        path = folder / f"{time.strftime('%Y-%m-%d %H.%M.%S')}.wav"
+        for number in range(2, 100):
+            if not path.exists():
+                break
+            path = path.with_stem(f"{path.stem.partition(' (')[0]} ({number})")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or error
+            raise AudioError("recording-not-written", file=path, reason=reason) from error
+        return self.audio.record(path, device, stop=stop, on_level=on_level, cancellation=cancellation)
+
+    def play(
+        self,
+        path: Path,
+        start_s: float,
+        on_position: Callable[[float], None],
+        cancellation: Cancellation | None = None,
+    ) -> None:
+        """Play a sound file from ``start_s`` to its end. Raises InputError, AudioError, Cancelled."""
+        blocks = previews.stretches(self.engine, path, start_s, cancellation)
+        self.audio.play(blocks, on_position=on_position, cancellation=cancellation)
 
     # --- export -------------------------------------------------------------------------------------------------
 

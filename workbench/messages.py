@@ -131,7 +131,7 @@ MESSAGES: dict[str, str] = {
     "model-setting-missing": "{file} does not tell {name}, which the model needs; download the model again or export it again",
     "model-unknown-input": "the graph asks for an input {name} that the workbench cannot give; it knows {known}",
     # --- microphone and loudspeaker ---
-    "audio-no-library": "PortAudio, which reaches microphones and loudspeakers, cannot be loaded ({reason}); on Debian and Ubuntu: apt install libportaudio2",
+    "audio-no-library": "the library PortAudio, which reaches microphones and loudspeakers, cannot be loaded ({reason}); on Debian and Ubuntu: apt install libportaudio2",
     "audio-no-sounddevice": "sounddevice is not installed; install the app with the extra [gui]",
     "audio-no-microphone": "no microphone was found; plug one in, and allow the app to use it in the system's settings",
     "audio-no-loudspeaker": "no loudspeaker was found; plug one in, or choose an output in the system's settings",

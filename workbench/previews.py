@@ -1,39 +1,20 @@
-"""Parent side of what a front shows of a user's file: the engine decodes it, so that no hostile file reaches a front."""
+"""Parent side of what a front shows of a user's file: the engine decodes it, so that no front reads a hostile file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from workbench.audio.host import Block
 from workbench.cancellation import Cancellation
 from workbench.engine.host import EngineHost
+from workbench.results import Picture, Waveform
 from workbench.wire import Buffer
-
-if TYPE_CHECKING:
-    from workbench.results import FloatArray
 
 __all__ = ["Picture", "Waveform", "picture", "stretches", "waveform"]
 
 STRETCH_S = 4.0
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture as a model gets it, made smaller. ``rgb`` is uint8 of shape [height_px, width_px, 3], row by row."""
-
-    width_px: int
-    height_px: int
-    rgb: bytes | bytearray | memoryview
-
-
-@dataclass(frozen=True, eq=False)
-class Waveform:
-    """The outline of a sound: ``peaks`` is float32 [n, 2], the lowest and the highest sample of each stretch."""
-
-    duration_s: float
-    peaks: FloatArray
 
 
 def picture(host: EngineHost, path: Path, max_px: int, cancellation: Cancellation | None = None) -> Picture:
@@ -52,9 +33,8 @@ def waveform(host: EngineHost, path: Path, buckets: int, cancellation: Cancellat
 
 def stretches(
     host: EngineHost, path: Path, start_s: float, cancellation: Cancellation | None = None
-) -> Iterator[tuple[Buffer, int, float]]:
-    """The sound from ``start_s`` on, a few seconds at a time: int16 samples of one channel, their rate in Hz, and the
-    position of the first. Raises InputError, EngineError."""
+) -> Iterator[Block]:
+    """The sound from ``start_s`` on, a few seconds at a time. Raises InputError, EngineError."""
     at_s = start_s
     while True:
         body = {"path": str(path), "start_s": at_s, "duration_s": STRETCH_S}
@@ -63,7 +43,7 @@ def stretches(
         rate_hz = int(answer["rate_hz"])
         if not samples.shape[0]:
             return
-        yield samples, rate_hz, at_s
+        yield Block(samples, rate_hz, at_s)
         at_s += samples.shape[0] / rate_hz
         if at_s >= float(answer["duration_s"]):
             return

@@ -1,4 +1,4 @@
-"""What tasks return and every front shows. Frozen; each knows its JSON in the shape of the hub's schemas.
+"""What tasks return, what is shown of their inputs, for every front. Frozen; each knows its JSON in the shape of the hub's schemas.
 
 Scores are probabilities in [0, 1] unless a docstring says otherwise; positions in text are characters (Unicode code
 points) of the input, end exclusive; times are seconds.
@@ -25,6 +25,7 @@ __all__ = [
     "Embedding",
     "Label",
     "Labels",
+    "Picture",
     "Result",
     "Segment",
     "Similarity",
@@ -32,6 +33,7 @@ __all__ = [
     "Spans",
     "Text",
     "Transcript",
+    "Waveform",
     "pack",
     "unpack",
 ]
@@ -154,6 +156,23 @@ class Transcript:
         chunks = [{"text": item.text, "timestamp": [item.start_s, item.end_s]} for item in self.segments]
         value: dict[str, Any] = {"text": self.text, "chunks": chunks}
         return value | {"language": self.language} if self.language else value
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as a model gets it, made smaller. ``rgb`` is uint8 of shape [height_px, width_px, 3], row by row."""
+
+    width_px: int
+    height_px: int
+    rgb: bytes | bytearray | memoryview
+
+
+@dataclass(frozen=True, eq=False)
+class Waveform:
+    """The outline of a sound: ``peaks`` is float32 [n, 2], the lowest and the highest sample of each stretch."""
+
+    duration_s: float
+    peaks: FloatArray
 
 
 Result = Labels | Spans | Embedding | Similarity | Text | Transcript

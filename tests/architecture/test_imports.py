@@ -30,6 +30,7 @@ ENTRANCES = (
     "workbench.api",
     "workbench.audio.host",
     "workbench.cli",
+    "workbench.gui",
 )
 
 

@@ -1,6 +1,6 @@
 """A sound system for tests: a sound file as the microphone, another file as the loudspeaker.
 
-``python -m tests.audio.fake_device SOUND [options]`` speaks the framing as ``python -m workbench.audio`` does, so a test
+``python -m tests.audio.fake_device SOUND [options]`` speaks the framing as ``python -m workbench.audio`` does; a test
 gives :func:`fake_command` to an :class:`~workbench.audio.host.AudioHost`. The file is heard once in real time, then
 silence; ``--speed`` makes the time faster.
 """
@@ -84,19 +84,11 @@ class FakeBackend:
 
     def devices(self) -> Devices:
         self._obstacles("devices")
-        inputs: tuple[Device, ...] = ()
-        if not self._options.no_microphone:
-            channels = self._samples.shape[1]
-            inputs = (
-                Device("Fake/Test microphone", "Test microphone", True, self._rate_hz, channels),
-                Device("Fake/Second microphone", "Second microphone", False, self._rate_hz, channels),
-            )
-        outputs = () if self._options.no_loudspeaker else (Device("Fake/Speaker", "Speaker", True, 48_000, 2),)
-        return Devices(inputs, outputs)
+        return self._known()
 
     def open_input(self, device: str | None, on_data: Callable[[bytes], None]) -> FakeStream:
         self._obstacles("record")
-        name = self._name(self.devices().inputs, device, "audio-no-microphone")
+        name = self._name(self._known().inputs, device, "audio-no-microphone")
         at, left = 0, self._options.unplug_after
         end = None if left is None else int(left * self._rate_hz)
 
@@ -114,8 +106,8 @@ class FakeBackend:
 
     def open_output(self, device: str | None, rate_hz: int, fill: Callable[[int], bytes]) -> FakeStream:
         self._obstacles("play")
-        name = self._name(self.devices().outputs, device, "audio-no-loudspeaker")
-        played = open(self._options.played or os.devnull, "ab", buffering=0)  # noqa: SIM115, PTH123
+        name = self._name(self._known().outputs, device, "audio-no-loudspeaker")
+        played = Path(self._options.played or os.devnull)
         left = self._options.unplug_after
         done_s = 0.0
 
@@ -123,11 +115,23 @@ class FakeBackend:
             nonlocal done_s
             if left is not None and done_s >= left:
                 return False
-            played.write(fill(frames))
+            with played.open("ab") as file:
+                file.write(fill(frames))
             done_s += BLOCK_S
             return True
 
         return FakeStream(name, self._options.output_rate or rate_hz, 1, self._options.speed, block)
+
+    def _known(self) -> Devices:
+        inputs: tuple[Device, ...] = ()
+        if not self._options.no_microphone:
+            channels = self._samples.shape[1]
+            inputs = (
+                Device("Fake/Test microphone", "Test microphone", True, self._rate_hz, channels),
+                Device("Fake/Second microphone", "Second microphone", False, self._rate_hz, channels),
+            )
+        outputs = () if self._options.no_loudspeaker else (Device("Fake/Speaker", "Speaker", True, 48_000, 2),)
+        return Devices(inputs, outputs)
 
     def _obstacles(self, what: str) -> None:
         if self._options.no_library:
@@ -154,7 +158,9 @@ def options(words: list[str]) -> argparse.Namespace:
     parser.add_argument("sound", nargs="?", help="what the microphone hears; without it, silence")
     parser.add_argument("--speed", type=float, default=1.0)
     parser.add_argument("--unplug-after", type=float, help="seconds after which a device goes away")
-    parser.add_argument("--silent-unplug", action="store_true", help="it says that it still works, but delivers nothing")
+    parser.add_argument(
+        "--silent-unplug", action="store_true", help="it says that it still works, but delivers nothing"
+    )
     parser.add_argument("--no-microphone", action="store_true")
     parser.add_argument("--no-loudspeaker", action="store_true")
     parser.add_argument("--no-library", action="store_true", help="PortAudio is missing")

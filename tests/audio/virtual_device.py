@@ -64,8 +64,8 @@ class VirtualDevice:
             words = ["-n", "-F", str(folder / "modules.pa"), "--daemonize=no", "--exit-idle-time=-1"]
             words += ["--use-pid-file=no", "--disable-shm=yes", "--log-target=stderr"]
             with (folder / "log").open("wb") as log:
-                daemon = stack.enter_context(self._running(["pulseaudio", *words], stderr=log))
-            self._wait_for(daemon, folder / "log")
+                self._daemon = stack.enter_context(self._running(["pulseaudio", *words], stderr=log))
+            self._wait_until_ready(folder / "log")
             self._stack = stack.pop_all()
         return self
 
@@ -73,6 +73,10 @@ class VirtualDevice:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    def end(self) -> None:
+        """Take the devices away, as if they were unplugged."""
+        self._daemon.kill()
 
     def speak(self, sound: Path) -> None:
         """Let the microphone hear a sound file, and return when it was heard: that takes as long as it lasts."""
@@ -95,10 +99,10 @@ class VirtualDevice:
                 time.sleep(0.02)  # pactl tells of what is, not of what comes
             yield
 
-    def _wait_for(self, daemon: subprocess.Popen[bytes], log: Path) -> None:
+    def _wait_until_ready(self, log: Path) -> None:
         deadline = time.monotonic() + READY_S
         while subprocess.run(["pactl", "info"], env=self._own | self.environment, capture_output=True).returncode:
-            if daemon.poll() is not None or time.monotonic() > deadline:
+            if self._daemon.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"PulseAudio did not start: {log.read_text(errors='replace')}")
             time.sleep(0.02)  # there is nothing that tells when the socket is there
 

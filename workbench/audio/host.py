@@ -84,7 +84,7 @@ class AudioHost:
         with self._listing:
             if refresh:
                 self._retire()
-            while True:
+            for again in (True, False):
                 with self._lock:
                     child = self._running()
                 pending = child.request({"method": "devices"})
@@ -92,9 +92,9 @@ class AudioHost:
                     try:
                         return Devices.from_json(pending.wait())
                     except (Cancelled, ChildGone) as error:
-                        if not patience.over and child.killed and not self._closed:
-                            continue  # it was only in the way of another request's forced end
-                        raise self._explained(error, patience) from error
+                        if not again or patience.over or self._closed:
+                            raise self._explained(error, patience) from error
+            raise AssertionError("the second time returns or raises")
 
     def record(
         self,
@@ -131,7 +131,10 @@ class AudioHost:
             pending = child.request(body, on_event)
             with patience, late.unstarted(), stop.calling(finish):
                 try:
-                    return _recording(pending.wait(cancellation))
+                    answer = pending.wait(cancellation)
+                    if self._closed:
+                        raise Cancelled
+                    return _recording(answer)
                 except ChildGone as gone:
                     kept = _on_disk(path) if begun.is_set() and path and not self._closed else None
                     error = self._explained(gone, late if late.over else patience)

@@ -86,8 +86,9 @@ class Audio:
         for recorder, _ in running:
             recorder.stop()
         deadline = time.monotonic() + FINISH_S
-        for _, thread in running:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        for recorder, thread in running:
+            if recorder.begun:  # else its device may hang, and there is no sound to save
+                thread.join(max(0.0, deadline - time.monotonic()))
 
     def _devices(self, message: Message, cancellation: Cancellation) -> None:
         # It can't be interrupted, so a cancel is answered at once and its answer dropped.

@@ -164,8 +164,7 @@ class Player:
                 parts.append(part)
                 chunk.taken += len(part)
                 wanted -= len(part)
-                if chunk.taken < len(chunk.pcm):
-                    break
+                break
                 done = frames - wanted // SAMPLE_BYTES
                 chunk.ended_s = now + self._latency_s + done / self._rate_hz
         return b"".join(parts) + bytes(wanted)

@@ -21,6 +21,8 @@ __all__ = ["PortAudio"]
 WASAPI = "Windows WASAPI"
 # What ALSA lists beside the hardware are mostly parts for building others (dmix, sysdefault, surround40 …).
 ALSA_NAMES = frozenset({"default", "pulse", "pipewire"})
+# Between the device and this process: a busy machine must not cost a recording any sound.
+LATENCY_S = 0.1
 INVALID_RATE = -9997
 INVALID_CHANNELS = -9998
 
@@ -33,6 +35,7 @@ class _Entry:
     device: Device
     index: int
     host_api: str
+    latency_s: float
 
 
 class PortAudio:
@@ -81,7 +84,7 @@ class PortAudio:
                     device=entry.index,
                     channels=channels,
                     dtype="int16",
-                    latency="high",  # a busy machine must not cost a recording any sound
+                    latency=max(LATENCY_S, entry.latency_s),
                     callback=callback_for(channels),
                     extra_settings=settings,
                 )
@@ -161,9 +164,9 @@ def _entries(library: Any, kind: Kind) -> list[_Entry]:
         number = 1 + sum(entry.device.name == name and entry.host_api == host_api for entry in entries)
         # A number only where two of one name are plugged in: the index differs from process to process.
         identity = f"{host_api}/{name}" + (f"#{number}" if number > 1 else "")
-        index = int(info["index"])
-        rate_hz = round(info["default_samplerate"])
-        entries.append(_Entry(Device(identity, name, index == default, rate_hz, channels), index, host_api))
+        index, latency_s = int(info["index"]), float(info[f"default_high_{kind}_latency"])
+        found = Device(identity, name, index == default, round(info["default_samplerate"]), channels)
+        entries.append(_Entry(found, index, host_api, latency_s))
     entries.sort(key=lambda entry: not entry.device.default)
     if entries and not entries[0].device.default:
         entries[0] = replace(entries[0], device=replace(entries[0].device, default=True))

@@ -8,8 +8,9 @@ from typing import Any
 
 from workbench.api import ExportReport, Workbench
 from workbench.cancellation import Cancellation
-from workbench.cli.output import ProgressLine, duration, print_json, size, table
+from workbench.cli.output import ProgressLine, print_json, table
 from workbench.exporting.spec import Event, LogLine, Progress, StageStarted
+from workbench.units import duration, size
 
 __all__ = ["export", "toolchain"]
 

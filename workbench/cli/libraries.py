@@ -8,13 +8,14 @@ from typing import Any
 
 from workbench.api import Workbench
 from workbench.cancellation import Cancellation
-from workbench.cli.output import print_json, printable, size, table
+from workbench.cli.output import print_json, printable, table
 from workbench.errors import UsageError
 from workbench.library.artifacts import Artifact
 from workbench.library.deletion import DeletionPlan
 from workbench.library.model import Model, Revision, Support
 from workbench.library.references import Found
 from workbench.tasks.catalog import Param, TaskInfo, task_info
+from workbench.units import size
 
 __all__ = ["artifacts", "delete", "models", "show", "tasks"]
 

@@ -9,9 +9,10 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
-__all__ = ["ProgressLine", "duration", "print_json", "printable", "size", "table"]
+from workbench.units import duration
 
-UNITS = ("B", "kB", "MB", "GB", "TB")
+__all__ = ["ProgressLine", "print_json", "printable", "table"]
+
 REDRAW_S = 0.1
 
 
@@ -38,23 +39,6 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]], right: Sequ
             padded.append(blank + cell if n in right else cell + blank)
         lines.append("  ".join(padded).rstrip())
     return "\n".join(lines)
-
-
-def size(bytes_: float) -> str:
-    """``91_000_000`` → ``"91.0 MB"``, in units of 1000."""
-    value, unit = float(bytes_), 0
-    while value >= 999.95 and unit < len(UNITS) - 1:
-        value, unit = value / 1000, unit + 1
-    return f"{value:.0f} B" if unit == 0 else f"{value:.1f} {UNITS[unit]}"
-
-
-def duration(seconds: float) -> str:
-    """``0.0123`` → ``"12.3 ms"``, ``75`` → ``"1 min 15 s"``."""
-    if seconds < 1:
-        return f"{seconds * 1000:.1f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
 
 
 class ProgressLine:

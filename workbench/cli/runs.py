@@ -10,12 +10,13 @@ from typing import Any
 from workbench.api import RunTarget, Workbench
 from workbench.cancellation import Cancellation
 from workbench.cli.inputs import gathered_inputs
-from workbench.cli.output import ProgressLine, duration, print_json, printable, size, table
+from workbench.cli.output import ProgressLine, print_json, printable, table
 from workbench.cli.results import result_text
 from workbench.errors import UsageError
 from workbench.results import Result, Text
 from workbench.running import ItemReport, RunReport
 from workbench.tasks.catalog import TaskInfo, check_params
+from workbench.units import duration, size
 
 __all__ = ["bench", "run"]
 

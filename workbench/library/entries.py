@@ -20,7 +20,17 @@ Modality = Literal["text", "image", "audio", "other"]
 # What the hub's pipeline tags are about, where the catalog does not say.
 AUDIO_TAGS = ("audio", "speech", "voice")
 IMAGE_TAGS = ("image", "object", "depth", "mask", "visual", "video", "keypoint", "document")
-TEXT_TAGS = ("text", "token", "fill", "question", "summar", "translation", "zero-shot-classification", "sentence", "table")
+TEXT_TAGS = (
+    "text",
+    "token",
+    "fill",
+    "question",
+    "summar",
+    "translation",
+    "zero-shot-classification",
+    "sentence",
+    "table",
+)
 NO_EXPORT = Support("no")
 
 

@@ -1,0 +1,287 @@
+"""Where the input goes: typed, dropped, opened, pasted or spoken. What it becomes depends on the task."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from PySide6.QtCore import QMimeData, QStringListModel, Qt, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QCheckBox, QListView, QPlainTextEdit, QSizePolicy, QStackedLayout, QWidget
+
+from workbench.gui.intake import Item
+from workbench.gui.language import tr
+from workbench.gui.microphone import Microphone
+from workbench.gui.microphone_bar import MicrophoneBar
+from workbench.gui.params_form import ParamsForm
+from workbench.gui.widgets.basic import Banner, Button, IconLabel, Label, Panel, column, row
+from workbench.gui.widgets.theme import SPACE, mark
+from workbench.tasks.catalog import TaskInfo
+
+__all__ = ["InputPanel", "TextEditor"]
+
+# A text longer than this is not laid out by the editor, which would stall the window; it is run as a file.
+MAX_SHOWN = 200_000
+
+
+class TextEditor(QPlainTextEdit):
+    """Plain text. Files and pictures that are pasted or dropped here go to ``media`` instead."""
+
+    media = Signal(object)  # QMimeData
+
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        return source.hasText() or source.hasUrls() or source.hasImage()
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        if source.hasUrls() or (source.hasImage() and not source.hasText()):
+            self.media.emit(source)
+        else:
+            self.insertPlainText(source.text())
+
+
+class InputPanel(Panel):
+    """One panel for all tasks: an editor for texts, a list for files, and what fills them."""
+
+    run_requested = Signal()
+    stop_requested = Signal()
+    open_requested = Signal()
+    paste_requested = Signal()
+    recordings_requested = Signal()
+    media = Signal(object)  # QMimeData that was pasted into the editor
+    changed = Signal()
+
+    def __init__(self, microphone: Microphone) -> None:
+        super().__init__()
+        self._task: TaskInfo | None = None
+        self._items: list[Item] = []
+        self._running = False
+        self.editor = TextEditor()
+        self.editor.setAcceptDrops(False)  # what is dropped anywhere goes to the window
+        self.editor.setTabChangesFocus(True)
+        self.editor.media.connect(self.media)
+        self.editor.textChanged.connect(self._changed)
+        self._drop = self._drop_zone()
+        self.files = QListView()
+        self.files.setModel(QStringListModel())
+        self.files.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.files.setUniformItemSizes(True)
+        self.files.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
+        self._summary = Label(tone="muted")
+        self._clear = Button(icon="close", role="quiet", tint="muted")
+        self._clear.clicked.connect(self.clear)
+        listed = QWidget()
+        head = row(self._summary, 1, self._clear)
+        inner = column(space=SPACE.tight)
+        inner.addLayout(head)
+        inner.addWidget(self.files)
+        listed.setLayout(inner)
+        mark(listed, role="card")
+        inner.setContentsMargins(SPACE.medium, SPACE.small, SPACE.small, SPACE.small)
+        self._stack = QStackedLayout()
+        for page in (self.editor, self._drop, listed):
+            self._stack.addWidget(page)
+        holder = QWidget()
+        holder.setLayout(self._stack)
+        self._title = Label(role="heading")
+        self.open = Button(icon="open", role="quiet")
+        self.open.clicked.connect(self.open_requested)
+        self.paste = Button(icon="paste", role="quiet")
+        self.paste.clicked.connect(self.paste_requested)
+        self._recordings = Button(icon="audio", role="quiet")
+        self._recordings.clicked.connect(self.recordings_requested)
+        self.each_line = QCheckBox()
+        self.each_line.toggled.connect(self._changed)
+        self._options = Button(icon="chevron-right", role="quiet", tint="muted")
+        self._options.setCheckable(True)
+        self._options.toggled.connect(self._show_options)
+        self.params = ParamsForm()
+        self.params.hide()
+        self.banner = Banner()
+        self.microphone = MicrophoneBar(microphone, self.banner)
+        self.run = Button(icon="play", role="primary")
+        self.run.clicked.connect(self._run_or_stop)
+        head = row(self._title, 1, self.each_line)
+        head.setContentsMargins(0, 0, 0, 0)
+        self._title.setMinimumHeight(self.run.sizeHint().height())  # as high as the head of the answers beside it
+        sources = row(self.open, self.paste, self._recordings, 1, self._options, space=SPACE.tight)
+        foot = row(self.microphone, 1, self.run)
+        layout = column(space=SPACE.small)
+        layout.addLayout(head)
+        layout.addWidget(holder, 1)
+        layout.addLayout(sources)
+        layout.addWidget(self.params)
+        layout.addWidget(self.banner)
+        layout.addLayout(foot)
+        layout.setContentsMargins(SPACE.large, SPACE.medium, SPACE.large, SPACE.large)
+        self.setLayout(layout)
+        self.setMinimumWidth(280)
+        for keys in (QKeySequence("Ctrl+Return"), QKeySequence("Ctrl+Enter")):
+            QShortcut(keys, self, self._run_or_stop)
+        self.retranslate()
+
+    def retranslate(self) -> None:
+        self.open.setText(tr("Open…"))
+        self.paste.setText(tr("Paste"))
+        self._recordings.setText(tr("Recordings…"))
+        self._recordings.setToolTip(tr("Open an earlier recording"))
+        self.each_line.setText(tr("Each line by itself"))
+        self.each_line.setToolTip(tr("Every line is an input of its own and gets its own answer"))
+        self._options.setText(tr("Options"))
+        self._clear.describe(tr("Remove the input"))
+        self.files.setAccessibleName(tr("Files to run"))
+        self._show_run()
+        self._show_task()
+
+    @property
+    def takes_text(self) -> bool:
+        return self._task is not None and self._task.input in ("text", "fields")
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The files that were given."""
+        return tuple(self._items)
+
+    def set_task(self, task: TaskInfo) -> None:
+        """Ask for what this task takes. A text stays for the next text task, files for one of their kind."""
+        if self._task and self._task.input != task.input:
+            self._items = []
+        self._task = task
+        self.params.set_task(task)
+        self._options.setVisible(not self.params.is_empty)
+        self.params.setVisible(self._options.isChecked() and not self.params.is_empty)
+        self.banner.clear()
+        self._show_task()
+        self._show_items()
+
+    def set_items(self, items: Sequence[Item]) -> None:
+        """Files as the input: sounds, pictures, or texts."""
+        self._items = list(items)
+        if self.takes_text and len(items) == 1 and len(items[0].value) <= MAX_SHOWN:
+            self.set_text(items[0].value)
+            return
+        self._show_items()
+
+    def set_text(self, text: str) -> None:
+        """A text as the input."""
+        self._items = []
+        self.editor.setPlainText(text)
+        self._show_items()
+
+    def clear(self) -> None:
+        self._items = []
+        self.editor.clear()
+        self._show_items()
+
+    def inputs(self) -> tuple[list[Any], list[str]]:
+        """Inputs as the task takes them, and a title for each. Empty where nothing was given."""
+        if self._items:
+            values: list[Any] = [item.value for item in self._items]
+            titles = [item.name for item in self._items]
+        elif self.takes_text:
+            text = self.editor.toPlainText()
+            gathers = self._task is not None and self._task.gathers
+            lines = [line.strip() for line in text.splitlines() if line.strip()]
+            values = list(lines) if gathers or self.each_line.isChecked() else [text] if text.strip() else []
+            titles = list(values)
+        else:
+            return [], []
+        if self._task and self._task.gathers and values:
+            return [values], [tr("{count} texts", count=len(values))]
+        return values, titles
+
+    def set_running(self, running: bool) -> None:
+        self._running = running
+        self._show_run()
+
+    def set_drop_active(self, active: bool) -> None:
+        """Show that what is dragged over the window would land here."""
+        mark(self._drop, active=active)
+
+    def _drop_zone(self) -> QWidget:
+        zone = QWidget()
+        mark(zone, role="drop")
+        self._drop_icon = IconLabel("drop", "muted", 40)
+        self._drop_title = Label(role="heading")
+        self._drop_hint = Label(tone="muted", wrap=True)
+        for label in (self._drop_title, self._drop_hint):
+            label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        layout = column(1, self._drop_icon, self._drop_title, self._drop_hint, 1, space=SPACE.small, margins=SPACE.wide)
+        layout.setAlignment(self._drop_icon, Qt.AlignmentFlag.AlignHCenter)
+        zone.setLayout(layout)
+        zone.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        return zone
+
+    def _show_task(self) -> None:
+        if self._task is None:
+            return
+        kind = self._task.input
+        titles = {
+            "text": tr("Your text"),
+            "fields": tr("Your sentences"),
+            "image": tr("Your pictures"),
+            "audio": tr("Your sounds"),
+        }
+        self._title.setText(titles[kind])
+        self.editor.setAccessibleName(titles[kind])
+        self.editor.setPlaceholderText(
+            tr("Type or paste sentences, one a line, at least two. Or drop text files.")
+            if self._task.gathers
+            else tr("Type or paste a text here, or drop a text file.")
+        )
+        drops = {
+            "image": (
+                tr("Drop pictures here"),
+                tr("or paste one, or open files. JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP"),
+            ),
+            "audio": (tr("Drop sounds here"), tr("or hold the microphone button and speak. WAV, MP3, FLAC, Ogg")),
+        }
+        title, hint = drops.get(kind, ("", ""))
+        self._drop_icon.set_icon(kind if kind in drops else "drop")
+        self._drop_title.setText(title)
+        self._drop_hint.setText(hint)
+        self.each_line.setVisible(kind == "text" and not self._task.gathers)
+        self._recordings.setVisible(kind == "audio")
+
+    def _show_items(self) -> None:
+        names = self.files.model()
+        assert isinstance(names, QStringListModel)
+        names.setStringList([item.name for item in self._items])
+        if self._items:
+            self._stack.setCurrentIndex(2)
+            if len(self._items) == 1:
+                self._summary.setText(tr("One file"))
+            else:
+                self._summary.setText(tr("{count} files", count=len(self._items)))
+        else:
+            self._stack.setCurrentIndex(0 if self.takes_text else 1)
+        self._changed()
+
+    def _show_options(self, shown: bool) -> None:
+        self._options.set_icon("chevron-down" if shown else "chevron-right")
+        self.params.setVisible(shown and not self.params.is_empty)
+
+    def _show_run(self) -> None:
+        self.run.setText(tr("Stop") if self._running else tr("Run"))
+        self.run.set_icon("stop" if self._running else "play")
+        self.run.setToolTip(tr("Ctrl+Enter"))
+        self._changed()
+
+    def _changed(self) -> None:
+        self.run.setEnabled(self._running or bool(self._items) or self._has_text())
+        self.changed.emit()
+
+    def _has_text(self) -> bool:
+        return self.takes_text and not self.editor.document().isEmpty()
+
+    def _run_or_stop(self) -> None:
+        if self._running:
+            self.stop_requested.emit()
+        elif self.run.isEnabled():
+            self.run_requested.emit()
+
+
+def media_items(paths: Sequence[str]) -> list[Item]:
+    """Files as inputs that the engine opens."""
+    name: Callable[[str], str] = os.path.basename
+    return [Item(name(path), path, path) for path in paths]

@@ -1,0 +1,148 @@
+"""What a user dropped, pasted or opened: files by what they are for, texts read. Runs in a job; decodes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+__all__ = ["SUFFIXES", "Intake", "Item", "Kind", "gather", "read_text", "text_items"]
+
+Kind = Literal["text", "image", "audio"]
+
+SUFFIXES: dict[str, Kind] = {
+    **dict.fromkeys(
+        (".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".srt", ".vtt", ".log", ".rst", ".html"), "text"
+    ),
+    **dict.fromkeys(
+        (
+            *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".gif", ".bmp", ".dib", ".tif"),
+            *(".tiff", ".jp2", ".j2k", ".ico", ".pcx", ".ppm", ".pgm", ".pbm", ".pnm", ".qoi", ".sgi", ".tga", ".mpo"),
+        ),
+        "image",
+    ),
+    **dict.fromkeys(
+        (".wav", ".wave", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64"),
+        "audio",
+    ),
+}
+# The first bytes of files whose name does not say what they are.
+MAGIC: tuple[tuple[bytes, int, Kind], ...] = (
+    (b"\xff\xd8\xff", 0, "image"),
+    (b"\x89PNG", 0, "image"),
+    (b"GIF8", 0, "image"),
+    (b"WEBP", 8, "image"),
+    (b"BM", 0, "image"),
+    (b"II*\0", 0, "image"),
+    (b"MM\0*", 0, "image"),
+    (b"ftypavif", 4, "image"),
+    (b"WAVE", 8, "audio"),
+    (b"fLaC", 0, "audio"),
+    (b"OggS", 0, "audio"),
+    (b"ID3", 0, "audio"),
+    (b"\xff\xfb", 0, "audio"),
+    (b"FORM", 0, "audio"),
+)
+MAX_FILES = 100_000
+MAX_TEXT_BYTES = 16 << 20
+HEAD_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Item:
+    """One input: what the task gets, and the name to show for it. ``path`` is None for a text that was typed."""
+
+    name: str
+    value: str
+    path: str | None = None
+
+
+@dataclass
+class Intake:
+    """Files by kind, in the order they came; names of what is of no use; whether there were more than we take."""
+
+    files: dict[Kind, list[str]] = field(default_factory=dict)
+    passed_over: list[str] = field(default_factory=list)
+    cut_off: bool = False
+
+    @property
+    def kind(self) -> Kind | None:
+        """The kind most files are of."""
+        return max(self.files, key=lambda kind: len(self.files[kind]), default=None)
+
+
+def gather(paths: Iterable[str], check: Callable[[], None]) -> Intake:
+    """Sort files, and the files in folders, by kind. ``check`` is called for each and may raise Cancelled."""
+    found = Intake()
+    for count, path in enumerate(_files(paths)):
+        check()
+        if count >= MAX_FILES:
+            found.cut_off = True
+            break
+        kind = _kind_of(path)
+        if kind:
+            found.files.setdefault(kind, []).append(path)
+        else:
+            found.passed_over.append(path)
+    return found
+
+
+def text_items(paths: Iterable[str], check: Callable[[], None]) -> list[Item]:
+    """Text files as inputs. Raises InputError for one that cannot be read or is too large."""
+    items = []
+    for path in paths:
+        check()
+        items.append(Item(os.path.basename(path), read_text(path), path))  # noqa: PTH119, names as the system has them
+    return items
+
+
+def read_text(path: str) -> str:
+    """A text file; what is not UTF-8 becomes U+FFFD. Raises InputError."""
+    from workbench.errors import InputError
+
+    try:
+        with Path(path).open("rb") as stream:
+            data = stream.read(MAX_TEXT_BYTES + 1)
+    except OSError as error:
+        raise InputError("input-unreadable", file=path, reason=error.strerror or error) from error
+    if len(data) > MAX_TEXT_BYTES:
+        raise InputError("input-too-large", file=path, limit_mib=MAX_TEXT_BYTES >> 20)
+    return data.decode("utf-8-sig", "replace")
+
+
+def _files(paths: Iterable[str]) -> Iterator[str]:
+    for path in paths:
+        if os.path.isdir(path):  # noqa: PTH112, never raises
+            for folder, folders, names in os.walk(path):
+                folders.sort()
+                folders[:] = [name for name in folders if not name.startswith(".")]
+                yield from (os.path.join(folder, name) for name in sorted(names) if not name.startswith("."))  # noqa: PTH118
+        else:
+            yield path
+
+
+def _kind_of(path: str) -> Kind | None:
+    kind = SUFFIXES.get(os.path.splitext(path)[1].lower())  # noqa: PTH122
+    if kind:
+        return kind
+    try:
+        if not os.path.isfile(path):  # noqa: PTH113, a pipe or a device would not end
+            return None
+        with Path(path).open("rb") as stream:
+            head = stream.read(HEAD_BYTES)
+    except OSError:
+        return None
+    for sign, place, found in MAGIC:
+        if head[place : place + len(sign)] == sign:
+            return found
+    return "text" if head and b"\0" not in head and _is_utf8(head) else None
+
+
+def _is_utf8(head: bytes) -> bool:
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start > len(head) - 4 and len(head) == HEAD_BYTES  # cut within a character
+    return True

@@ -1,0 +1,9 @@
+"""English texts of the window → Simplified Chinese, gathered from the tables of its parts."""
+
+from __future__ import annotations
+
+from workbench.gui.languages import chinese_export, chinese_views, chinese_window
+
+__all__ = ["TEXTS"]
+
+TEXTS: dict[str, str] = {**chinese_window.TEXTS, **chinese_export.TEXTS, **chinese_views.TEXTS}

@@ -1,0 +1,121 @@
+"""The form of a task's parameters, built from what the catalog declares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLineEdit, QSpinBox, QWidget
+
+from workbench.gui.language import choice_text, param_help, param_title, tr
+from workbench.gui.widgets.basic import Label, Panel
+from workbench.gui.widgets.theme import SPACE
+from workbench.tasks.catalog import Param, TaskInfo
+
+__all__ = ["ParamsForm"]
+
+MAX_INT = 1_000_000
+
+
+class ParamsForm(Panel):
+    """Emits ``changed`` when the user changes a value."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._task: TaskInfo | None = None
+        self._readers: dict[str, Callable[[], Any]] = {}
+        self._form = QFormLayout(self)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self._form.setHorizontalSpacing(SPACE.large)
+        self._form.setVerticalSpacing(SPACE.small)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._readers
+
+    def set_task(self, task: TaskInfo) -> None:
+        """Show the parameters of a task with their defaults; those of the same task keep their values."""
+        if self._task is None or self._task.id != task.id:
+            self._task = task
+            self._build({})
+
+    def values(self) -> dict[str, Any]:
+        """Those that were set; a parameter that is left as the model's own files say is not among them."""
+        given = {name: read() for name, read in self._readers.items()}
+        return {name: value for name, value in given.items() if value is not None}
+
+    def retranslate(self) -> None:
+        self._build(self.values())
+
+    def _build(self, values: dict[str, Any]) -> None:
+        while self._form.rowCount():
+            self._form.removeRow(0)
+        self._readers = {}
+        for param in self._task.params if self._task else ():
+            field, read = self._field(param, values.get(param.name, param.default))
+            field.setToolTip(param_help(param))
+            field.setAccessibleName(param_title(param))
+            field.setAccessibleDescription(param_help(param))
+            label = Label("" if isinstance(field, QCheckBox) else param_title(param))
+            label.setBuddy(field)
+            label.setToolTip(param_help(param))
+            self._form.addRow(label, field)
+            self._readers[param.name] = read
+
+    def _field(self, param: Param, value: Any) -> tuple[QWidget, Callable[[], Any]]:
+        if param.choices:
+            return self._choice(param, value)
+        if param.type is bool and param.default is not None:
+            box = QCheckBox(param_title(param))
+            box.setChecked(bool(value))
+            box.toggled.connect(self.changed)
+            return box, box.isChecked
+        if param.type is bool:
+            combo = QComboBox()
+            for text, item in ((tr("As the model says"), None), (tr("Yes"), True), (tr("No"), False)):
+                combo.addItem(text, item)
+            combo.setCurrentIndex((None, True, False).index(value))
+            combo.currentIndexChanged.connect(self.changed)
+            return combo, combo.currentData
+        if param.type is str:
+            edit = QLineEdit(value or "")
+            edit.setPlaceholderText(tr("As the model says") if param.default is None else "")
+            edit.textChanged.connect(self.changed)
+            return edit, lambda: edit.text().strip() or None
+        return self._number(param, value)
+
+    def _choice(self, param: Param, value: Any) -> tuple[QWidget, Callable[[], Any]]:
+        combo = QComboBox()
+        if param.default is None:
+            combo.addItem(tr("As the model says"), None)
+        for choice in param.choices:
+            combo.addItem(choice_text(choice), choice)
+        combo.setCurrentIndex(max(0, combo.findData(value)))
+        combo.currentIndexChanged.connect(self.changed)
+        return combo, combo.currentData
+
+    def _number(self, param: Param, value: Any) -> tuple[QWidget, Callable[[], Any]]:
+        """A number; one below the least stands for "as the model says"."""
+        spin: QSpinBox | QDoubleSpinBox
+        least = 0.0 if param.minimum is None else param.minimum
+        most = float(MAX_INT) if param.maximum is None else param.maximum
+        if param.type is int:
+            spin = QSpinBox()
+            spin.setRange(int(least) - 1 if param.default is None else int(least), int(most))
+        else:
+            spin = QDoubleSpinBox()
+            spin.setDecimals(3)
+            spin.setRange(least - 0.001 if param.default is None else least, most)
+        if param.default is None:
+            spin.setSpecialValueText(tr("As the model says"))
+        spin.setValue(spin.minimum() if value is None else value)  # type: ignore[arg-type]  # an int where it is one
+        spin.valueChanged.connect(self.changed)
+
+        def read() -> Any:
+            unset = param.default is None and spin.value() == spin.minimum()
+            return None if unset else spin.value()
+
+        return spin, read

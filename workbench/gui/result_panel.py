@@ -1,0 +1,349 @@
+"""The answers: one view for the result that is chosen, a list where there are many, JSON, copy, save, where it ran."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QListView,
+    QPlainTextEdit,
+    QProgressBar,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
+
+from workbench.gui.language import message_of, tr
+from workbench.gui.where_strip import WhereStrip
+from workbench.gui.widgets.basic import Banner, Button, Label, Panel, column, row
+from workbench.gui.widgets.theme import SPACE, mark
+
+if TYPE_CHECKING:
+    from workbench.gui.runs import Order
+    from workbench.gui.views.base import Context, View
+    from workbench.results import Result
+    from workbench.running import ItemReport, RunReport
+
+__all__ = ["ResultPanel"]
+
+MAX_JSON_SHOWN = 400_000
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+class _Answers(QAbstractListModel):
+    """A row an input: its title, and what became of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._titles: list[str] = []
+        self._reports: dict[int, ItemReport] = {}
+
+    def begin(self, titles: list[str]) -> None:
+        self.beginResetModel()
+        self._titles, self._reports = titles, {}
+        self.endResetModel()
+
+    def set_report(self, row_: int, report: ItemReport) -> None:
+        self._reports[row_] = report
+        index = self.index(row_)
+        self.dataChanged.emit(index, index)
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, Qt's own signature
+        return 0 if parent.isValid() else len(self._titles)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            title = " ".join(self._titles[index.row()][:120].split())
+            report = self._reports.get(index.row())
+            return f"{title} — {_summary(report)}" if report else title
+        return None
+
+
+class ResultPanel(Panel):
+    """Shows what :class:`~workbench.gui.runs.Runs` tells; holds every answer of the last run."""
+
+    saved = Signal(str)
+
+    def __init__(self, context_of: Any) -> None:
+        """``context_of(input, kind)`` makes the :class:`~workbench.gui.views.base.Context` of an input."""
+        super().__init__()
+        self._context_of = context_of
+        self._order: Order | None = None
+        self._report: RunReport | None = None
+        self._reports: dict[int, ItemReport] = {}
+        self._growing: dict[int, Result] = {}
+        self._views: dict[Any, View] = {}
+        self._factory: Any = None
+        self._shown: int | None = None
+        self._title = Label(role="heading")
+        self._as_json = Button(role="quiet")
+        self._as_json.setCheckable(True)
+        self._as_json.toggled.connect(self._show_current)
+        self.copy = Button(icon="copy", role="quiet")
+        self.copy.clicked.connect(self._copy)
+        self.save = Button(icon="save", role="quiet")
+        self.save.clicked.connect(self._save)
+        self._progress = QProgressBar()
+        self._progress.setTextVisible(False)
+        self._doing = Label(tone="muted", role="small")
+        self.banner = Banner()
+        self._answers = _Answers()
+        self.list = QListView()
+        self.list.setModel(self._answers)
+        self.list.setUniformItemSizes(True)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.list.selectionModel().currentChanged.connect(lambda now, before: self._choose(now.row()))
+        self.list.setMaximumHeight(180)
+        self._empty = Label(tone="muted", wrap=True)
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._json = QPlainTextEdit()
+        self._json.setReadOnly(True)
+        mark(self._json, role="log")
+        self._place = QWidget()
+        self._place_layout = QVBoxLayout(self._place)
+        self._place_layout.setContentsMargins(0, 0, 0, 0)
+        self._stack = QStackedLayout()
+        for page in (self._empty, self._place, self._json):
+            self._stack.addWidget(page)
+        holder = QWidget()
+        holder.setLayout(self._stack)
+        self.where = WhereStrip()
+        layout = column(space=SPACE.small)
+        layout.addLayout(row(self._title, 1, self._as_json, self.copy, self.save, space=SPACE.tight))
+        for part in (self._progress, self._doing, self.banner, self.list, holder, self.where):
+            layout.addWidget(part)
+        layout.setStretchFactor(holder, 1)
+        layout.setContentsMargins(SPACE.large, SPACE.medium, SPACE.large, SPACE.large)
+        self.setLayout(layout)
+        self.setMinimumWidth(300)
+        self.clear()
+        self.retranslate()
+
+    def retranslate(self) -> None:
+        self._title.setText(tr("Answer"))
+        self._as_json.setText("JSON")
+        self._as_json.setToolTip(tr("Show the answer as JSON, in the shape of the hub's schemas"))
+        self.copy.setText(tr("Copy"))
+        self.save.setText(tr("Save…"))
+        self.list.setAccessibleName(tr("Answers"))
+        self._json.setAccessibleName(tr("Answer as JSON"))
+        self._empty.setText(tr("The answer appears here."))
+
+    @property
+    def view(self) -> View | None:
+        """The view that is shown; None while there is none."""
+        return self._views.get(self._factory)
+
+    def clear(self) -> None:
+        """Nothing was run yet, or what was shown belongs to another model."""
+        self._order = self._report = None
+        self._reports, self._growing, self._shown = {}, {}, None
+        self._answers.begin([])
+        self.list.hide()
+        self.banner.clear()
+        self.where.clear()
+        self._end_progress()
+        self._stack.setCurrentIndex(0)
+        self._enable()
+
+    # --- what happens to a run ----------------------------------------------------------------------------------
+
+    def begin(self, order: Order, kind: str) -> None:
+        """A run begins; ``kind`` is the task's kind of input."""
+        self.clear()
+        self._order, self._input_kind = order, kind
+        self._answers.begin(list(order.titles))
+        self.list.setVisible(len(order.inputs) > 1)
+        self._progress.setRange(0, len(order.inputs) if len(order.inputs) > 1 else 0)
+        self._progress.show()
+        self._doing.setText(tr("Loading the model…"))
+        self._doing.show()
+
+    def note_loaded(self) -> None:
+        self._doing.setText(tr("Running…"))
+
+    def note_progress(self, body: dict[str, Any]) -> None:
+        """Progress within one input (a long sound)."""
+        if self._order and len(self._order.inputs) == 1 and body.get("total"):
+            self._progress.setRange(0, 1000)
+            self._progress.setValue(int(1000 * min(1.0, body["done"] / body["total"])))
+
+    def add_partial(self, index: int, result: Result) -> None:
+        self._growing[index] = result
+        if self._shown in (None, index):
+            self._shown = index
+            self._show_result(index, result)
+
+    def add_item(self, index: int, report: ItemReport) -> None:
+        self._reports[index] = report
+        self._growing.pop(index, None)
+        self._answers.set_report(index, report)
+        many = self._order is not None and len(self._order.inputs) > 1
+        if many:
+            self._progress.setValue(len(self._reports))
+            count = len(self._order.inputs) if self._order else 0
+            self._doing.setText(tr("{done} of {count} done", done=len(self._reports), count=count))
+        if self._shown in (None, index):
+            self._shown = index
+            if many and self.list.currentIndex().row() != index:
+                self.list.setCurrentIndex(self._answers.index(index))
+            else:
+                self._show_current()
+
+    def finish(self, report: RunReport) -> None:
+        self._report = report
+        self._end_progress()
+        self.where.show_report(report)
+        failed = sum(item.error is not None for item in report.items)
+        if report.warnings:
+            self.banner.tell(message_of(report.warnings[0]), tone="warning")
+        elif failed and len(report.items) > 1:
+            self.banner.tell(
+                tr("{failed} of {count} inputs could not be answered.", failed=failed, count=len(report.items)),
+                tone="warning",
+            )
+        self._enable()
+
+    def fail(self, text: str) -> None:
+        self._end_progress()
+        self.banner.tell(text, tone="danger")
+        if not self._reports and not self._growing:
+            self._empty.setText(tr("There is no answer."))
+            self._stack.setCurrentIndex(0)
+        self._enable()
+
+    def stop(self) -> None:
+        """The run was stopped; what was answered before stays."""
+        self._end_progress()
+        self.banner.tell(tr("Stopped."))
+        self._enable()
+
+    # --- showing ------------------------------------------------------------------------------------------------
+
+    def _choose(self, index: int) -> None:
+        if index >= 0:
+            self._shown = index
+            self._show_current()
+
+    def _show_current(self) -> None:
+        if self._shown is None:
+            return
+        report = self._reports.get(self._shown)
+        result = report.result if report else self._growing.get(self._shown)
+        self._note_item(report)
+        if result is None:
+            self._empty.setText("" if report else tr("Not answered yet."))
+            self._stack.setCurrentIndex(0)
+        elif self._as_json.isChecked():
+            self._show_json(result)
+        else:
+            self._show_result(self._shown, result)
+        self._enable()
+
+    def _note_item(self, report: ItemReport | None) -> None:
+        if report is None:
+            return
+        if report.error:
+            self.banner.tell(message_of(report.error), tone="danger")
+        elif report.warnings:
+            self.banner.tell("\n".join(message_of(item) for item in report.warnings), tone="warning")
+        elif not (self._report and self._report.warnings):
+            self.banner.clear()
+
+    def _show_result(self, index: int, result: Result) -> None:
+        from workbench.gui.views.table import view_for
+
+        factory = view_for(result)
+        view = self._views.get(factory)
+        if view is None:
+            view = self._views[factory] = factory()
+            self._place_layout.addWidget(view)
+        for other in self._views.values():
+            other.setVisible(other is view)
+        self._factory = factory
+        assert self._order is not None
+        context: Context = self._context_of(self._order.inputs[index], self._input_kind)
+        view.show_result(result, context)
+        self._stack.setCurrentIndex(1)
+
+    def _show_json(self, result: Result) -> None:
+        text = _json_text(result)
+        if len(text) > MAX_JSON_SHOWN:
+            text = text[:MAX_JSON_SHOWN] + "\n" + tr("… cut here; Save… writes all of it")
+        self._json.setPlainText(text)
+        self._stack.setCurrentIndex(2)
+
+    def _end_progress(self) -> None:
+        self._progress.hide()
+        self._doing.hide()
+
+    def _enable(self) -> None:
+        there = any(report.result is not None for report in self._reports.values())
+        for button in (self._as_json, self.copy, self.save):
+            button.setEnabled(there)
+
+    # --- taking along -------------------------------------------------------------------------------------------
+
+    def _copy(self) -> None:
+        report = self._reports.get(self._shown) if self._shown is not None else None
+        if report is None or report.result is None:
+            return
+        view = self.view
+        text = _json_text(report.result) if self._as_json.isChecked() or view is None else view.text()
+        QGuiApplication.clipboard().setText(text)
+
+    def _save(self) -> None:
+        """All answers as JSON, or the one that is shown as text."""
+        filters = {tr("All answers as JSON (*.json)"): ".json", tr("This answer as text (*.txt)"): ".txt"}
+        path, chosen = QFileDialog.getSaveFileName(
+            QApplication.activeWindow() or self, tr("Save the answer"), tr("answer") + ".json", ";;".join(filters)
+        )
+        if path:
+            self.save_to(Path(path), as_text=filters.get(chosen) == ".txt" or path.endswith(".txt"))
+
+    def save_to(self, path: Path, *, as_text: bool) -> None:
+        """Write the answers to a file; what goes wrong is told."""
+        report = self._reports.get(self._shown) if self._shown is not None else None
+        if as_text and report and report.result is not None and self.view:
+            text = self.view.text() + "\n"
+        else:
+            items = [self._reports[index].to_json() for index in sorted(self._reports)]
+            value = self._report.to_json() if self._report else {"results": items}
+            text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+        try:
+            path.write_text(text, "utf-8", errors="replace")
+        except OSError as error:
+            from workbench.errors import WorkbenchError
+
+            told = WorkbenchError("file-unusable", file=path, reason=error.strerror or error)
+            self.banner.tell(message_of(told), tone="danger")
+            return
+        self.banner.tell(tr("Saved to {file}", file=path))
+        self.saved.emit(str(path))
+
+
+def _json_text(result: Result) -> str:
+    return json.dumps(result.to_json(), ensure_ascii=False, indent=2)
+
+
+def _summary(report: ItemReport) -> str:
+    """What became of an input, in a few words."""
+    from workbench.results import Labels, Spans, Text, Transcript
+
+    if report.error:
+        return tr("failed")
+    match report.result:
+        case Labels((first, *_)):
+            return f"{first.label} {first.score:.0%}"
+        case Spans(spans):
+            return tr("{count} found", count=len(spans))
+        case Text(text) | Transcript(text):
+            return " ".join(text[:80].split())
+    return tr("done")

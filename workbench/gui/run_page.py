@@ -1,0 +1,275 @@
+"""The page of a model that runs here: what it is to do, its input on one side, its answers on the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QComboBox, QSplitter
+
+from workbench.errors import WorkbenchError
+from workbench.gui.background import Background, Job
+from workbench.gui.core import Core
+from workbench.gui.input_panel import InputPanel
+from workbench.gui.intake import Item, Kind
+from workbench.gui.language import message_of, task_title, tr
+from workbench.gui.microphone import Microphone
+from workbench.gui.result_panel import ResultPanel
+from workbench.gui.runs import Order, Runs
+from workbench.gui.sounds import Sounds
+from workbench.gui.where_strip import PROVIDER_NAMES
+from workbench.gui.widgets.basic import Button, ElidedLabel, Panel, column, line, row
+from workbench.gui.widgets.theme import SPACE, mark
+from workbench.library.entries import Entry
+from workbench.settings import PROVIDERS
+from workbench.tasks.catalog import TASKS, TaskInfo
+
+if TYPE_CHECKING:
+    from workbench.gui.views.base import Context
+
+__all__ = ["RunPage"]
+
+# Below this width input and answer stand one above the other.
+SIDE_BY_SIDE_PX = 760
+
+
+class RunPage(Panel):
+    """Shows one entry that is ready; the model and the input stay when it is shown again."""
+
+    export_requested = Signal(object)  # Entry
+
+    def __init__(self, core: Core, background: Background, microphone: Microphone, provider: str) -> None:
+        super().__init__()
+        mark(self, role="page")
+        self._core = core
+        self._background = background
+        self.entry: Entry | None = None
+        self._tasks: dict[str, str] = {}  # what was chosen, by the entry's name
+        self.runs = Runs(core, background, self)
+        self.sounds = Sounds(core, background, self)
+        self._name = ElidedLabel(role="title", mode=Qt.TextElideMode.ElideMiddle)
+        self._owner = ElidedLabel(tone="muted")
+        self.task = QComboBox()
+        self.precision = QComboBox()
+        self.provider = QComboBox()
+        for combo in (self.task, self.precision, self.provider):
+            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self._export = Button(icon="export", role="quiet", tint="muted")
+        self._export.clicked.connect(self._ask_export)
+        self.input = InputPanel(microphone)
+        self.result = ResultPanel(self._context)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.addWidget(self.input)
+        self.splitter.addWidget(self.result)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setHandleWidth(1)
+        self.splitter.setStretchFactor(0, 4)
+        self.splitter.setStretchFactor(1, 5)
+        names = column(self._name, self._owner, space=0)
+        head = row(space=SPACE.small)
+        head.addLayout(names, 1)
+        for part in (self.task, self.precision, self.provider, self._export):
+            head.addWidget(part)
+        head.setContentsMargins(SPACE.large, SPACE.medium, SPACE.large, SPACE.medium)
+        layout = column(space=0)
+        layout.addLayout(head)
+        layout.addWidget(line())
+        layout.addWidget(self.splitter, 1)
+        self.setLayout(layout)
+
+        for value in PROVIDERS:
+            self.provider.addItem("", value)
+        self.provider.setCurrentIndex(max(0, self.provider.findData(provider)))
+        self.task.activated.connect(self._task_chosen)
+        self.input.run_requested.connect(self.run)
+        self.input.stop_requested.connect(self.runs.cancel)
+        runs = self.runs
+        runs.started.connect(self._began)
+        runs.loaded.connect(self.result.note_loaded)
+        runs.item_done.connect(self.result.add_item)
+        runs.partial.connect(self.result.add_partial)
+        runs.progress.connect(self.result.note_progress)
+        runs.finished.connect(partial(self._ended, self.result.finish))
+        runs.failed.connect(partial(self._ended, self._failed))
+        runs.cancelled.connect(partial(self._ended, self.result.stop))
+        self.sounds.failed.connect(self._sound_failed)
+        self.retranslate()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(420, 380)
+
+    def retranslate(self) -> None:
+        self.task.setAccessibleName(tr("Task"))
+        self.task.setToolTip(tr("What the model is to do"))
+        self.precision.setAccessibleName(tr("Precision"))
+        self.precision.setToolTip(tr("How exactly the weights are stored"))
+        self.provider.setAccessibleName(tr("Execution provider"))
+        self.provider.setToolTip(tr("Where the model is to run"))
+        self._export.describe(tr("Export this model in more precisions"))
+        for index in range(self.provider.count()):
+            value = self.provider.itemData(index)
+            self.provider.setItemText(index, tr("Automatic") if value == "auto" else PROVIDER_NAMES[value])
+        if self.entry:
+            self._show_choices(self.entry)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        wide = self.width() >= SIDE_BY_SIDE_PX
+        self.splitter.setOrientation(Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical)
+
+    @property
+    def kind(self) -> str | None:
+        """The kind of input of the chosen task: text, image, audio or fields."""
+        return self._task_info.input if self._task_info else None
+
+    def show_entry(self, entry: Entry) -> None:
+        """Show a model; another one than before has no answers yet."""
+        same = self.entry is not None and self.entry.name == entry.name
+        if same and self.entry == entry:
+            return
+        self.entry = entry
+        self._name.setText(entry.short_name)
+        self._owner.setText(entry.owner)
+        self._owner.setVisible(bool(entry.owner))
+        self._export.setVisible(entry.export.possible)
+        self._show_choices(entry)
+        if not same:
+            self.runs.cancel()
+            self.sounds.stop()
+            self.result.clear()
+            self.result.retranslate()
+        self._apply_task()
+
+    def give(self, items: Sequence[Item], kind: Kind) -> bool:
+        """Take files of this kind as the input, with the task of the model that wants them, and run. False where no
+        task of the model takes them."""
+        task = self._task_for(kind)
+        if task is None:
+            return False
+        self._choose_task(task)
+        self.input.set_items(items)
+        self.run()
+        return True
+
+    def run(self) -> None:
+        """Run what was given."""
+        inputs, titles = self.input.inputs()
+        task = self._task_info
+        if self.entry is None or task is None or not inputs:
+            return
+        order = Order(
+            model=self.entry.name,
+            task=task.id,
+            precision=self.precision.currentData(),
+            provider=self.provider.currentData(),
+            inputs=inputs,
+            titles=titles,
+            params=self.input.params.values(),
+        )
+        self.runs.start(order)
+
+    @property
+    def _task_info(self) -> TaskInfo | None:
+        return TASKS.get(self.task.currentData() or "")
+
+    def _task_for(self, kind: Kind) -> str | None:
+        """The task that takes this kind: the chosen one if it does."""
+        wanted = ("text", "fields") if kind == "text" else (kind,)
+        now = self._task_info
+        if now and now.input in wanted:
+            return now.id
+        return next((task for task in (self.entry.tasks if self.entry else ()) if TASKS[task].input in wanted), None)
+
+    def _choose_task(self, task: str) -> None:
+        self.task.setCurrentIndex(self.task.findData(task))
+        self._task_chosen()
+
+    def _task_chosen(self) -> None:
+        if self.entry:
+            self._tasks[self.entry.name] = self.task.currentData()
+            self._show_precisions(self.entry)
+        self._apply_task()
+
+    def _apply_task(self) -> None:
+        task = self._task_info
+        if task:
+            self.input.set_task(task)
+
+    def _show_choices(self, entry: Entry) -> None:
+        chosen = self._tasks.get(entry.name)
+        self.task.clear()
+        for task in entry.tasks:
+            self.task.addItem(task_title(task), task)
+        self.task.setCurrentIndex(max(0, self.task.findData(chosen)))
+        self.task.setEnabled(self.task.count() > 1)
+        self._show_precisions(entry)
+
+    def _show_precisions(self, entry: Entry) -> None:
+        before = self.precision.currentData()
+        names = entry.precisions.get(self.task.currentData() or "", ())
+        self.precision.clear()
+        if len(names) > 1:
+            text = (
+                tr("Recommended ({precision})", precision=entry.recommended) if entry.recommended else tr("Best here")
+            )
+            self.precision.addItem(text, None)
+        for name in names:
+            self.precision.addItem(name, name)
+        self.precision.setCurrentIndex(max(0, self.precision.findData(before) if before else 0))
+        self.precision.setEnabled(self.precision.count() > 1)
+
+    def _ask_export(self) -> None:
+        if self.entry:
+            self.export_requested.emit(self.entry)
+
+    # --- a run --------------------------------------------------------------------------------------------------
+
+    def _began(self, order: Order) -> None:
+        self.input.set_running(True)
+        self.input.banner.clear()
+        self.result.begin(order, TASKS[order.task].input)
+
+    def _ended(self, receiver: Any, *args: Any) -> None:
+        self.input.set_running(False)
+        receiver(*args)
+
+    def _failed(self, error: Exception) -> None:
+        if not isinstance(error, WorkbenchError):
+            self.result.fail(tr("Something unexpected happened, which is a mistake in the app."))
+            raise error
+        self.result.fail(message_of(error))
+
+    def _sound_failed(self, error: Exception) -> None:
+        if not isinstance(error, WorkbenchError):
+            raise error
+        self.result.banner.tell(message_of(error), tone="warning")
+
+    # --- showing files ------------------------------------------------------------------------------------------
+
+    def _context(self, item: Any, kind: str) -> Context:
+        from workbench.gui.views.base import Context
+
+        return Context(item, kind, self._picture, self._waveform, self.sounds)
+
+    def _picture(self, path: str, max_px: int, receiver: Any) -> None:
+        self._background.start(
+            lambda job: self._core.workbench.picture(Path(path), max_px, job.cancellation),
+            done=receiver,
+            failed=_not_shown,
+        )
+
+    def _waveform(self, path: str, buckets: int, receiver: Any) -> None:
+        def work(job: Job) -> Any:
+            return self._core.workbench.waveform(Path(path), buckets, job.cancellation)
+
+        self._background.start(work, done=receiver, failed=_not_shown)
+
+
+def _not_shown(error: Exception) -> None:
+    """A file that cannot be shown has been refused by its run already, in words."""
+    if not isinstance(error, WorkbenchError):
+        raise error

@@ -1,0 +1,212 @@
+"""The small parts that every page is made of: panels, labels, buttons, banners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from workbench.gui.language import tr
+from workbench.gui.widgets.icons import icon, pixmap
+from workbench.gui.widgets.theme import SPACE, colors, is_theme_change, mark
+
+__all__ = ["Banner", "Button", "ElidedLabel", "IconLabel", "Label", "Panel", "column", "line", "row"]
+
+ICON_PX = 18
+
+
+class Panel(QWidget):
+    """A widget whose texts and tints follow the language and the theme.
+
+    A subclass sets all its texts in :meth:`retranslate`, which it calls once at the end of its ``__init__``.
+    """
+
+    def retranslate(self) -> None:
+        """Set all texts and accessible names in the current language."""
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.LanguageChange:
+            self.retranslate()
+
+
+class Label(QLabel):
+    """A text. ``role`` is title, heading or small; ``tone`` muted, accent, success, warning or danger."""
+
+    def __init__(self, text: str = "", *, role: str = "", tone: str = "", wrap: bool = False) -> None:
+        super().__init__(text)
+        self.setTextFormat(Qt.TextFormat.PlainText)  # names of files and models are never markup
+        self.setWordWrap(wrap)
+        mark(self, role=role, tone=tone)
+
+
+class ElidedLabel(Label):
+    """A text of one line that is cut with an ellipsis where room is short; the tooltip has all of it."""
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        role: str = "",
+        tone: str = "",
+        mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
+    ) -> None:
+        super().__init__(text, role=role, tone=tone)
+        self._mode = mode
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(40, super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        room = self.contentsRect()
+        text = self.fontMetrics().elidedText(self.text(), self._mode, room.width())
+        self.setToolTip("" if text == self.text() else self.text())
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        painter.drawText(room, int(self.alignment() | Qt.AlignmentFlag.AlignVCenter), text)
+
+
+class IconLabel(QWidget):
+    """An icon in a role of the theme's colours. It says nothing that no text beside it says."""
+
+    def __init__(self, name: str, role: str = "muted", size_px: int = ICON_PX) -> None:
+        super().__init__()
+        self._name, self._role = name, role
+        self.setFixedSize(size_px, size_px)
+
+    def set_icon(self, name: str, role: str | None = None) -> None:
+        self._name, self._role = name, role or self._role
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        drawn = pixmap(self._name, getattr(colors(), self._role), self.width(), self.devicePixelRatioF())
+        QPainter(self).drawPixmap(0, 0, drawn)
+
+
+class Button(QPushButton):
+    """A push button. ``role`` is primary, danger, quiet, link or record; the icon follows the theme."""
+
+    def __init__(self, text: str = "", *, icon: str = "", role: str = "", tint: str = "") -> None:
+        super().__init__(text)
+        self._icon, self._tint = icon, tint or ("on_accent" if role == "primary" else "text")
+        self.setIconSize(QSize(ICON_PX, ICON_PX))
+        self.setAutoDefault(False)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        mark(self, role=role)
+        self._retint()
+
+    def set_icon(self, name: str, tint: str = "") -> None:
+        self._icon, self._tint = name, tint or self._tint
+        self._retint()
+
+    def describe(self, name: str) -> None:
+        """The accessible name and the tooltip of a button that shows only its icon."""
+        self.setAccessibleName(name)
+        self.setToolTip(name)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if is_theme_change(event) or event.type() == QEvent.Type.EnabledChange:
+            self._retint()
+
+    def _retint(self) -> None:
+        if self._icon:
+            role = self._tint if self.isEnabled() else "muted"
+            self.setIcon(icon(self._icon, getattr(colors(), role)))
+
+
+class Banner(Panel):
+    """Something to know: a tone (info, warning, danger), a text, perhaps a button, and a way to close it."""
+
+    closed = Signal()
+
+    def __init__(self, *, closable: bool = True) -> None:
+        super().__init__()
+        mark(self, role="notice")
+        self._text = Label(wrap=True)
+        self._text.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self._text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self._icon = IconLabel("info")
+        self._action = Button()
+        self._action.hide()
+        self._action.clicked.connect(self._act)
+        self._close = Button(icon="close", role="quiet", tint="muted")
+        self._close.setVisible(closable)
+        self._close.clicked.connect(self._dismiss)
+        self._receiver: Callable[[], None] | None = None
+        layout = row(self._icon, self._text, self._action, self._close, space=SPACE.small)
+        layout.setStretch(1, 1)
+        layout.setAlignment(self._icon, Qt.AlignmentFlag.AlignTop)
+        layout.setContentsMargins(SPACE.medium, SPACE.small, SPACE.small, SPACE.small)
+        self.setLayout(layout)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.hide()
+        self.retranslate()
+
+    def retranslate(self) -> None:
+        self._close.describe(tr("Close this message"))
+
+    @property
+    def text(self) -> str:
+        return self._text.text()
+
+    def tell(
+        self, text: str, *, tone: str = "info", action: str = "", receiver: Callable[[], None] | None = None
+    ) -> None:
+        """Show a text; with ``action`` a button of that name calls ``receiver``."""
+        self._text.setText(text)
+        self.setAccessibleName(text)
+        self._icon.set_icon({"danger": "error"}.get(tone, tone), "muted" if tone == "info" else tone)
+        mark(self, tone=tone)
+        self._action.setText(action)
+        self._action.setVisible(bool(action))
+        self._receiver = receiver
+        self.show()
+
+    def clear(self) -> None:
+        self.hide()
+
+    def _act(self) -> None:
+        if self._receiver:
+            self._receiver()
+
+    def _dismiss(self) -> None:
+        self.hide()
+        self.closed.emit()
+
+
+def row(*parts: QWidget | int, space: int = SPACE.small, margins: int = 0) -> QHBoxLayout:
+    """A layout from left to right; a number is a stretch of that weight."""
+    layout = QHBoxLayout()
+    _fill(layout, parts, space, margins)
+    return layout
+
+
+def column(*parts: QWidget | int, space: int = SPACE.small, margins: int = 0) -> QVBoxLayout:
+    """A layout from top to bottom; a number is a stretch of that weight."""
+    layout = QVBoxLayout()
+    _fill(layout, parts, space, margins)
+    return layout
+
+
+def line() -> QWidget:
+    """A thin horizontal line."""
+    drawn = QWidget()
+    drawn.setFixedHeight(1)
+    mark(drawn, role="line")
+    return drawn
+
+
+def _fill(layout: QHBoxLayout | QVBoxLayout, parts: tuple[QWidget | int, ...], space: int, margins: int) -> None:
+    layout.setSpacing(space)
+    layout.setContentsMargins(margins, margins, margins, margins)
+    for part in parts:
+        if isinstance(part, int):
+            layout.addStretch(part)
+        else:
+            layout.addWidget(part)

@@ -1,0 +1,24 @@
+"""Sizes and times as people read them, the same in every front."""
+
+from __future__ import annotations
+
+__all__ = ["duration", "size"]
+
+UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def size(bytes_: float) -> str:
+    """``91_000_000`` → ``"91.0 MB"``, in units of 1000."""
+    value, unit = float(bytes_), 0
+    while value >= 999.95 and unit < len(UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{value:.0f} B" if unit == 0 else f"{value:.1f} {UNITS[unit]}"
+
+
+def duration(seconds: float) -> str:
+    """``0.0123`` → ``"12.3 ms"``, ``75`` → ``"1 min 15 s"``."""
+    if seconds < 1:
+        return f"{seconds * 1000:.1f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
