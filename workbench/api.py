@@ -6,31 +6,18 @@ this module brings no runtime, no toolchain and no decoder with it.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench import previews, running
 from workbench.audio.host import AudioHost, Devices, Recording
 from workbench.cancellation import Cancellation
-from workbench.doctor import Check, Diagnosis, diagnose
 from workbench.engine.host import EngineHost
-from workbench.errors import AudioError, ToolchainError
-from workbench.exporting.job import STAGING, clean_staging, run_export
-from workbench.exporting.report import ExportedVariant, ExportReport
-from workbench.exporting.spec import Event, LogLine, Progress
-from workbench.exporting.toolchain_install import Torch, install_toolchain
-from workbench.exporting.toolchains import (
-    DEFAULT_TOOLCHAIN,
-    ToolchainStatus,
-    available_toolchains,
-    locate_toolchain,
-    probe_toolchain,
-    remove_toolchain,
-)
+from workbench.errors import AudioError
+from workbench.exporting.spec import DEFAULT_TOOLCHAIN, STAGING, Event
 from workbench.library.artifacts import Artifact, Artifacts, list_artifacts
 from workbench.library.cards import Card, read_card
 from workbench.library.deletion import DeletionPlan, execute, plan_artifact_deletion, plan_deletion
@@ -38,22 +25,25 @@ from workbench.library.entries import Listing, list_entries
 from workbench.library.model import Roots, Scan
 from workbench.library.references import Found, find
 from workbench.library.scanner import find_repo, scan
-from workbench.library.variants import choose_variant, find_variants
 from workbench.planning import ExportPlan, plan_export
 from workbench.results import Result
 from workbench.running import BenchReport, ItemReport, RunReport
 from workbench.settings import Settings, change_setting, data_dir, settings_path
 from workbench.targets import RunTarget, Wish, choose_target, recommended_precision
-from workbench.tasks.catalog import TASKS, TaskInfo, task_info
+from workbench.tasks.catalog import TASKS, TaskInfo
 from workbench.tasks.samples import samples
-from workbench.verification import verify_variant
+
+# What only an export or the doctor needs is imported by the methods that do those: a window that opens, and a command
+# that runs, start sooner.
+if TYPE_CHECKING:
+    from workbench.doctor import Diagnosis
+    from workbench.exporting.report import ExportReport
+    from workbench.exporting.toolchain_install import Torch
+    from workbench.exporting.toolchains import ToolchainStatus
 
 __all__ = [
     "ExportPlan",
-    "ExportReport",
-    "ExportedVariant",
     "RunTarget",
-    "ToolchainStatus",
     "Wish",
     "Workbench",
 ]
@@ -121,6 +111,8 @@ class Workbench:
         """All exported models. What killed exports left is removed first."""
         folder = self._settings.artifacts_folder
         if (folder / STAGING).is_dir():
+            from workbench.exporting.job import clean_staging
+
             clean_staging(folder)
         return list_artifacts(folder)
 
@@ -319,59 +311,9 @@ class Workbench:
 
         Raises ExportError, ToolchainError, Cancelled.
         """
-        began = time.monotonic()
-        folder = self._settings.artifacts_folder
-        toolchain = locate_toolchain(data_dir(), python=self._settings.toolchain_python)
-        tell = on_event or (lambda event: None)
+        from workbench.exporting.whole import export
 
-        def verify(staged: Path, task: str, precision: str) -> Mapping[str, Any]:
-            graphs = choose_variant(
-                find_variants(staged), task_info(task).graphs, folder=staged, precision=precision
-            ).graphs
-            return verify_variant(
-                self.engine,
-                staged,
-                graphs,
-                task,
-                precision,
-                on_progress=lambda body: tell(Progress("verify", body["done"], body["total"], body["unit"])),
-                cancellation=cancellation,
-            )
-
-        log_file = self.export_log(plan)
-        log_file.parent.mkdir(parents=True, exist_ok=True)
-        with log_file.open("w", encoding="utf-8") as log:
-
-            def keep(event: Event) -> None:
-                if isinstance(event, LogLine):
-                    log.write(event.line + "\n")
-                tell(event)
-
-            outcome = run_export(
-                plan.spec,
-                toolchain=toolchain,
-                artifacts_dir=folder,
-                data_dir=data_dir(),
-                verify=verify,
-                on_event=keep,
-                cancellation=cancellation,
-            )
-        artifact = self.find(str(outcome.folder)).artifact
-        assert artifact is not None
-        assert artifact.manifest is not None
-        best = recommended_precision(artifact)
-        variants = tuple(
-            ExportedVariant(
-                precision=item.precision,
-                bytes=item.bytes,
-                verification=item.verification,
-                recommended=item.precision == best,
-                added=item.precision in outcome.added,
-            )
-            for item in artifact.manifest.variants
-        )
-        elapsed_s = time.monotonic() - began
-        return ExportReport(outcome.folder, variants, elapsed_s, outcome.times_s, outcome.worker_peak_bytes)
+        return export(self._settings, self.engine, plan, self.export_log(plan), on_event, cancellation)
 
     def export_log(self, plan: ExportPlan) -> Path:
         """Where the log of this export is kept; the last one of its kind."""
@@ -379,20 +321,16 @@ class Workbench:
 
     def toolchains(self, cancellation: Cancellation | None = None) -> tuple[ToolchainStatus, ...]:
         """Every toolchain there can be and what is known of it; asking one for the first time takes some seconds."""
+        from workbench.exporting.toolchains import available_toolchains
+
         return tuple(self.toolchain(name, cancellation) for name in available_toolchains())
 
     def toolchain(self, name: str = DEFAULT_TOOLCHAIN, cancellation: Cancellation | None = None) -> ToolchainStatus:
         """One toolchain. A missing or a broken one raises nothing: that is its ``problem``. Raises Cancelled."""
+        from workbench.exporting.toolchains import toolchain_status
+
         python = self._settings.toolchain_python if name == DEFAULT_TOOLCHAIN else None
-        try:
-            toolchain = locate_toolchain(data_dir(), name, python)
-        except ToolchainError as error:
-            return ToolchainStatus(name, python, managed=python is None, probe=None, problem=error)
-        try:
-            probe = probe_toolchain(toolchain, data_dir(), cancellation=cancellation)
-        except ToolchainError as error:
-            return ToolchainStatus(name, toolchain.python, toolchain.managed, probe=None, problem=error)
-        return ToolchainStatus(name, toolchain.python, toolchain.managed, probe, problem=None)
+        return toolchain_status(data_dir(), name, python, cancellation)
 
     def install_toolchain(
         self,
@@ -404,6 +342,8 @@ class Workbench:
         cancellation: Cancellation | None = None,
     ) -> None:
         """Install or finish installing a toolchain. Raises ToolchainError, Cancelled."""
+        from workbench.exporting.toolchain_install import install_toolchain
+
         install_toolchain(
             data_dir(),
             name,
@@ -415,19 +355,14 @@ class Workbench:
 
     def remove_toolchain(self, name: str = DEFAULT_TOOLCHAIN) -> bool:
         """Remove a toolchain that the workbench installed; False when there was none. Raises ToolchainError."""
+        from workbench.exporting.toolchains import remove_toolchain
+
         return remove_toolchain(data_dir(), name)
 
     # --- the rest -----------------------------------------------------------------------------------------------
 
     def doctor(self, cancellation: Cancellation | None = None) -> Diagnosis:
         """Versions, wheels, providers, PortAudio, toolchains, folders; takes a second or two. Raises Cancelled."""
-        checks = map(_toolchain_check, self.toolchains(cancellation))
-        return diagnose(self._settings, self.engine, checks, cancellation)
+        from workbench.doctor import diagnose
 
-
-def _toolchain_check(status: ToolchainStatus) -> Check:
-    if status.probe is not None:
-        versions = ", ".join(f"{name} {version}" for name, version in status.probe.versions.items())
-        return Check("toolchain", status.name, "ok", f"Python {status.probe.python_version}, {versions}")
-    there = status.python is not None and os.path.exists(status.python)  # noqa: PTH110, it may be no path at all
-    return Check("toolchain", status.name, "broken" if there else "missing", str(status.problem))
+        return diagnose(self._settings, self.engine, self.toolchains(cancellation), cancellation)

@@ -18,6 +18,7 @@ from workbench.cancellation import Cancellation
 from workbench.children import module_command
 from workbench.engine.host import EngineHost
 from workbench.errors import WorkbenchError
+from workbench.exporting.toolchains import ToolchainStatus
 from workbench.settings import Settings, data_dir, settings_path
 
 __all__ = ["Check", "Diagnosis", "diagnose", "runtime_wheels"]
@@ -52,10 +53,19 @@ class Diagnosis:
 
 
 def diagnose(
-    settings: Settings, host: EngineHost, toolchains: Iterable[Check], cancellation: Cancellation | None = None
+    settings: Settings,
+    host: EngineHost,
+    toolchains: Iterable[ToolchainStatus],
+    cancellation: Cancellation | None = None,
 ) -> Diagnosis:
     """Look at everything; takes a second or two, because each provider is made to run a graph. Raises Cancelled."""
-    checks = [*_versions(), *_wheels(runtime_wheels()), *_providers(host, cancellation), _portaudio(), *toolchains]
+    checks = [
+        *_versions(),
+        *_wheels(runtime_wheels()),
+        *_providers(host, cancellation),
+        _portaudio(),
+        *map(_toolchain, toolchains),
+    ]
     return Diagnosis((*checks, *_folders(settings)))
 
 
@@ -126,6 +136,14 @@ def _portaudio() -> Check:
         return Check("audio", "PortAudio", "missing", found["reason"])
     devices = f"{len(found['inputs'])} microphones, {len(found['outputs'])} outputs"
     return Check("audio", "PortAudio", "ok", f"{found['portaudio'].split(',')[0]}: {devices}")
+
+
+def _toolchain(status: ToolchainStatus) -> Check:
+    if status.probe is not None:
+        versions = ", ".join(f"{name} {version}" for name, version in status.probe.versions.items())
+        return Check("toolchain", status.name, "ok", f"Python {status.probe.python_version}, {versions}")
+    there = status.python is not None and os.path.exists(status.python)  # noqa: PTH110, it may be no path at all
+    return Check("toolchain", status.name, "broken" if there else "missing", str(status.problem))
 
 
 def _folders(settings: Settings) -> list[Check]:

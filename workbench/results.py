@@ -1,4 +1,4 @@
-"""What tasks return, what is shown of their inputs, for every front. Frozen; each knows its JSON in the shape of the hub's schemas.
+"""What tasks return and what is shown of their inputs, for every front. Frozen; JSON in the shape of the hub's schemas.
 
 Scores are probabilities in [0, 1] unless a docstring says otherwise; positions in text are characters (Unicode code
 points) of the input, end exclusive; times are seconds.

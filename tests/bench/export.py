@@ -22,7 +22,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from workbench.api import ExportReport, Workbench
+from workbench.api import Workbench
+from workbench.exporting.report import ExportReport
 from workbench.tasks.catalog import task_info
 
 PRECISIONS = ("fp32", "int8")

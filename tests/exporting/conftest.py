@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from workbench.exporting.job import STAGING, run_export
-from workbench.exporting.spec import ExportOutcome, ExportSpec
+from workbench.exporting.job import run_export
+from workbench.exporting.spec import STAGING, ExportOutcome, ExportSpec
 from workbench.exporting.toolchains import Toolchain
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

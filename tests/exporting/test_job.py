@@ -20,9 +20,9 @@ from workbench.cancellation import Cancellation
 from workbench.errors import Cancelled, ExportError, ModelError
 from workbench.exporting import job as jobs
 from workbench.exporting.estimate import estimate_export
-from workbench.exporting.job import STAGING, TARGET, clean_staging, precisions_of, run_export
+from workbench.exporting.job import TARGET, clean_staging, precisions_of, run_export
 from workbench.exporting.publishing import REPLACED
-from workbench.exporting.spec import Event, ExportOutcome, ExportSpec, StageStarted
+from workbench.exporting.spec import STAGING, Event, ExportOutcome, ExportSpec, StageStarted
 from workbench.exporting.toolchains import Toolchain
 from workbench.library.manifest import MANIFEST_NAME, read_manifest
 

@@ -164,7 +164,8 @@ class Player:
                 parts.append(part)
                 chunk.taken += len(part)
                 wanted -= len(part)
-                break
+                if chunk.taken < len(chunk.pcm):
+                    break
                 done = frames - wanted // SAMPLE_BYTES
                 chunk.ended_s = now + self._latency_s + done / self._rate_hz
         return b"".join(parts) + bytes(wanted)

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from workbench.api import ExportReport, Workbench
+from workbench.api import Workbench
 from workbench.cancellation import Cancellation
 from workbench.cli.output import ProgressLine, print_json, table
+from workbench.exporting.report import ExportReport
 from workbench.exporting.spec import Event, LogLine, Progress, StageStarted
 from workbench.units import duration, size
 

@@ -20,7 +20,7 @@ from workbench.errors import ExportError, ModelError
 from workbench.exporting.estimate import check_disk, estimate_export, free_bytes
 from workbench.exporting.manifests import artifact_files, new_manifest, with_variants
 from workbench.exporting.publishing import add_variants, publish_new, recover, remove_unnamed, replace_artifact
-from workbench.exporting.spec import Event, ExportOutcome, ExportSpec, LogLine, Progress, StageStarted, Verify
+from workbench.exporting.spec import STAGING, Event, ExportOutcome, ExportSpec, LogLine, Progress, StageStarted, Verify
 from workbench.exporting.staging import StagedSource, link_or_copy, stage_source
 from workbench.exporting.toolchains import Toolchain
 from workbench.exporting.worker import start_worker
@@ -28,10 +28,8 @@ from workbench.exporting.worker_copy import ensure_worker_copy
 from workbench.library.manifest import MANIFEST_NAME, Manifest, read_manifest
 from workbench.wire import Message
 
-__all__ = ["STAGING", "clean_staging", "run_export"]
+__all__ = ["clean_staging", "run_export"]
 
-# Below the folder of artifacts, so that publishing is a rename within one file system.
-STAGING = ".staging"
 # A listing holds the lock while it removes what a killed export left.
 CLEANING_S = 1.0
 # In a staging folder: where its export will be published, relative to the folder of artifacts.

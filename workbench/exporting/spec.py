@@ -11,6 +11,8 @@ from exporters.protocol import PRECISIONS
 from workbench.errors import UsageError
 
 __all__ = [
+    "DEFAULT_TOOLCHAIN",
+    "STAGING",
     "Event",
     "ExportOutcome",
     "ExportSpec",
@@ -20,6 +22,10 @@ __all__ = [
     "Verify",
     "resolve_precisions",
 ]
+
+DEFAULT_TOOLCHAIN = "optimum"
+# Below the folder of artifacts, so that publishing is a rename within one file system.
+STAGING = ".staging"
 
 # Loads and runs one precision of a staged folder for a task: (folder, task id, precision) → what it measured.
 # Raises ExportError when the answers disagree.

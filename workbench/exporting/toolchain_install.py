@@ -16,9 +16,9 @@ from filelock import FileLock, Timeout
 from workbench.cancellation import Cancellation
 from workbench.children import end_process_group
 from workbench.errors import Cancelled, ToolchainError
+from workbench.exporting.spec import DEFAULT_TOOLCHAIN
 from workbench.exporting.toolchains import (
     COMPLETE_MARKER,
-    DEFAULT_TOOLCHAIN,
     Toolchain,
     probe_toolchain,
     requirements_file,

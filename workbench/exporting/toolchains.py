@@ -16,6 +16,7 @@ from typing import Any
 from workbench.cancellation import Cancellation
 from workbench.children import ChildGone
 from workbench.errors import ExportError, ToolchainError
+from workbench.exporting.spec import DEFAULT_TOOLCHAIN
 from workbench.exporting.worker import start_worker
 from workbench.exporting.worker_copy import ensure_worker_copy
 from workbench.files import write_atomically
@@ -23,7 +24,6 @@ from workbench.resources import exporters_dir
 
 __all__ = [
     "COMPLETE_MARKER",
-    "DEFAULT_TOOLCHAIN",
     "Toolchain",
     "ToolchainProbe",
     "ToolchainStatus",
@@ -33,10 +33,10 @@ __all__ = [
     "remove_toolchain",
     "requirements_file",
     "toolchain_folder",
+    "toolchain_status",
     "venv_python",
 ]
 
-DEFAULT_TOOLCHAIN = "optimum"
 # Written last: a virtual environment cannot be moved into place when it is finished, so this file says that it is.
 COMPLETE_MARKER = ".complete"
 
@@ -163,6 +163,24 @@ def probe_toolchain(
     with suppress(OSError):  # it is only asked again the next time
         write_atomically(kept, json.dumps({"key": key, "probe": asdict(answer)}))
     return answer
+
+
+def toolchain_status(
+    data_dir: Path, name: str, python: Path | None, cancellation: Cancellation | None = None
+) -> ToolchainStatus:
+    """What is known of a toolchain; a missing or a broken one raises nothing: that is its ``problem``.
+
+    ``python`` is what a setting names. Raises Cancelled.
+    """
+    try:
+        toolchain = locate_toolchain(data_dir, name, python)
+    except ToolchainError as error:
+        return ToolchainStatus(name, python, managed=python is None, probe=None, problem=error)
+    try:
+        probe = probe_toolchain(toolchain, data_dir, cancellation=cancellation)
+    except ToolchainError as error:
+        return ToolchainStatus(name, toolchain.python, toolchain.managed, probe=None, problem=error)
+    return ToolchainStatus(name, toolchain.python, toolchain.managed, probe, problem=None)
 
 
 def remove_toolchain(data_dir: Path, name: str) -> bool:

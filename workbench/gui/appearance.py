@@ -23,9 +23,12 @@ class Appearance(QObject):
         self.theme = settings.theme
         self.language = settings.language
         self._translator: QTranslator | None = None
-        app.styleHints().colorSchemeChanged.connect(self._follow)
         self._put_language()
+
+    def begin(self) -> None:
+        """Put the theme into force. Once the window is made: each part would be styled again as it gets its place."""
         self._put_theme()
+        self._app.styleHints().colorSchemeChanged.connect(self._follow)
 
     def set_theme(self, wish: str) -> None:
         """``system``, ``light`` or ``dark``."""

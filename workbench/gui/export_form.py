@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QSizePolicy, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QWidget
 
 from exporters.protocol import PRECISIONS
 from workbench.errors import WorkbenchError
@@ -23,7 +23,7 @@ __all__ = ["ExportForm"]
 
 DEFAULT = ("fp32", "int8")
 EXPORTABLE = tuple(item.name for item in PRECISIONS.values() if item.exportable)
-INDENT_PX = 24  # the indicator of a check box and the gap beside it
+INDENT_PX = 26  # the indicator of a check box and the gap beside it
 COMBO_PX = 260
 
 
@@ -92,8 +92,9 @@ class ExportForm(Panel):
         self._needs = Label(role="small", tone="muted", wrap=True)
         card = QWidget()
         mark(card, role="card")
-        inside = column(*self.rows.values(), line(), self._needs, space=SPACE.medium)
-        inside.setContentsMargins(SPACE.large, SPACE.large, SPACE.large, SPACE.medium)
+        self._rule = line()
+        inside = column(*self.rows.values(), self._rule, self._needs, space=SPACE.medium)
+        inside.setContentsMargins(SPACE.large, SPACE.large, SPACE.large, SPACE.large)
         card.setLayout(inside)
 
         self.pickle_banner = Banner(closable=False)
@@ -112,9 +113,9 @@ class ExportForm(Panel):
         layout.addSpacing(SPACE.small)
         for part in (self.pickle_banner, self.trust, self.problem_banner):
             layout.addWidget(part)
+        layout.addSpacing(SPACE.small)
         layout.addLayout(row(self.export, self._looking, 1, space=SPACE.medium))
         self.setLayout(layout)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
         self.combo.activated.connect(self._task_chosen)
         for item in self.rows.values():
@@ -254,10 +255,12 @@ class ExportForm(Panel):
         elif self._blocked:
             text = tr("What it needs is worked out once pickles are allowed.")
         elif self._problem:
-            text = tr("What it needs cannot be told.")
+            text = ""  # the banner has more to say
         else:
             text = tr("Working out what it needs…")
         self._needs.setText(text)
+        for part in (self._rule, self._needs):
+            part.setVisible(bool(text))
         mark(self._needs, tone=tone)
         if self._problem:
             self.problem_banner.tell(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
+from PySide6.QtWidgets import QGridLayout, QWidget
 
 from workbench.errors import WorkbenchError
 from workbench.gui.export_progress import LogView, clock
@@ -22,6 +22,8 @@ __all__ = ["FailureView", "ResultView", "agreement_number", "agreement_words", "
 
 # From which mean agreement on an answer is called what; from 0.97 on a smaller variant may be recommended.
 SAME, VERY_CLOSE, CLOSE, COARSE = 0.9995, 0.99, 0.97, 0.9
+LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop
 
 
 def error_text(error: Exception) -> str:
@@ -88,7 +90,6 @@ class ResultView(Panel):
         layout.addSpacing(SPACE.small)
         layout.addLayout(row(self.open, self.again, 1))
         self.setLayout(layout)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.retranslate()
 
     def retranslate(self) -> None:
@@ -136,7 +137,6 @@ class FailureView(Panel):
         layout.addWidget(self.log)
         layout.addWidget(self._file)
         self.setLayout(layout)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.log.toggle.toggled.connect(self._show_file)
         self.retranslate()
 
@@ -159,49 +159,40 @@ class FailureView(Panel):
 
 
 def _table(variants: tuple[ExportedVariant, ...]) -> QWidget:
+    """A line, then two rows for each variant, below a row of headings."""
     table = QWidget()
     layout = QGridLayout()
     layout.setContentsMargins(SPACE.large, SPACE.medium, SPACE.large, SPACE.medium)
-    layout.setHorizontalSpacing(SPACE.wide)
-    layout.setVerticalSpacing(SPACE.small)
+    layout.setHorizontalSpacing(SPACE.large)
+    layout.setVerticalSpacing(SPACE.hair)
     layout.setColumnStretch(2, 1)
     for place, heading in enumerate((tr("Precision"), tr("Size"), tr("Agreement with the original"))):
-        side = Qt.AlignmentFlag.AlignRight if place == 1 else Qt.AlignmentFlag.AlignLeft
-        layout.addWidget(Label(heading, role="small", tone="muted"), 0, place, side)
+        label = Label(heading, role="small", tone="muted", wrap=place == 2)
+        label.setAlignment(RIGHT if place == 1 else LEFT)
+        layout.addWidget(label, 0, place)
     for number, variant in enumerate(variants):
-        at = 2 * number + 1
-        layout.addWidget(line(), at, 0, 1, 4)
-        layout.addLayout(_precision(variant), at + 1, 0, Qt.AlignmentFlag.AlignTop)
-        layout.addWidget(Label(size(variant.bytes)), at + 1, 1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
-        layout.addLayout(_agreement(variant), at + 1, 2, Qt.AlignmentFlag.AlignTop)
+        at = 3 * number + 1
+        layout.setRowMinimumHeight(at, SPACE.large)
+        layout.addWidget(line(), at, 0, 1, 4, Qt.AlignmentFlag.AlignVCenter)
+        layout.addWidget(Label(variant.precision, role="heading"), at + 1, 0, LEFT)
+        if not variant.added:
+            layout.addWidget(Label(tr("made before"), role="small", tone="muted"), at + 2, 0, LEFT)
+        layout.addWidget(Label(size(variant.bytes)), at + 1, 1, RIGHT)
+        words, how_much, tone = _agreement(variant)
+        layout.addWidget(Label(words, tone=tone, wrap=True), at + 1, 2)
+        layout.addWidget(Label(how_much, role="small", tone="muted", wrap=True), at + 2, 2)
         if variant.recommended:
-            mark_ = row(IconLabel("check", "success", 16), Label(tr("Recommended"), tone="success"), space=SPACE.tight)
-            layout.addLayout(mark_, at + 1, 3, Qt.AlignmentFlag.AlignTop)
+            best = row(IconLabel("check", "success", 16), Label(tr("Recommended"), tone="success"), space=SPACE.tight)
+            layout.addLayout(best, at + 1, 3, Qt.AlignmentFlag.AlignTop)
     table.setLayout(layout)
     return table
 
 
-def _precision(variant: ExportedVariant) -> QGridLayout:
-    cell = _cell(Label(variant.precision, role="heading"))
-    if not variant.added:
-        cell.addWidget(Label(tr("made before"), role="small", tone="muted"), 1, 0)
-    return cell
-
-
-def _agreement(variant: ExportedVariant) -> QGridLayout:
+def _agreement(variant: ExportedVariant) -> tuple[str, str, str]:
+    """In words, as a number, and the tone of the words."""
     found = variant.verification.get("agreement") or {}
     if "mean" not in found:
-        return _cell(Label(tr("Not compared"), tone="muted"))
+        return tr("Not compared"), "", "muted"
     mean = float(found["mean"])
-    cell = _cell(Label(agreement_words(mean), tone="warning" if mean < CLOSE else ""))
     number = agreement_number(str(found.get("metric", "")), mean)
-    cell.addWidget(Label(number, role="small", tone="muted"), 1, 0)
-    return cell
-
-
-def _cell(first: Label) -> QGridLayout:
-    cell = QGridLayout()
-    cell.setContentsMargins(0, 0, 0, 0)
-    cell.setVerticalSpacing(SPACE.hair)
-    cell.addWidget(first, 0, 0)
-    return cell
+    return agreement_words(mean), number, "warning" if mean < CLOSE else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QScrollArea, QWidget
 
@@ -14,13 +14,25 @@ from workbench.gui.export_state import ExportState
 from workbench.gui.exports import Exports
 from workbench.gui.language import tr
 from workbench.gui.toolchain_card import ToolchainCard
-from workbench.gui.widgets.basic import Banner, Label, Panel, column
+from workbench.gui.widgets.basic import Banner, ElidedLabel, Label, Panel, column
 from workbench.gui.widgets.theme import SPACE, mark
 from workbench.library.entries import Entry
 
 __all__ = ["ExportPage", "stage_text"]
 
 COLUMN_PX = 640
+
+
+class _Sheet(QWidget):
+    """What the page scrolls. Its height follows its width alone; the least height of texts that wrap is that of the
+    narrowest column, and would have the page scroll over nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        mark(self, role="plain")
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(super().minimumSizeHint().width(), 0)
 
 
 class ExportPage(Panel):
@@ -34,8 +46,8 @@ class ExportPage(Panel):
         self._exports = exports
         self._entry: Entry | None = None
         self._part: QWidget | None = None
-        self._title = Label(role="title", wrap=True)
-        self._owner = Label(tone="muted")
+        self._title = ElidedLabel(role="title", mode=Qt.TextElideMode.ElideMiddle)
+        self._owner = ElidedLabel(tone="muted", mode=Qt.TextElideMode.ElideMiddle)
         self._intro = Label(tone="muted", wrap=True)
         self.note = Banner()
         self._gap = QWidget()
@@ -74,8 +86,7 @@ class ExportPage(Panel):
         held = QWidget()
         held.setMaximumWidth(COLUMN_PX + 2 * SPACE.wide)
         held.setLayout(inside)
-        plain = QWidget()
-        mark(plain, role="plain")
+        plain = _Sheet()
         around = QHBoxLayout()
         around.setContentsMargins(0, 0, 0, 0)
         around.addWidget(held, 1000)
@@ -175,7 +186,7 @@ class ExportPage(Panel):
 
     def _first_control(self, part: QWidget) -> QWidget:
         first: dict[QWidget, QWidget] = {
-            self.run: self.run.cancel,
+            self.run: self.run.log.toggle,  # not the button that would end it
             self.result: self.result.open,
             self.failure: self.failure.retry,
             self.toolchain: self.toolchain.install,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QHideEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QGridLayout, QPlainTextEdit, QProgressBar, QSizePolicy, QWidget
+from PySide6.QtWidgets import QGridLayout, QPlainTextEdit, QProgressBar, QWidget
 
 from exporters.protocol import STAGES
 from workbench.gui.export_state import LOG_LINES, ExportState, Log
@@ -148,7 +148,7 @@ class _StageRow(Panel):
         layout = QGridLayout()
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setHorizontalSpacing(SPACE.medium)
-        layout.setVerticalSpacing(SPACE.tight)
+        layout.setVerticalSpacing(SPACE.hair)
         layout.addWidget(self._mark, 0, 0)
         layout.addWidget(self.text, 0, 1)
         layout.addWidget(self.detail, 0, 2)
@@ -196,7 +196,7 @@ class RunView(Panel):
         self.rows = {stage: _StageRow(stage) for stage in STAGES}
         card = QWidget()
         mark(card, role="card")
-        stages = column(*self.rows.values(), space=SPACE.tight)
+        stages = column(*self.rows.values(), space=SPACE.small)
         stages.setContentsMargins(SPACE.large, SPACE.large, SPACE.large, SPACE.small)
         card.setLayout(stages)
         self.cancel = Button(icon="stop")
@@ -213,7 +213,6 @@ class RunView(Panel):
         layout.addLayout(buttons)
         layout.addWidget(self.log)
         self.setLayout(layout)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.retranslate()
 
     def retranslate(self) -> None:
@@ -234,8 +233,6 @@ class RunView(Panel):
             self.rows[stage].show_state(standing, state.done.get(stage, 0.0), state.progress)
         self.cancel.setText(tr("Stopping…") if state.cancelling else tr("Cancel"))
         self.cancel.setEnabled(not state.cancelling)
-        self.log.toggle.setVisible(not state.waiting)
-        self.log.setVisible(not state.waiting and self.log.toggle.isChecked())
         self.log.follow(state.log)
 
     def hideEvent(self, event: QHideEvent) -> None:

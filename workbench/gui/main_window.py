@@ -24,7 +24,6 @@ from workbench.gui import pasting
 from workbench.gui.appearance import Appearance
 from workbench.gui.background import Background
 from workbench.gui.core import Core
-from workbench.gui.export_page import ExportPage
 from workbench.gui.exports import Exports
 from workbench.gui.intake import SUFFIXES, Intake, Item, Kind, gather, text_items
 from workbench.gui.language import message_of, tr
@@ -41,6 +40,7 @@ from workbench.settings import Settings, data_dir
 
 if TYPE_CHECKING:
     from workbench.audio.host import Recording
+    from workbench.gui.export_page import ExportPage
 
 __all__ = ["MainWindow"]
 
@@ -56,18 +56,19 @@ class MainWindow(QMainWindow):
         super().__init__()
         self._core = core
         self._background = background
+        self._readied = False
         self._waiting: tuple[list[Item], Kind] | None = None  # files for which no model was ready
         self.library = Library(core, background, self)
         self.exports = Exports(core, background)
         self.microphone = Microphone(core, background, settings.microphone, self)
         self.sidebar = Sidebar(self.library, appearance)
         self.run_page = RunPage(core, background, self.microphone, settings.provider)
-        self.export_page = ExportPage(self.exports)
+        self._export_page: ExportPage | None = None
         self.unusable = UnusablePage()
         self.welcome = WelcomePage()
         self.banner = Banner()
         self.pages = QStackedWidget()
-        for page in (self.welcome, self.run_page, self.export_page, self.unusable):
+        for page in (self.welcome, self.run_page, self.unusable):
             self.pages.addWidget(page)
         main = QWidget()
         mark(main, role="page")
@@ -100,7 +101,6 @@ class MainWindow(QMainWindow):
         self.sidebar.chosen.connect(self._show_entry)
         self.library.changed.connect(self._library_changed)
         self.run_page.export_requested.connect(self._show_export)
-        self.export_page.open_requested.connect(self._open)
         self.exports.changed.connect(lambda name: self._show_busy())
         self.exports.finished.connect(self._export_ended)
         self.microphone.recorded.connect(self._recorded)
@@ -111,11 +111,20 @@ class MainWindow(QMainWindow):
         panel.media.connect(self.take)
         appearance.changed.connect(self._keep_setting)
 
+    @property
+    def export_page(self) -> ExportPage:
+        """Made when it is needed: the window appears sooner without it."""
+        if self._export_page is None:
+            from workbench.gui.export_page import ExportPage
+
+            self._export_page = ExportPage(self.exports)
+            self._export_page.open_requested.connect(self._open)
+            self.pages.addWidget(self._export_page)
+        return self._export_page
+
     def begin(self) -> None:
         """List the models, and have the engine and the audio process ready before they are needed."""
         self.library.refresh()
-        self._background.start(lambda job: self._core.workbench.engine.start(), failed=self._tell_error)
-        self.microphone.look()
 
     def retranslate(self) -> None:
         self.setWindowTitle(tr("Offline AI Workbench"))
@@ -164,6 +173,10 @@ class MainWindow(QMainWindow):
             self._show_entry(entry)
 
     def _library_changed(self) -> None:
+        if not self._readied:  # not sooner: they would take the processor from the listing
+            self._readied = True
+            self._background.start(lambda job: self._core.workbench.engine.start(), failed=self._tell_error)
+            self.microphone.look()
         if not self.library.entries:
             self.pages.setCurrentWidget(self.welcome)
         ready = self.library.first_ready("audio")

@@ -54,7 +54,9 @@ def run(words: tuple[str, ...] = ()) -> int:
 
     core = Core(settings)
     background = Background()
-    window = MainWindow(core, background, Appearance(app, settings), settings)
+    appearance = Appearance(app, settings)
+    window = MainWindow(core, background, appearance, settings)
+    appearance.begin()
     app.setQuitOnLastWindowClosed(False)  # the window ends the app itself, after asking
     first = FirstWindow(app)
     first.asked.connect(window.come_forward)

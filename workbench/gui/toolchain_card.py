@@ -6,8 +6,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QProgressBar, QSizePolicy, QWidget
+from PySide6.QtWidgets import QCheckBox, QProgressBar, QWidget
 
+from workbench.gui.export_form import INDENT_PX
 from workbench.gui.export_outcome import error_text
 from workbench.gui.export_progress import LogView, clock
 from workbench.gui.export_state import InstallState
@@ -45,14 +46,15 @@ class ToolchainCard(Panel):
         self._cost = Label(tone="muted", wrap=True)
         self.cpu_build = QCheckBox()
         self._cpu_help = Label(role="small", tone="muted", wrap=True)
-        self._cpu_help.setContentsMargins(SPACE.wide, 0, 0, 0)
+        self._cpu_help.setContentsMargins(INDENT_PX, 0, 0, 0)
         self.banner = Banner(closable=False)
         self.install = Button(role="primary")
         self.check = Button(icon="refresh")
         self._offer = QWidget()
-        offer = column(self._what, self._cost, self.cpu_build, self._cpu_help)
-        offer.setContentsMargins(0, 0, 0, 0)
-        offer.setSpacing(SPACE.small)
+        offer = column(self._what, self._cost, space=SPACE.medium)
+        offer.addSpacing(SPACE.tight)
+        offer.addLayout(column(self.cpu_build, self._cpu_help, space=SPACE.hair))
+        offer.addSpacing(SPACE.tight)
         self._offer.setLayout(offer)
 
         self._step = Label()
@@ -71,13 +73,12 @@ class ToolchainCard(Panel):
         self.log = LogView()
         card = QWidget()
         mark(card, role="card")
-        inside = column(self._heading, self._offer, self.banner, self._running, space=SPACE.medium)
+        inside = column(self._heading, self.banner, self._offer, self._running, space=SPACE.medium)
         inside.addLayout(row(self.install, self.check, self.cancel, 1, self.log.toggle))
         inside.addWidget(self.log)
         inside.setContentsMargins(SPACE.large, SPACE.large, SPACE.large, SPACE.large)
         card.setLayout(inside)
         self.setLayout(column(card))
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
         self.install.clicked.connect(self._install)
         self.check.clicked.connect(exports.check_toolchain)

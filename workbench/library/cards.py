@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from workbench.errors import Notice
 
 __all__ = ["Card", "parse_card", "read_card", "words_of"]
@@ -22,8 +20,6 @@ MAX_CARD_BYTES = 8 << 20
 MAX_NODES = 100_000
 MAX_DEPTH = 40
 
-# The C parser is the same loader, ten times as fast; a card with thousands of benchmark figures needs it.
-_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 
 
@@ -56,9 +52,13 @@ def parse_card(text: str, file: Path) -> Card:
     front, body = _split(text)
     if front is None:
         return Card(text=body)
+    import yaml  # not at the top: a listing whose index knows every card needs no parser
+
+    # The C parser is the same loader, ten times as fast; a card with thousands of benchmark figures needs it.
+    loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     try:
         budget = [MAX_NODES]
-        value = _plain(yaml.load(front, Loader=_LOADER), budget, 0)
+        value = _plain(yaml.load(front, Loader=loader), budget, 0)
     except (yaml.YAMLError, _TooMuch, ValueError, RecursionError) as error:
         return Card(text=body, warnings=(Notice.of("card-broken", file=file, reason=_one_line(error)),))
     if value is None or (isinstance(value, str) and value in NOTHING):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from workbench.errors import Notice
-from workbench.library.artifacts import Artifact, Artifacts
-from workbench.library.model import Model, Scan, Support
+from workbench.library.model import Support
 from workbench.tasks.catalog import TASKS, same_graph
+
+if TYPE_CHECKING:  # a front that only shows entries needs none of what reads them
+    from workbench.library.artifacts import Artifact, Artifacts
+    from workbench.library.model import Model, Scan
 
 __all__ = ["Entry", "Listing", "Modality", "Standing", "list_entries", "modality_of"]
 

@@ -21,10 +21,10 @@ from workbench.planning import ExportPlan
 
 __all__ = [
     "BROKEN",
-    "FakeWorkbench",
     "MISSING",
-    "Script",
     "USABLE",
+    "FakeWorkbench",
+    "Script",
     "entry",
     "report",
 ]
@@ -54,7 +54,7 @@ def entry(
         reason=None,
         task=tasks[0],
         tasks=tasks if there else (),
-        precisions={task: there for task in tasks} if there else {},
+        precisions=dict.fromkeys(tasks, there) if there else {},
         size_bytes=91_618_861,
         export=Support("confirm" if confirm else "yes", confirm, tasks),
     )

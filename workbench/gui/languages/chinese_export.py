@@ -20,7 +20,6 @@ TEXTS: dict[str, str] = {
     "Needs up to {disk} of disk while it works, of which {kept} stay, and about {memory} of memory.": "导出过程中最多占用 {disk} 磁盘空间，完成后保留 {kept}；约需 {memory} 内存。",
     "Less memory than that is free now.": "目前的可用内存少于此数。",
     "What it needs is worked out once pickles are allowed.": "允许加载 pickle 文件后，才能估算所需的空间和内存。",
-    "What it needs cannot be told.": "无法估算所需的空间和内存。",
     "Working out what it needs…": "正在估算所需的空间和内存…",
     "Check again": "重新检查",
     # --- progress ---

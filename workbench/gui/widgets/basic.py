@@ -9,12 +9,10 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from workbench.gui.language import tr
-from workbench.gui.widgets.icons import icon, pixmap
+from workbench.gui.widgets.icons import ICON_PX, icon, pixmap
 from workbench.gui.widgets.theme import SPACE, colors, is_theme_change, mark
 
 __all__ = ["Banner", "Button", "ElidedLabel", "IconLabel", "Label", "Panel", "column", "line", "row"]
-
-ICON_PX = 18
 
 
 class Panel(QWidget):
@@ -92,6 +90,7 @@ class Button(QPushButton):
     def __init__(self, text: str = "", *, icon: str = "", role: str = "", tint: str = "") -> None:
         super().__init__(text)
         self._icon, self._tint = icon, tint or ("on_accent" if role == "primary" else "text")
+        self._drawn = ("", "")
         self.setIconSize(QSize(ICON_PX, ICON_PX))
         self.setAutoDefault(False)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -113,9 +112,10 @@ class Button(QPushButton):
             self._retint()
 
     def _retint(self) -> None:
-        if self._icon:
-            role = self._tint if self.isEnabled() else "muted"
-            self.setIcon(icon(self._icon, getattr(colors(), role)))
+        wanted = (self._icon, getattr(colors(), self._tint if self.isEnabled() else "muted"))
+        if self._icon and wanted != self._drawn:  # a change of style is told many times
+            self._drawn = wanted
+            self.setIcon(icon(*wanted))
 
 
 class Banner(Panel):

@@ -5,23 +5,24 @@ from __future__ import annotations
 from functools import lru_cache
 
 from PySide6.QtCore import QByteArray, QRectF, Qt
-from PySide6.QtGui import QIcon, QPainter, QPixmap
+from PySide6.QtGui import QGuiApplication, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 from workbench.resources import assets_dir
 
-__all__ = ["app_icon", "icon", "pixmap"]
+__all__ = ["ICON_PX", "app_icon", "icon", "pixmap"]
 
-# Device pixels that icons are drawn at: 16 to 32 logical ones at 100 % to 200 %.
-SIZES_PX = (16, 20, 24, 32, 40, 48, 64)
+ICON_PX = 18
 
 
 @lru_cache(maxsize=256)
 def icon(name: str, color: str) -> QIcon:
-    """The icon ``assets/icons/NAME.svg`` in this colour (``#rrggbb``)."""
+    """The icon ``assets/icons/NAME.svg`` in this colour (``#rrggbb``), :data:`ICON_PX` wide and high."""
     made = QIcon()
-    for size in SIZES_PX:
-        made.addPixmap(_drawn(name, color, size))
+    # For the screens that are there, and one that is added later.
+    ratios = {screen.devicePixelRatio() for screen in QGuiApplication.screens()} | {2.0}
+    for ratio in sorted(ratios):
+        made.addPixmap(_drawn(name, color, round(ICON_PX * ratio)))
     return made
 
 

@@ -166,8 +166,8 @@ QCheckBox { spacing: 8px; background: transparent; }
 QCheckBox::indicator { width: 16px; height: 16px; border: 1px solid $border_strong; border-radius: 4px;
     background: $surface; }
 QCheckBox::indicator:checked { background: $accent; border-color: $accent; image: url("$icons/check-$name.svg"); }
-QCheckBox::indicator:focus { border: 2px solid $accent; }
-QCheckBox::indicator:checked:focus { border: 2px solid $text; }
+QCheckBox::indicator:focus { border: 2px solid $accent; width: 14px; height: 14px; }
+QCheckBox::indicator:checked:focus { border: 2px solid $text; width: 14px; height: 14px; }
 QCheckBox::indicator:disabled { background: $raised; border-color: $border; }
 
 QListView { background: transparent; border: 1px solid transparent; outline: none; border-radius: 7px; }
@@ -209,6 +209,7 @@ def is_dark() -> bool:
 def apply(app: QApplication, *, dark: bool) -> None:
     """Put a theme into force: palette and style sheet. Widgets hear of it by a change event."""
     chosen = DARK if dark else LIGHT
+    app.setProperty("themed", True)
     app.setPalette(_palette(chosen))
     app.setStyleSheet(_style_sheet(dark=dark, font_pt=_base_size(app)))
 
@@ -228,6 +229,8 @@ def mark(widget: QWidget, **properties: object) -> None:
             changed = True
     if changed:
         widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground, True)
+        if not QApplication.instance().property("themed"):  # type: ignore[union-attr]  # there is one with the first widget
+            return
         widget.style().unpolish(widget)
         widget.style().polish(widget)
         widget.update()
