@@ -14,6 +14,7 @@ from hypothesis import settings
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 # Machines differ: what a test takes is no error, and examples that failed elsewhere are kept nowhere.
 settings.register_profile("here", deadline=None, database=None)

@@ -29,6 +29,9 @@ NAMES = (
     "provider",
     "threads",
     "memory_budget_bytes",
+    "theme",
+    "language",
+    "microphone",
 )
 
 

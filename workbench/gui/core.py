@@ -45,6 +45,11 @@ class Core:
                 self._workbench = self._open(self._settings)
             return self._workbench
 
+    @property
+    def engine_pid(self) -> int | None:
+        """The process id of the engine; None where there is none."""
+        return self._workbench.engine.pid if self._workbench else None
+
     def close(self) -> None:
         """End the engine and the audio process; takes up to some seconds where they are busy."""
         with self._lock:

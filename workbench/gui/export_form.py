@@ -75,7 +75,7 @@ class ExportForm(Panel):
         self._entry: Entry | None = None
         self._plan: ExportPlan | None = None
         self._problem: WorkbenchError | None = None
-        self._toolchain_known = False
+        self._toolchain_usable = False
 
         self._task_heading = Label(role="heading")
         self.combo = QComboBox()
@@ -157,10 +157,10 @@ class ExportForm(Panel):
         self._show_trust()
         self._replan()
 
-    def set_toolchain_known(self, known: bool) -> None:
-        """Without it the form is complete, but nothing can begin."""
-        self._toolchain_known = known
-        self._looking.setVisible(not known)
+    def set_toolchain(self, *, usable: bool) -> None:
+        """Without one the form is complete, but nothing can begin; it is shown while one is looked for."""
+        self._toolchain_usable = usable
+        self._looking.setVisible(not usable)
         self._enable()
 
     def replan(self) -> None:
@@ -271,7 +271,7 @@ class ExportForm(Panel):
         self._enable()
 
     def _enable(self) -> None:
-        self.export.setEnabled(self._toolchain_known and not self._blocked and self._plan is not None)
+        self.export.setEnabled(self._toolchain_usable and not self._blocked and self._plan is not None)
 
 
 def _memory_is_short(needed_bytes: int) -> bool:

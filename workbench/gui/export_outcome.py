@@ -111,9 +111,11 @@ class ResultView(Panel):
         layout = self._card.layout()
         assert layout is not None
         layout.removeWidget(self.table)
+        self.table.hide()
         self.table.deleteLater()
         self.table = _table(report.variants)
         layout.addWidget(self.table)
+        self.table.show()
 
 
 class FailureView(Panel):

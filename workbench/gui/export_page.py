@@ -51,7 +51,7 @@ class ExportPage(Panel):
         self._intro = Label(tone="muted", wrap=True)
         self.note = Banner()
         self._gap = QWidget()
-        self._gap.setFixedHeight(SPACE.medium)
+        self._gap.setFixedHeight(SPACE.large)
         self.form = ExportForm(exports)
         self.toolchain = ToolchainCard(exports)
         self.run = RunView()
@@ -117,7 +117,9 @@ class ExportPage(Panel):
         self._owner.setText(entry.owner)
         self._owner.setVisible(bool(entry.owner))
         self.form.show_entry(entry)
-        if self._exports.toolchain_status is None:
+        status = self._exports.toolchain_status
+        # One that was missing may be there by now. Whether one that is broken works, only the user asks: it takes long.
+        if status is None or (status.problem and status.problem.code != "toolchain-broken"):
             self._exports.check_toolchain()
         self._refresh()
 
@@ -156,7 +158,7 @@ class ExportPage(Panel):
 
     def _show_form(self) -> None:
         status, install = self._exports.toolchain_status, self._exports.install_state
-        self.form.set_toolchain_known(status is not None)
+        self.form.set_toolchain(usable=status is not None and status.usable)
         if (install and install.running) or (status and not status.usable):
             self.toolchain.show_now()
             self._show(self.toolchain)

@@ -15,7 +15,7 @@ from workbench.gui.widgets.basic import Button, Label, Panel, column, row
 from workbench.gui.widgets.icons import pixmap
 from workbench.gui.widgets.theme import SPACE, colors, mark
 
-__all__ = ["LogView", "RunView", "clock", "precision_list", "stage_text"]
+__all__ = ["LogView", "RunView", "clock", "give_name", "precision_list", "stage_text"]
 
 MARK_PX = 18
 LOG_PX = 200
@@ -41,6 +41,12 @@ def stage_text(stage: str) -> str:
         "publish": tr("Saving the result"),
     }
     return texts.get(stage, stage)
+
+
+def give_name(widget: QWidget, name: str) -> None:
+    """Set an accessible name where it is another: each time it is set, screen readers are told."""
+    if widget.accessibleName() != name:
+        widget.setAccessibleName(name)
 
 
 def precision_list(precisions: tuple[str, ...]) -> str:
@@ -167,7 +173,7 @@ class _StageRow(Panel):
         detail = {"done": _seconds(seconds), "now": _how_far(progress), "skipped": tr("not needed")}.get(standing, "")
         self.detail.setText(detail)
         said = {"done": tr("done"), "now": tr("in progress"), "skipped": "", "pending": tr("to come")}[standing]
-        self.text.setAccessibleName(tr(", ").join(word for word in (name, said, detail) if word))
+        give_name(self.text, tr(", ").join(word for word in (name, said, detail) if word))
         done, total, _ = progress
         self.bar.setVisible(standing == "now")
         if standing != "now":
@@ -177,7 +183,7 @@ class _StageRow(Panel):
             self.bar.setValue(round(BAR_STEPS * min(1.0, done / total)))
         else:
             self.bar.setRange(0, 0)
-        self.bar.setAccessibleName(name)
+        give_name(self.bar, name)
 
 
 class RunView(Panel):
@@ -228,7 +234,7 @@ class RunView(Panel):
             chosen = tr("{chosen}. Begins when the export of {model} is done.", chosen=chosen, model=ahead)
         self.what.setText(chosen)
         self.elapsed.setText("" if state.waiting else clock(state.elapsed_s))
-        self.elapsed.setAccessibleName(tr("Elapsed: {time}", time=clock(state.elapsed_s)))
+        give_name(self.elapsed, tr("Elapsed: {time}", time=clock(state.elapsed_s)))
         for stage, standing in _standings(state).items():
             self.rows[stage].show_state(standing, state.done.get(stage, 0.0), state.progress)
         self.cancel.setText(tr("Stopping…") if state.cancelling else tr("Cancel"))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -18,6 +18,7 @@ from workbench.gui.export_state import ExportState, InstallState, Timed
 if TYPE_CHECKING:
     from workbench.exporting.report import ExportReport
     from workbench.exporting.spec import Event
+    from workbench.exporting.toolchain_install import Torch
     from workbench.exporting.toolchains import ToolchainStatus
     from workbench.planning import ExportPlan
 
@@ -26,8 +27,6 @@ __all__ = ["ExportState", "Exports", "InstallState"]
 TICK_MS = 100
 # What an installation can mend, where the toolchain is one of ours.
 INSTALLABLE = ("toolchain-missing", "toolchain-unfinished", "toolchain-broken")
-
-Torch = Literal["cpu", "cuda", "as-configured"]
 
 
 class Exports(QObject):

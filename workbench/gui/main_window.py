@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QTimer
+from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -52,11 +52,15 @@ MIN_SPEECH_S = 0.3
 class MainWindow(QMainWindow):
     """Owns the controllers and the pages. ``begin`` starts the work beside it, once the window is shown."""
 
+    closed = Signal()
+
     def __init__(self, core: Core, background: Background, appearance: Appearance, settings: Settings) -> None:
         super().__init__()
+        self.appearance = appearance
         self._core = core
         self._background = background
         self._readied = False
+        self._preface = ""  # what the next message begins with
         self._waiting: tuple[list[Item], Kind] | None = None  # files for which no model was ready
         self.library = Library(core, background, self)
         self.exports = Exports(core, background)
@@ -122,6 +126,10 @@ class MainWindow(QMainWindow):
             self.pages.addWidget(self._export_page)
         return self._export_page
 
+    def engine_pid(self) -> int | None:
+        """The process id of the engine; None while it does not run."""
+        return self._core.engine_pid
+
     def begin(self) -> None:
         """List the models, and have the engine and the audio process ready before they are needed."""
         self.library.refresh()
@@ -139,6 +147,8 @@ class MainWindow(QMainWindow):
         self, text: str, *, tone: str = "info", action: str = "", receiver: Callable[[], None] | None = None
     ) -> None:
         """Say something that concerns no page in particular."""
+        if self._preface:
+            text, tone, self._preface = f"{self._preface} {text}", "warning", ""
         self.banner.tell(text, tone=tone, action=action, receiver=receiver)
         self._notices.show()
 
@@ -233,9 +243,12 @@ class MainWindow(QMainWindow):
         if paths:
             self.take_files(paths)
 
+    def recordings_folder(self) -> str:
+        return str(data_dir() / "recordings")
+
     def open_recordings(self) -> None:
-        folder = str(data_dir() / "recordings")
-        paths, _ = QFileDialog.getOpenFileNames(self, tr("Open recordings"), folder, tr("Sounds (*.wav)"))
+        filters = tr("Sounds (*.wav)")
+        paths, _ = QFileDialog.getOpenFileNames(self, tr("Open recordings"), self.recordings_folder(), filters)
         if paths:
             self.take_files(paths)
 
@@ -323,11 +336,13 @@ class MainWindow(QMainWindow):
     def _recorded(self, recording: Recording) -> None:
         if recording.interrupted:
             said = message_of(recording.interrupted)
-            self.tell(tr("{why} What was recorded before is kept.", why=said), tone="warning")
+            self._preface = tr("{why} What was recorded before is kept.", why=said)
         if recording.duration_s < MIN_SPEECH_S or recording.path is None:
             self.tell(tr("That was too short. Hold the button while you speak, or tap it and tap it again at the end."))
             return
         self.give([Item(recording.path.name, str(recording.path), str(recording.path))], "audio")
+        if self._preface:
+            self.tell("", tone="warning")
 
     # --- the rest -----------------------------------------------------------------------------------------------
 
@@ -338,7 +353,7 @@ class MainWindow(QMainWindow):
             return
         self.microphone.stop()
         event.accept()
-        QTimer.singleShot(0, QGuiApplication.quit)
+        self.closed.emit()
 
     def _goes_on(self) -> str:
         """What closing would stop, in words; empty where nothing goes on."""

@@ -27,6 +27,7 @@ class ParamsForm(Panel):
         super().__init__()
         self._task: TaskInfo | None = None
         self._readers: dict[str, Callable[[], Any]] = {}
+        self._fields: list[QWidget] = []
         self._form = QFormLayout(self)
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setHorizontalSpacing(SPACE.large)
@@ -35,6 +36,10 @@ class ParamsForm(Panel):
     @property
     def is_empty(self) -> bool:
         return not self._readers
+
+    def fields(self) -> tuple[QWidget, ...]:
+        """The widgets of the parameters, in their order."""
+        return tuple(self._fields)
 
     def set_task(self, task: TaskInfo) -> None:
         """Show the parameters of a task with their defaults; those of the same task keep their values."""
@@ -53,7 +58,7 @@ class ParamsForm(Panel):
     def _build(self, values: dict[str, Any]) -> None:
         while self._form.rowCount():
             self._form.removeRow(0)
-        self._readers = {}
+        self._readers, self._fields = {}, []
         for param in self._task.params if self._task else ():
             field, read = self._field(param, values.get(param.name, param.default))
             field.setToolTip(param_help(param))
@@ -63,6 +68,7 @@ class ParamsForm(Panel):
             label.setBuddy(field)
             label.setToolTip(param_help(param))
             self._form.addRow(label, field)
+            self._fields.append(field)
             self._readers[param.name] = read
 
     def _field(self, param: Param, value: Any) -> tuple[QWidget, Callable[[], Any]]:

@@ -19,6 +19,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from workbench.errors import WorkbenchError
+from workbench.gui.background import Background, Job
 from workbench.gui.language import message_of, tr
 from workbench.gui.where_strip import WhereStrip
 from workbench.gui.widgets.basic import Banner, Button, Label, Panel, column, row
@@ -71,9 +73,10 @@ class ResultPanel(Panel):
 
     saved = Signal(str)
 
-    def __init__(self, context_of: Any) -> None:
+    def __init__(self, background: Background, context_of: Any) -> None:
         """``context_of(input, kind)`` makes the :class:`~workbench.gui.views.base.Context` of an input."""
         super().__init__()
+        self._background = background
         self._context_of = context_of
         self._order: Order | None = None
         self._report: RunReport | None = None
@@ -140,6 +143,14 @@ class ResultPanel(Panel):
     def view(self) -> View | None:
         """The view that is shown; None while there is none."""
         return self._views.get(self._factory)
+
+    def answers(self) -> tuple[ItemReport, ...]:
+        """What became of each input so far, in the order of the inputs."""
+        return tuple(self._reports[index] for index in sorted(self._reports))
+
+    def show_json(self, on: bool) -> None:
+        """Show the answer as JSON, or as its view."""
+        self._as_json.setChecked(on)
 
     def clear(self) -> None:
         """Nothing was run yet, or what was shown belongs to another model."""
@@ -309,24 +320,29 @@ class ResultPanel(Panel):
             self.save_to(Path(path), as_text=filters.get(chosen) == ".txt" or path.endswith(".txt"))
 
     def save_to(self, path: Path, *, as_text: bool) -> None:
-        """Write the answers to a file; what goes wrong is told."""
+        """Write the answers to a file in the background; ``saved`` is emitted, or what went wrong is told."""
         report = self._reports.get(self._shown) if self._shown is not None else None
-        if as_text and report and report.result is not None and self.view:
-            text = self.view.text() + "\n"
-        else:
-            items = [self._reports[index].to_json() for index in sorted(self._reports)]
-            value = self._report.to_json() if self._report else {"results": items}
-            text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
-        try:
-            path.write_text(text, "utf-8", errors="replace")
-        except OSError as error:
-            from workbench.errors import WorkbenchError
+        text = self.view.text() + "\n" if as_text and report and report.result is not None and self.view else None
+        whole, answers = self._report, self.answers()
 
-            told = WorkbenchError("file-unusable", file=path, reason=error.strerror or error)
-            self.banner.tell(message_of(told), tone="danger")
-            return
-        self.banner.tell(tr("Saved to {file}", file=path))
-        self.saved.emit(str(path))
+        def work(job: Job) -> None:
+            value = whole.to_json() if whole else {"results": [item.to_json() for item in answers]}
+            content = text if text is not None else json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+            try:
+                path.write_text(content, "utf-8", errors="replace")
+            except OSError as error:
+                raise WorkbenchError("file-unusable", file=path, reason=error.strerror or error) from error
+
+        def done(result: object) -> None:
+            self.banner.tell(tr("Saved to {file}", file=path))
+            self.saved.emit(str(path))
+
+        def failed(error: Exception) -> None:
+            if not isinstance(error, WorkbenchError):
+                raise error
+            self.banner.tell(message_of(error), tone="danger")
+
+        self._background.start(work, done=done, failed=failed)
 
 
 def _json_text(result: Result) -> str:

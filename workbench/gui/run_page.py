@@ -61,7 +61,7 @@ class RunPage(Panel):
         self._export = Button(icon="export", role="quiet", tint="muted")
         self._export.clicked.connect(self._ask_export)
         self.input = InputPanel(microphone)
-        self.result = ResultPanel(self._context)
+        self.result = ResultPanel(background, self._context)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.addWidget(self.input)
         self.splitter.addWidget(self.result)

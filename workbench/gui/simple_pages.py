@@ -40,6 +40,10 @@ class WelcomePage(Panel):
         self._listing = listing
         self.retranslate()
 
+    def said(self) -> str:
+        """What it says."""
+        return f"{self._title.text()}\n\n{self._text.text()}"
+
     def retranslate(self) -> None:
         if self._listing is None:
             self._title.setText(tr("Looking for models…"))

@@ -60,6 +60,7 @@ def run(words: tuple[str, ...] = ()) -> int:
     app.setQuitOnLastWindowClosed(False)  # the window ends the app itself, after asking
     first = FirstWindow(app)
     first.asked.connect(window.come_forward)
+    window.closed.connect(app.quit)
     _catch_bugs(window)
     wake = _quit_on_signals(app)
     window.show()

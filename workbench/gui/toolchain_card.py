@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QCheckBox, QProgressBar, QWidget
 
 from workbench.gui.export_form import INDENT_PX
 from workbench.gui.export_outcome import error_text
-from workbench.gui.export_progress import LogView, clock
+from workbench.gui.export_progress import LogView, clock, give_name
 from workbench.gui.export_state import InstallState
 from workbench.gui.exports import Exports
 from workbench.gui.language import message_of, tr
@@ -132,7 +132,7 @@ class ToolchainCard(Panel):
         self.log.follow(state.log)
         self._step.setText(tr("Stopping…") if state.cancelling else step_text(state.step))
         self.elapsed.setText(clock(state.elapsed_s))
-        self.elapsed.setAccessibleName(tr("Elapsed: {time}", time=clock(state.elapsed_s)))
+        give_name(self.elapsed, tr("Elapsed: {time}", time=clock(state.elapsed_s)))
         self.line.setText(state.line or " ")
         self._bar.setRange(0, 0 if state.running else 1)
         self.cancel.setText(tr("Cancel"))

@@ -22,7 +22,7 @@ Modality = Literal["text", "image", "audio", "other"]
 
 # What the hub's pipeline tags are about, where the catalog does not say.
 AUDIO_TAGS = ("audio", "speech", "voice")
-IMAGE_TAGS = ("image", "object", "depth", "mask", "visual", "video", "keypoint", "document")
+IMAGE_TAGS = ("image", "object", "depth", "mask-generation", "visual", "video", "keypoint", "document")
 TEXT_TAGS = (
     "text",
     "token",

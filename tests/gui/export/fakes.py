@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,6 +35,7 @@ PROBE = ToolchainProbe("3.11.7", {"torch": "2.13.0+cpu", "optimum": "2.1.0"}, {"
 PYTHON = Path("/data/toolchains/optimum/bin/python")
 USABLE = ToolchainStatus("optimum", PYTHON, True, PROBE, None)
 MISSING = ToolchainStatus("optimum", None, True, None, ToolchainError("toolchain-missing", name="optimum"))
+PICKLE = Notice.of("export-pickle-only", folder="/hub/old-bert", files="pytorch_model.bin")
 BROKEN = ToolchainStatus(
     "optimum", PYTHON, True, None, ToolchainError("toolchain-broken", python=PYTHON, reason="no module named torch")
 )
@@ -170,7 +171,3 @@ def wait_at(gate: threading.Event, cancellation: Cancellation) -> None:
         gate.wait()
     if cancellation.requested:
         raise Cancelled
-
-
-def arguments_of(error: WorkbenchError) -> Mapping[str, Any]:
-    return error.arguments

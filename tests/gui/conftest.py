@@ -1,0 +1,71 @@
+"""Windows over a core of their own, with a model that runs as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from tests.cli.conftest import hub_cache, tiny_repo
+from workbench.gui import language
+from workbench.gui.appearance import Appearance
+from workbench.gui.background import Background
+from workbench.gui.core import Core
+from workbench.gui.main_window import MainWindow
+from workbench.settings import Settings
+
+__all__ = ["hub_cache", "tiny_repo"]
+
+Open = Callable[..., MainWindow]
+
+
+@pytest.fixture(autouse=True)
+def plain_look(qapp: QApplication) -> Iterator[None]:
+    """Each test begins in English and without a theme."""
+    yield
+    language.set_current("en")
+    qapp.setStyleSheet("")
+    qapp.setProperty("themed", False)
+
+
+@pytest.fixture
+def background(qapp: QApplication) -> Iterator[Background]:
+    made = Background()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def open_window(qtbot, qapp: QApplication) -> Iterator[Open]:  # type: ignore[no-untyped-def]
+    """Opens a window as the app does; ``make_core(settings)`` may replace the core."""
+    opened: list[tuple[MainWindow, Core, Background, Appearance]] = []
+
+    def open_(make_core: Callable[[Settings], Core] = Core, *, begin: bool = True) -> MainWindow:
+        settings = Settings.load()
+        core, background = make_core(settings), Background()
+        appearance = Appearance(qapp, settings)
+        window = MainWindow(core, background, appearance, settings)
+        appearance.begin()
+        opened.append((window, core, background, appearance))
+        qtbot.addWidget(window, before_close_func=lambda window: setattr(window, "_goes_on", lambda: ""))
+        window.show()
+        qtbot.waitExposed(window)
+        if begin:
+            window.begin()
+            qtbot.waitUntil(lambda: window.library.listing is not None, timeout=20_000)
+        return window
+
+    yield open_
+    for window, core, background, appearance in opened:
+        window.hide()
+        core.close()
+        background.close()
+        appearance.deleteLater()
+
+
+@pytest.fixture
+def window(open_window: Open, tiny_repo: Path) -> MainWindow:
+    """A window with one model that is ready: the tiny text classifier."""
+    return open_window()

@@ -1,0 +1,93 @@
+"""No action blocks the GUI thread over 100 ms: a heartbeat of 5 ms while the core works hard."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from tests.bench.scan import build_tree
+from tests.engine.tiny import tiny_model
+from tests.gui.conftest import Open
+from tests.gui.heartbeat import beating
+from tests.gui.test_window import answers, drop, files, ran
+from workbench.gui.main_window import MainWindow
+
+LIMIT_S = 0.1
+LEFT = Qt.MouseButton.LeftButton
+
+
+def test_while_a_thousand_models_are_listed(open_window: Open, qtbot: QtBot, hub_cache: Path) -> None:
+    build_tree(hub_cache, 1000, 6)
+    window = open_window(begin=False)
+    with beating() as heart:
+        window.begin()
+        qtbot.waitUntil(lambda: window.library.listing is not None, timeout=30_000)
+        qtbot.waitUntil(lambda: window.sidebar.rows.count == 1000)
+    assert heart.longest_s < LIMIT_S
+    with beating() as heart:
+        for word in ("model-9", "classification", "", "org7"):
+            window.sidebar.search.setText(word)
+            qtbot.wait(20)
+    assert heart.longest_s < LIMIT_S
+
+
+def test_while_half_a_gigabyte_is_loaded(open_window: Open, qtbot: QtBot, hub_cache: Path, tmp_path: Path) -> None:
+    snapshot = hub_cache / "models--someone--large" / "snapshots" / ("f" * 40)
+    tiny_model(snapshot, padding_bytes=500 << 20)
+    window = open_window()
+    window.run_page.input.set_text("good")
+    with beating() as heart:
+        qtbot.mouseClick(window.run_page.input.run, LEFT)
+        ran(window, qtbot)
+    assert [labels.labels[0].label for labels in answers(window)] == ["positive"]
+    assert heart.longest_s < LIMIT_S
+    shutil.rmtree(snapshot)
+
+
+def test_while_a_thousand_files_are_dropped_and_answered(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(1000):
+        (folder / f"{number:04}.txt").write_text("good fine" if number % 3 else "bad", "utf-8")
+    paths = sorted(folder.iterdir())
+    with beating() as heart:
+        drop(window, files(*paths))
+        qtbot.waitUntil(lambda: len(window.run_page.result.answers()) == 1000, timeout=60_000)
+        ran(window, qtbot)
+    assert len(answers(window)) == 1000
+    assert heart.longest_s < LIMIT_S
+
+
+def test_while_a_large_text_is_dropped(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "large.txt").write_text("good bad fine\n" * 1_000_000, "utf-8")
+    with beating() as heart:
+        drop(window, files(tmp_path / "large.txt"))
+        qtbot.waitUntil(lambda: len(window.run_page.result.answers()) == 1, timeout=60_000)
+        ran(window, qtbot)
+    assert heart.longest_s < LIMIT_S
+
+
+@pytest.mark.slow
+@pytest.mark.toolchain
+@pytest.mark.real_model
+def test_while_a_real_model_is_exported(
+    open_window: Open, qtbot: QtBot, toolchain_python: Path, real_hub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(real_hub))
+    monkeypatch.setenv("WORKBENCH_TOOLCHAIN_PYTHON", str(toolchain_python))
+    window = open_window()
+    name = "sentence-transformers/all-MiniLM-L6-v2"
+    window.sidebar.select(name)
+    assert window.pages.currentWidget() is window.export_page
+    with beating() as heart, qtbot.waitSignal(window.exports.finished, timeout=300_000):
+        window.exports.start(name, "sentence-similarity", ("fp32", "int8"), False)
+    assert heart.longest_s < LIMIT_S
+    qtbot.waitUntil(
+        lambda: (entry := window.library.entry(name)) is not None and entry.standing == "ready", timeout=20_000
+    )
+    assert os.path.isdir(os.environ["WORKBENCH_DATA_DIR"] + "/artifacts")  # noqa: PTH112

@@ -1,0 +1,110 @@
+"""What the process of the window is made of, and what is said where no window can be opened."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.test_imports import HEAVY
+from workbench.gui import start
+
+# The window itself is Qt.
+FORBIDDEN = HEAVY - {"PySide6"} | {"yaml", "jinja2", "psutil", "filelock"}
+OPENED = """
+import json, sys
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+from workbench.gui import main_window, start
+class Window(main_window.MainWindow):
+    def begin(self):
+        print(json.dumps(sorted(sys.modules)), flush=True)
+        super().begin()
+        self.library.changed.connect(self.listed)
+    def listed(self):
+        print(json.dumps(sorted(sys.modules)), flush=True)
+        QTimer.singleShot(0, QApplication.quit)
+main_window.MainWindow = Window
+sys.exit(start.run())
+"""
+
+
+def packages(line: str) -> set[str]:
+    return {name.partition(".")[0] for name in json.loads(line)}
+
+
+def test_nothing_heavy_is_in_the_windows_process() -> None:
+    done = subprocess.run([sys.executable, "-c", OPENED], capture_output=True, text=True, timeout=60, check=True)
+    shown, listed = done.stdout.splitlines()
+    assert packages(shown) & FORBIDDEN == set()
+    assert "workbench.api" not in json.loads(shown)
+    assert packages(listed) & (HEAVY - {"PySide6"}) == set()
+    assert "PySide6" in packages(shown)
+
+
+def test_a_signal_ends_the_window_and_its_children(tmp_path: Path) -> None:
+    import psutil
+
+    window = subprocess.Popen([sys.executable, "-m", "workbench"], stderr=subprocess.PIPE)
+    process = psutil.Process(window.pid)
+    try:
+        for _ in range(200):
+            if len(process.children()) >= 2:
+                break
+            with pytest.raises(subprocess.TimeoutExpired):
+                window.wait(0.1)
+        children = process.children(recursive=True)
+        assert len(children) >= 2
+        window.send_signal(signal.SIGTERM)
+        assert window.wait(20) == 0
+        _, alive = psutil.wait_procs(children, 5)
+        assert alive == []
+    finally:
+        window.kill()
+        window.communicate()
+
+
+def test_no_screen_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    if sys.platform != "linux":
+        pytest.skip("other systems always have one")
+    screens = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    environment = {name: value for name, value in os.environ.items() if name not in screens}
+    command = [sys.executable, "-m", "workbench"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode == 1
+    assert done.stderr.startswith("workbench: there is no screen to open a window on")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_without_qt_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PySide6", None)
+    problem = start.problem_with_screen()
+    assert problem is not None
+    assert "[gui]" in problem
+
+
+def test_missing_libraries_of_x_are_named_by_their_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    if sys.platform != "linux":
+        pytest.skip("other systems have no X")
+    monkeypatch.setenv("DISPLAY", ":1")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
+    monkeypatch.setattr(start, "X_LIBRARIES", {"libthere-is-none.so.9": "libnone9"})
+    problem = start.problem_with_screen()
+    assert problem is not None
+    assert "apt install libnone9" in problem
+
+
+def test_broken_settings_are_told_before_any_window(tmp_path: Path) -> None:
+    folder = Path(os.environ["WORKBENCH_DATA_DIR"])
+    folder.mkdir(parents=True)
+    (folder / "settings.json").write_text("{", "utf-8")
+    code = "import workbench.gui.start as s; s._tell_and_end = lambda app, text: 1; import sys; sys.exit(s.run())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "settings.json" in done.stderr

@@ -1,0 +1,80 @@
+"""Both themes can be read, and their style sheet names files that are there."""
+
+from __future__ import annotations
+
+import re
+from itertools import product
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from workbench.gui.widgets import theme
+from workbench.gui.widgets.basic import Button
+from workbench.gui.widgets.theme import DARK, LIGHT, Colors
+from workbench.resources import assets_dir
+
+LEAST = 4.5
+
+
+def luminance(color: str) -> float:
+    """Relative luminance, WCAG 2.2."""
+    parts = [value / 255 for value in QColor(color).getRgb()[:3]]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("shades", [LIGHT, DARK], ids=["light", "dark"])
+def test_text_can_be_read_on_every_ground(shades: Colors) -> None:
+    grounds = (shades.window, shades.sidebar, shades.surface, shades.raised)
+    texts = (shades.text, shades.muted, shades.accent, shades.danger, shades.warning, shades.success)
+    pairs = [*product(texts, grounds), *product((shades.text,), (*shades.hues, shades.selection, shades.accent_soft))]
+    pairs += [(shades.on_accent, shades.accent), (shades.text, shades.warning_soft), (shades.text, shades.danger_soft)]
+    pairs += [(shades.muted, shades.selection), (shades.surface, shades.danger), (shades.surface, shades.text)]
+    assert [(a, b, round(contrast(a, b), 2)) for a, b in pairs if contrast(a, b) < LEAST] == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_style_sheet_names_files_that_are_there(dark: bool, qapp: QApplication) -> None:
+    theme.apply(qapp, dark=dark)
+    files = re.findall(r'url\("([^"]+)"\)', qapp.styleSheet())
+    assert files
+    assert [file for file in files if not Path(file).is_file()] == []
+    assert "$" not in qapp.styleSheet()
+    assert theme.is_dark() == dark
+
+
+def test_every_icon_can_be_drawn(qapp: QApplication) -> None:
+    from workbench.gui.widgets.icons import icon, pixmap
+
+    for path in (assets_dir() / "icons").glob("*.svg"):
+        drawn = pixmap(path.stem, "#ff0000", 24, 2.0)
+        assert drawn.width() == 48
+        assert drawn.toImage().pixelColor(24, 24).isValid()
+        assert any(drawn.toImage().pixelColor(x, y).alpha() for x in range(0, 48, 2) for y in range(0, 48, 2)), (
+            path.name
+        )
+        assert not icon(path.stem, "#ff0000").isNull()
+
+
+def test_an_icon_follows_the_theme(qtbot: QtBot, qapp: QApplication) -> None:
+    button = Button("x", icon="play")
+    qtbot.addWidget(button)
+    button.show()
+
+    def shade() -> int:
+        image = button.icon().pixmap(18, 18).toImage()
+        pixels = [image.pixelColor(x, y) for x in range(18) for y in range(18)]
+        return max(pixel.lightness() for pixel in pixels if pixel.alpha() > 200)
+
+    theme.apply(qapp, dark=False)
+    light = shade()
+    theme.apply(qapp, dark=True)
+    assert shade() > light + 80

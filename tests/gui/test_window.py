@@ -1,0 +1,306 @@
+"""The window as a user has it: drop, paste, type, run, stop, switch, close. The engine and the model are real."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage
+from PySide6.QtWidgets import QApplication, QMessageBox
+from pytestqt.qtbot import QtBot
+
+from tests.cli.conftest import TINY
+from tests.engine.tiny import expected
+from tests.gui.conftest import Open
+from workbench.gui.main_window import MainWindow
+from workbench.results import Labels
+
+LEFT = Qt.MouseButton.LeftButton
+# What Qt makes inside of its own widgets.
+PARTS = {"QComboBoxListView", "QToolButton", "QLineEditIconButton"}
+
+
+def drop(window: MainWindow, mime: QMimeData) -> None:
+    """A real drag that enters the window and lets go over it."""
+    place = QPoint(600, 300)
+    enter = QDragEnterEvent(place, Qt.DropAction.CopyAction, mime, LEFT, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(window, enter)
+    assert enter.isAccepted()
+    let_go = QDropEvent(QPointF(place), Qt.DropAction.CopyAction, mime, LEFT, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(window, let_go)
+
+
+def files(*paths: Path) -> QMimeData:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    return mime
+
+
+def answers(window: MainWindow) -> list[Labels]:
+    return [item.result for item in window.run_page.result.answers() if isinstance(item.result, Labels)]
+
+
+def ran(window: MainWindow, qtbot: QtBot) -> None:
+    """Wait until the run has ended."""
+    qtbot.waitUntil(lambda: not window.run_page.runs.running, timeout=30_000)
+
+
+def score(labels: Labels, name: str) -> float:
+    return next(item.score for item in labels.labels if item.label == name)
+
+
+def test_the_model_that_runs_is_chosen_by_itself(window: MainWindow) -> None:
+    assert window.pages.currentWidget() is window.run_page
+    assert window.run_page.entry is not None
+    assert window.run_page.entry.name == TINY
+    assert not window.run_page.input.run.isEnabled()
+
+
+def test_type_and_run_by_the_keyboard(window: MainWindow, qtbot: QtBot) -> None:
+    editor = window.run_page.input.editor
+    qtbot.keyClicks(editor, "good fine")
+    qtbot.keyClick(editor, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    ran(window, qtbot)
+    (labels,) = answers(window)
+    assert score(labels, "positive") == pytest.approx(expected("good fine")["positive"], abs=1e-5)
+    assert window.run_page.result.where.isVisible()
+    assert "CPU" in window.run_page.result.where.accessibleName()
+    assert "fp32" in window.run_page.result.where.accessibleName()
+
+
+def test_each_line_by_itself(window: MainWindow, qtbot: QtBot) -> None:
+    panel = window.run_page.input
+    panel.set_text("good\n\nbad\n")
+    panel.each_line.setChecked(True)
+    qtbot.mouseClick(panel.run, LEFT)
+    ran(window, qtbot)
+    assert [labels.labels[0].label for labels in answers(window)] == ["positive", "negative"]
+    assert window.run_page.result.list.isVisible()
+
+
+def test_a_dropped_text_file_is_answered(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("bad bad", "utf-8")
+    drop(window, files(tmp_path / "a.txt"))
+    qtbot.waitUntil(lambda: len(answers(window)) == 1, timeout=30_000)
+    assert window.run_page.input.editor.toPlainText() == "bad bad"
+    assert answers(window)[0].labels[0].label == "negative"
+
+
+def test_many_dropped_files_are_answered_in_their_order(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    for number in range(30):
+        (tmp_path / f"{number:02}.txt").write_text("good" if number % 2 else "bad", "utf-8")
+    drop(window, files(tmp_path))
+    qtbot.waitUntil(lambda: len(answers(window)) == 30, timeout=30_000)
+    ran(window, qtbot)
+    assert [labels.labels[0].label for labels in answers(window)] == ["negative", "positive"] * 15
+    rows = window.run_page.result.list.model()
+    assert rows.data(rows.index(1, 0)).startswith("01.txt — positive")
+
+
+def test_a_dropped_text_is_taken_and_pasted_too(window: MainWindow, qtbot: QtBot) -> None:
+    mime = QMimeData()
+    mime.setText("fine")
+    drop(window, mime)
+    assert window.run_page.input.editor.toPlainText() == "fine"
+    QGuiApplication.clipboard().setText("slow down")
+    window.sidebar.list.setFocus()
+    qtbot.keyClick(window, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    assert window.run_page.input.editor.toPlainText() == "slow down"
+
+
+def test_a_pasted_picture_without_a_model_for_it_is_kept_and_said(window: MainWindow, qtbot: QtBot) -> None:
+    image = QImage(8, 8, QImage.Format.Format_RGB32)
+    image.fill(Qt.GlobalColor.red)
+    QGuiApplication.clipboard().setImage(image)
+    window.paste()
+    qtbot.waitUntil(lambda: window.banner.isVisible(), timeout=10_000)
+    assert "pictures" in window.banner.text
+    assert window.sidebar.rows.count == 0
+    pasted = list((Path(os.environ["WORKBENCH_DATA_DIR"]) / "pasted").iterdir())
+    assert [QImage(str(path)).pixelColor(3, 3).red() for path in pasted] == [255]
+
+
+def test_an_address_of_the_net_is_not_fetched(window: MainWindow) -> None:
+    mime = QMimeData()
+    mime.setUrls([QUrl("https://example.org/a.png")])
+    drop(window, mime)
+    assert "nothing is downloaded" in window.banner.text
+
+
+def test_rubbish_is_named_as_such(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "x.bin").write_bytes(bytes(100))
+    drop(window, files(tmp_path / "x.bin"))
+    qtbot.waitUntil(lambda: window.banner.isVisible())
+    assert "No text, picture or sound" in window.banner.text
+
+
+def test_a_run_can_be_stopped(window: MainWindow, qtbot: QtBot) -> None:
+    panel = window.run_page.input
+    panel.set_text("slow")  # hours of work
+    with qtbot.waitSignal(window.run_page.runs.loaded, timeout=30_000):
+        qtbot.mouseClick(panel.run, LEFT)
+    assert panel.run.text() == "Stop"
+    qtbot.mouseClick(panel.run, LEFT)
+    qtbot.waitUntil(lambda: not window.run_page.runs.running, timeout=5_000)
+    assert panel.run.text() == "Run"
+    assert window.run_page.result.banner.text == "Stopped."
+
+
+def test_a_killed_engine_is_told_and_the_next_run_works(window: MainWindow, qtbot: QtBot) -> None:
+    panel = window.run_page.input
+    panel.set_text("slow")
+    with qtbot.waitSignal(window.run_page.runs.loaded, timeout=30_000):
+        qtbot.mouseClick(panel.run, LEFT)
+    pid = window.engine_pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    ran(window, qtbot)
+    assert "The engine stopped while running" in window.run_page.result.banner.text
+    panel.set_text("good")
+    qtbot.mouseClick(panel.run, LEFT)
+    ran(window, qtbot)
+    assert answers(window)[0].labels[0].label == "positive"
+
+
+def test_one_bad_input_spoils_no_other(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("good", "utf-8")
+    (tmp_path / "b.txt").write_text(" \n", "utf-8")
+    drop(window, files(tmp_path))
+    result = window.run_page.result
+    qtbot.waitUntil(lambda: len(result.answers()) == 2, timeout=30_000)
+    ran(window, qtbot)
+    assert [item.error is None for item in result.answers()] == [True, False]
+    assert "1 of 2 inputs" in result.banner.text
+    assert answers(window)[0].labels[0].label == "positive"
+
+
+def test_options_reach_the_model(window: MainWindow, qtbot: QtBot) -> None:
+    panel = window.run_page.input
+    panel.set_text("good")
+    spin = next(field for field in panel.params.fields() if field.accessibleName() == "Number of labels")
+    spin.setValue(1)  # type: ignore[attr-defined]
+    qtbot.mouseClick(panel.run, LEFT)
+    ran(window, qtbot)
+    assert [len(labels.labels) for labels in answers(window)] == [1]
+
+
+def test_json_copy_and_save(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    result = window.run_page.result
+    window.run_page.input.set_text("good")
+    qtbot.mouseClick(window.run_page.input.run, LEFT)
+    ran(window, qtbot)
+    qtbot.mouseClick(result.copy, LEFT)
+    assert "positive" in QGuiApplication.clipboard().text()
+    result.show_json(True)
+    qtbot.mouseClick(result.copy, LEFT)
+    shown = json.loads(QGuiApplication.clipboard().text())
+    assert shown[0]["label"] == "positive"
+    with qtbot.waitSignal(result.saved):
+        result.save_to(tmp_path / "a.json", as_text=False)
+    saved = json.loads((tmp_path / "a.json").read_text("utf-8"))
+    assert saved["results"][0]["result"] == shown
+    assert saved["providers"] == {"asked": "auto", "got": ["cpu"]}
+    result.save_to(tmp_path / "there is no folder" / "a.json", as_text=False)
+    qtbot.waitUntil(lambda: "cannot be read or written" in result.banner.text)
+
+
+def test_language_and_theme_switch_while_it_is_open(window: MainWindow, qtbot: QtBot) -> None:
+    window.run_page.input.set_text("good")
+    qtbot.mouseClick(window.run_page.input.run, LEFT)
+    ran(window, qtbot)
+    appearance = window.appearance
+    appearance.set_language("zh_CN")
+    qtbot.waitUntil(lambda: window.run_page.input.run.text() == "运行")
+    assert "可以运行" in window.sidebar.rows.data(window.sidebar.rows.index(0))
+    assert "运行" in window.run_page.result.where.accessibleName()
+    assert window.run_page.input.editor.toPlainText() == "good"
+    assert answers(window)
+    appearance.set_theme("dark")
+    assert window.palette().window().color().lightness() < 60
+    kept = Path(os.environ["WORKBENCH_DATA_DIR"]) / "settings.json"
+    wanted = {"theme": "dark", "language": "zh_CN"}
+    qtbot.waitUntil(lambda: kept.exists() and json.loads(kept.read_text("utf-8")) == wanted)
+    appearance.set_language("en")
+    qtbot.waitUntil(lambda: window.run_page.input.run.text() == "Run")
+
+
+def test_search_filters_and_enter_chooses(window: MainWindow, qtbot: QtBot) -> None:
+    sidebar = window.sidebar
+    qtbot.keyClicks(sidebar.search, "nothing like it")
+    assert sidebar.rows.count == 0
+    sidebar.search.clear()
+    qtbot.keyClicks(sidebar.search, "TINY text fp32")
+    assert sidebar.rows.count == 1
+    qtbot.keyClick(sidebar.search, Qt.Key.Key_Return)
+    assert sidebar.list.hasFocus()
+
+
+def test_every_control_has_a_name_and_can_be_reached_by_the_keyboard(window: MainWindow, qtbot: QtBot) -> None:
+    from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QComboBox, QLineEdit, QPlainTextEdit
+
+    kinds = (QAbstractButton, QComboBox, QLineEdit, QPlainTextEdit, QAbstractItemView)
+    unnamed, unreachable = [], []
+    for kind in kinds:
+        for widget in window.findChildren(kind):
+            if not widget.isVisibleTo(window) or widget.objectName().startswith("qt_"):
+                continue
+            if type(widget).__name__ in PARTS:
+                continue
+            text = widget.text() if isinstance(widget, QAbstractButton) else ""
+            if not (widget.accessibleName() or text):
+                unnamed.append(repr(widget))
+            if not widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+                unreachable.append(repr(widget))
+    assert unnamed == []
+    assert unreachable == []
+
+
+def test_closing_during_a_run_asks_and_then_ends_it(window: MainWindow, qtbot: QtBot) -> None:
+    window.run_page.input.set_text("slow")
+    with qtbot.waitSignal(window.run_page.runs.loaded, timeout=30_000):
+        qtbot.mouseClick(window.run_page.input.run, LEFT)
+    asked = []
+
+    def answer(text: str) -> None:
+        box = QApplication.activeModalWidget()
+        assert isinstance(box, QMessageBox)
+        asked.append(box.text())
+        next(button for button in box.buttons() if button.text() == text).click()
+
+    QTimer.singleShot(50, lambda: answer("Go on"))
+    window.close()
+    assert window.isVisible()
+    QTimer.singleShot(50, lambda: answer("Stop and close"))
+    window.close()
+    assert not window.isVisible()
+    assert "A model is running" in asked[0]
+
+
+def test_no_models_at_all_is_said_with_the_places(open_window: Open) -> None:
+    window = open_window()
+    assert window.pages.currentWidget() is window.welcome
+    assert window.sidebar.rows.count == 0
+    assert "No models yet" in window.welcome.said()
+    assert str(Path(os.environ["HF_HOME"]) / "hub") in window.welcome.said()
+
+
+def test_a_second_start_raises_the_first(window: MainWindow, qtbot: QtBot) -> None:
+    from workbench.gui.single import FirstWindow
+
+    first = FirstWindow()
+    first.asked.connect(window.come_forward)
+    window.showMinimized()
+    second = subprocess.Popen([sys.executable, "-m", "workbench"], stderr=subprocess.PIPE)
+    with qtbot.waitSignal(first.asked, timeout=20_000):
+        pass
+    _, said = second.communicate(timeout=20)
+    first.close()
+    assert second.returncode == 0
+    assert b"open already" in said
+    assert not window.isMinimized()

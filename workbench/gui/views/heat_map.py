@@ -1,0 +1,307 @@
+"""A matrix of scores as colours and numbers, with the numbers of its rows and columns always in sight."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QFontMetrics,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QSizePolicy
+
+from workbench.gui.views.painting import mixed, number_font, one_line, readable_on, signed
+from workbench.gui.widgets.theme import SPACE, colors, is_theme_change, mark
+
+__all__ = ["HeatMap", "heat_color"]
+
+FloatArray = np.ndarray[Any, np.dtype[np.float32]]
+
+MIN_CELL_PX, NUMBER_CELL_PX, MAX_CELL_PX = 14, 38, 64
+LOW_CELL_PX = 30  # how high a cell with a number is
+MIN_TEXT_PX, MAX_TEXT_PX = 96, 280  # room for a sentence in front of its row
+SHADES = 256
+
+
+class HeatMap(QAbstractScrollArea):
+    """Shows scores in [-1, 1]: 0 and less in the colour of the surface, 1 in the accent."""
+
+    pointed = Signal(int, int)  # the cell under the mouse, else the one the keyboard is at; -1, -1 for none
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._scores: FloatArray = np.zeros((0, 0), np.float32)
+        self._titles: tuple[str, ...] = ()
+        self._mirrored = False
+        self._image = QImage()
+        self._current: tuple[int, int] | None = None
+        self._hovered: tuple[int, int] | None = None
+        self._cell = QSize(MIN_CELL_PX, MIN_CELL_PX)
+        self._left = self._top = 0
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.viewport().setMouseTracking(True)
+        self.setMinimumHeight(120)
+        mark(self, role="reading")
+
+    @property
+    def current(self) -> tuple[int, int] | None:
+        """Row and column of the keyboard's cell."""
+        return self._current
+
+    def show_scores(self, scores: FloatArray, titles: tuple[str, ...], *, mirrored: bool) -> None:
+        """``scores``: float32 [rows, columns]; a title a row. ``mirrored``: rows and columns are the same things."""
+        self._scores, self._titles, self._mirrored = scores, titles, mirrored
+        self._current = self._hovered = None
+        self._image = QImage()
+        self._arrange()
+        self.horizontalScrollBar().setValue(0)
+        self.verticalScrollBar().setValue(0)
+        self.viewport().update()
+        self.pointed.emit(-1, -1)
+
+    def rect_of(self, row: int, column: int) -> QRect:
+        """The cell in pixels of the viewport."""
+        x = self._left + column * self._cell.width() - self.horizontalScrollBar().value()
+        y = self._top + row * self._cell.height() - self.verticalScrollBar().value()
+        return QRect(QPoint(x, y), self._cell)
+
+    def sizeHint(self) -> QSize:
+        return QSize(320, self._height())
+
+    def _height(self) -> int:
+        bar = self.horizontalScrollBar().sizeHint().height() if self.horizontalScrollBar().maximum() else 0
+        return self._top + self._scores.shape[0] * self._cell.height() + bar + 2 * self.frameWidth() + 2
+
+    # --- mouse and keys -----------------------------------------------------------------------------------------
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        cell = self._cell_at(event.position())
+        if cell:
+            self._go(*cell)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._hover(self._cell_at(event.position()))
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Leave:
+            self._hover(None)
+        return super().viewportEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        rows, columns = self._scores.shape
+        row, column = self._current or (0, 0)
+        steps = {
+            Qt.Key.Key_Left: (row, column - 1),
+            Qt.Key.Key_Right: (row, column + 1),
+            Qt.Key.Key_Up: (row - 1, column),
+            Qt.Key.Key_Down: (row + 1, column),
+            Qt.Key.Key_Home: (row, 0),
+            Qt.Key.Key_End: (row, columns - 1),
+        }
+        wanted = steps.get(Qt.Key(event.key()))
+        if wanted is None or not rows or not columns:
+            super().keyPressEvent(event)
+            return
+        self._hovered = None
+        self._go(min(rows - 1, max(0, wanted[0])), min(columns - 1, max(0, wanted[1])))
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        if self._current is None and self._scores.size and event.reason() != Qt.FocusReason.MouseFocusReason:
+            self._go(0, 0)
+        self.viewport().update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.viewport().update()
+
+    def _go(self, row: int, column: int) -> None:
+        self._current = (row, column)
+        rect = self.rect_of(row, column)
+        for bar, low, high, first, size in (
+            (self.horizontalScrollBar(), rect.left(), rect.right(), self._left, self.viewport().width()),
+            (self.verticalScrollBar(), rect.top(), rect.bottom(), self._top, self.viewport().height()),
+        ):
+            bar.setValue(bar.value() + min(0, low - first) + max(0, high + 1 - size))
+        self.viewport().update()
+        self.pointed.emit(row, column)
+
+    def _hover(self, cell: tuple[int, int] | None) -> None:
+        if cell == self._hovered:
+            return
+        for item in (cell, self._hovered):
+            if item:
+                self.viewport().update(self.rect_of(*item).adjusted(-2, -2, 2, 2))
+        self._hovered = cell
+        self.pointed.emit(*(cell or self._current or (-1, -1)))
+
+    def _cell_at(self, point: QPointF) -> tuple[int, int] | None:
+        x, y = point.x() - self._left, point.y() - self._top
+        if x < 0 or y < 0:
+            return None
+        column = int(x + self.horizontalScrollBar().value()) // self._cell.width()
+        row = int(y + self.verticalScrollBar().value()) // self._cell.height()
+        return (row, column) if row < self._scores.shape[0] and column < self._scores.shape[1] else None
+
+    # --- layout -------------------------------------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if is_theme_change(event):
+            self._image = QImage()
+            self._arrange()
+            self.viewport().update()
+
+    def _arrange(self) -> None:
+        """Cells as wide as room allows: with sentences in front where it is ample, without numbers where it is not."""
+        rows, columns = self._scores.shape
+        metrics = QFontMetrics(number_font(self.font(), 0.9))
+        numbers = metrics.horizontalAdvance("0" * len(str(max(rows, 1)))) + SPACE.small
+        room = self.viewport().width() - numbers - SPACE.tight
+        wide = room - columns * NUMBER_CELL_PX
+        words = max((self.fontMetrics().horizontalAdvance(one_line(text)[:80]) for text in self._titles), default=0)
+        text = min(words + SPACE.medium, MAX_TEXT_PX, wide) if wide >= MIN_TEXT_PX and rows <= 64 else 0
+        width = min(MAX_CELL_PX, max(MIN_CELL_PX, (room - text) // max(1, columns)))
+        height = LOW_CELL_PX if width >= NUMBER_CELL_PX else width
+        self._cell = QSize(width, height)
+        self._left = numbers + text
+        self._top = metrics.height() + SPACE.tight
+        inner_width, inner_height = self.viewport().width() - self._left, self.viewport().height() - self._top
+        for bar, whole, seen, step in (
+            (self.horizontalScrollBar(), columns * width, inner_width, width),
+            (self.verticalScrollBar(), rows * height, inner_height, height),
+        ):
+            bar.setRange(0, max(0, whole - seen))
+            bar.setPageStep(max(1, seen))
+            bar.setSingleStep(step)
+        self.setMaximumHeight(max(self.minimumHeight(), self._height()))
+        self.updateGeometry()
+
+    # --- painting -----------------------------------------------------------------------------------------------
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        self.viewport().update()  # the numbers at the edges do not scroll along
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self.viewport())
+        rows, columns = self._scores.shape
+        if not rows or not columns:
+            return
+        width, height = self._cell.width(), self._cell.height()
+        across, down = self.horizontalScrollBar().value(), self.verticalScrollBar().value()
+        seen = event.rect()
+        first = max(0, seen.left() - self._left + across) // width, max(0, seen.top() - self._top + down) // height
+        last = (
+            min(columns - 1, (seen.right() - self._left + across) // width),
+            min(rows - 1, (seen.bottom() - self._top + down) // height),
+        )
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._paint_edges(painter, first, last)
+        cells = self.viewport().rect().adjusted(self._left, self._top, 0, 0)
+        painter.setClipRect(cells)
+        self._paint_cells(painter, first, last)
+        painter.setClipRect(cells.adjusted(-2, -2, 2, 2))
+        for cell, color in ((self._hovered, colors().text), (self._current, colors().accent)):
+            if cell and (cell is not self._current or self.hasFocus()):
+                painter.setPen(QPen(QColor(color), 2))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawRoundedRect(QRectF(self.rect_of(*cell)).adjusted(0, 0, -1, -1), 3, 3)
+
+    def _paint_cells(self, painter: QPainter, first: tuple[int, int], last: tuple[int, int]) -> None:
+        if self._image.isNull():
+            self._image = self._painted()
+        origin = self.rect_of(first[1], first[0]).topLeft()
+        across, down = last[0] - first[0] + 1, last[1] - first[1] + 1
+        width, height = self._cell.width(), self._cell.height()
+        # One picture with a pixel a cell, drawn large: 40,000 cells cost no more than ten.
+        painter.drawImage(
+            QRect(origin, QSize(across * width, down * height)), self._image, QRect(first[0], first[1], across, down)
+        )
+        gap = QColor(colors().window)
+        for number in range(across + 1):
+            painter.fillRect(QRect(origin.x() + number * width - 1, origin.y(), 1, down * height), gap)
+        for number in range(down + 1):
+            painter.fillRect(QRect(origin.x(), origin.y() + number * height - 1, across * width, 1), gap)
+        if width < NUMBER_CELL_PX:
+            return
+        painter.setFont(number_font(self.font(), 0.95))
+        for row in range(first[1], last[1] + 1):
+            for column in range(first[0], last[0] + 1):
+                muted = self._mirrored and row == column
+                ground = QColor(self._image.pixel(column, row))
+                painter.setPen(QColor(colors().muted) if muted else readable_on(ground))
+                figure = signed(float(self._scores[row, column]), 2)
+                painter.drawText(self.rect_of(row, column), Qt.AlignmentFlag.AlignCenter, figure)
+
+    def _paint_edges(self, painter: QPainter, first: tuple[int, int], last: tuple[int, int]) -> None:
+        """Numbers of the columns on top; numbers and sentences of the rows in front."""
+        numbers = number_font(self.font(), 0.9)
+        metrics = QFontMetrics(numbers)
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        marked = self._hovered or (self._current if self.hasFocus() else None) or (-1, -1)
+        # Where cells are small, only every so many numbers have room.
+        every = max(1, math.ceil((metrics.horizontalAdvance(str(self._scores.shape[1])) + 6) / self._cell.width()))
+        painter.setClipRect(QRect(self._left, 0, self.viewport().width(), self._top))
+        for column in range(first[0], last[0] + 1):
+            if column % every == 0 or column == marked[1]:
+                rect = self.rect_of(0, column)
+                self._set_edge(painter, column == marked[1])
+                room = QRect(rect.center().x() - 20, 0, 41, self._top - SPACE.tight)
+                painter.drawText(room, int(Qt.AlignmentFlag.AlignCenter), str(column + 1))
+        painter.setClipRect(QRect(0, self._top, self._left, self.viewport().height()))
+        width = metrics.horizontalAdvance("0" * len(str(self._scores.shape[0])))
+        high = max(1, math.ceil(metrics.height() / self._cell.height()))
+        for row in range(first[1], last[1] + 1):
+            if row % high and row != marked[0]:
+                continue
+            rect = self.rect_of(row, 0)
+            room = QRect(0, rect.center().y() - 20, width, 41)
+            self._set_edge(painter, row == marked[0])
+            painter.drawText(room, int(right), str(row + 1))
+            wide = self._left - width - SPACE.small - SPACE.medium
+            if wide > MIN_TEXT_PX // 2:
+                painter.setFont(self.font())
+                painter.setPen(QColor(colors().text))
+                text = self.fontMetrics().elidedText(
+                    one_line(self._titles[row]), Qt.TextElideMode.ElideRight, wide
+                )
+                room = QRect(width + SPACE.small, rect.top(), wide, rect.height())
+                painter.drawText(room, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), text)
+        painter.setClipping(False)
+
+    def _set_edge(self, painter: QPainter, marked: bool) -> None:
+        painter.setFont(number_font(self.font(), 0.9, bold=marked))
+        painter.setPen(QColor(colors().text if marked else colors().muted))
+
+    def _painted(self) -> QImage:
+        """The scores as a picture, a pixel each."""
+        shades = np.array([heat_color(number / (SHADES - 1)).rgb() for number in range(SHADES)], np.uint32)
+        finite = np.nan_to_num(self._scores, nan=0.0, posinf=1.0, neginf=0.0)
+        pixels = shades[(np.clip(finite, 0, 1) * (SHADES - 1)).round().astype(int)]
+        if self._mirrored:
+            np.fill_diagonal(pixels, QColor(colors().raised).rgb())
+        rows, columns = pixels.shape
+        image = QImage(pixels.tobytes(), columns, rows, 4 * columns, QImage.Format.Format_RGB32)
+        return image.copy()
+
+
+def heat_color(score: float) -> QColor:
+    """The colour of a score: from that of the surface at 0 and below to the accent at 1."""
+    return mixed(colors().surface, colors().accent, min(1.0, max(0.0, score)))

@@ -1,0 +1,216 @@
+"""Text to read, select and copy, never to edit; with rounded grounds behind stretches of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, QRectF, Qt
+from PySide6.QtGui import (
+    QColor,
+    QPainter,
+    QPaintEvent,
+    QTextBlock,
+    QTextBlockFormat,
+    QTextCursor,
+    QTextLine,
+    QTextOption,
+)
+from PySide6.QtWidgets import QFrame, QTextEdit
+
+from workbench.gui.widgets.theme import colors, is_theme_change, mark
+
+__all__ = ["Ground", "ReadingText"]
+
+RADIUS_PX = 4
+# A stretch is short; where one is not, its ends alone say how wide it is.
+MAX_PLACES = 200
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A coloured ground behind characters ``start`` to ``end`` of the document. Of two, the inner has more ``depth``.
+
+    ``whole`` grounds reach from edge to edge.
+    """
+
+    start: int
+    end: int
+    color: str  # a role of the theme, or "hue N"
+    depth: int = 0
+    whole: bool = False
+
+
+class ReadingText(QTextEdit):
+    """A read-only text with a caret, so that the keyboard reaches all of it. Plain text only: nothing is markup."""
+
+    def __init__(self, *, line_height_percent: int = 150) -> None:
+        super().__init__()
+        self.setReadOnly(True)
+        self.setAcceptRichText(False)
+        self.setUndoRedoEnabled(False)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.setTabChangesFocus(True)
+        self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.document().setDocumentMargin(6)
+        self._line_height_percent = line_height_percent
+        self._grounds: list[Ground] = []
+        self._by_block: dict[int, list[Ground]] = {}
+        self.copied: Callable[[int, int], str] | None = None
+        mark(self, role="reading")
+
+    def block_format(self) -> QTextBlockFormat:
+        made = QTextBlockFormat()
+        made.setLineHeight(self._line_height_percent, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
+        return made
+
+    def put_text(self, text: str) -> None:
+        """Show another text, from its beginning."""
+        self.setPlainText(text)
+        cursor = QTextCursor(self.document())
+        cursor.select(QTextCursor.SelectionType.Document)
+        cursor.mergeBlockFormat(self.block_format())
+        self.set_grounds(())
+
+    @contextmanager
+    def place_kept(self, *, if_: bool = True) -> Iterator[None]:
+        """Whatever is done to the text within, what is read stays in sight: the end, where that was, else the place."""
+        cursor, bar = self.textCursor(), self.verticalScrollBar()
+        value, was_at_end = bar.value(), self.is_at_end
+        yield
+        if not if_:
+            bar.setValue(0)
+            return
+        last = self.document().characterCount() - 1
+        kept = QTextCursor(self.document())
+        kept.setPosition(min(cursor.anchor(), last) if cursor.anchor() else 0)
+        self.setTextCursor(kept)
+        bar.setValue(bar.maximum() if was_at_end else value)
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether the last line is in sight of a text that is longer than its room."""
+        bar = self.verticalScrollBar()
+        return bar.maximum() > 0 and bar.value() >= bar.maximum() - SPACE.hair
+
+    def set_grounds(self, grounds: Sequence[Ground]) -> None:
+        """Replace all grounds; positions are those of the document."""
+        self._grounds = sorted(grounds, key=lambda item: item.depth)
+        self._by_block = {}
+        for ground in self._grounds:
+            block = self.document().findBlock(ground.start)
+            while block.isValid() and block.position() < ground.end:
+                self._by_block.setdefault(block.blockNumber(), []).append(ground)
+                block = block.next()
+        self.viewport().update()
+
+    def position_at(self, point: QPoint) -> int | None:
+        """The character of the document at a point of the viewport, if there is one."""
+        place = QPointF(point) + QPointF(self.horizontalScrollBar().value(), self.verticalScrollBar().value())
+        found = self.document().documentLayout().hitTest(place, Qt.HitTestAccuracy.ExactHit)
+        if found < 0:
+            return None
+        # A hit is between characters: the one before it where the point is left of it.
+        cursor = QTextCursor(self.document())
+        cursor.setPosition(found)
+        return found - 1 if self.cursorRect(cursor).left() > point.x() and not cursor.atBlockStart() else found
+
+    def createMimeDataFromSelection(self) -> QMimeData:
+        """The plain text alone, without what a view has put into it."""
+        cursor = self.textCursor()
+        data = QMimeData()
+        if self.copied is not None:
+            data.setText(self.copied(cursor.selectionStart(), cursor.selectionEnd()))
+        else:
+            data.setText(cursor.selectedText().replace("\u2029", "\n").replace("\u2028", "\n"))
+        return data
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if is_theme_change(event):
+            self.viewport().update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self._by_block:
+            painter = QPainter(self.viewport())
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            scrolled = self.verticalScrollBar().value()
+            painter.translate(-self.horizontalScrollBar().value(), -scrolled)
+            top, bottom = scrolled + event.rect().top() - 40, scrolled + event.rect().bottom() + 40
+            for block in self._blocks_between(top, bottom):
+                self._paint_grounds(painter, block, top, bottom)
+            painter.end()
+        super().paintEvent(event)
+
+    def _blocks_between(self, top: float, bottom: float) -> Iterator[QTextBlock]:
+        layout = self.document().documentLayout()
+        first = layout.hitTest(QPointF(0, max(0.0, top)), Qt.HitTestAccuracy.FuzzyHit)
+        block = self.document().findBlock(max(0, first))
+        while block.isValid() and layout.blockBoundingRect(block).top() <= bottom:
+            yield block
+            block = block.next()
+
+    def _paint_grounds(self, painter: QPainter, block: QTextBlock, top: float, bottom: float) -> None:
+        grounds = self._by_block.get(block.blockNumber())
+        if not grounds:
+            return
+        area = self.document().documentLayout().blockBoundingRect(block)
+        lines = block.layout()
+        first = _line_at(block, top - area.top())
+        last = _line_at(block, bottom - area.top())
+        if last < 0:
+            return
+        seen_from = lines.lineAt(first).textStart() + block.position()
+        seen_to = lines.lineAt(last).textStart() + lines.lineAt(last).textLength() + block.position()
+        for ground in grounds:
+            if ground.end <= seen_from or ground.start >= seen_to:
+                continue
+            painter.setBrush(_color(ground.color))
+            if ground.whole:
+                wide = QRectF(1, area.top() - 1, self.viewport().width() - 2, area.height())
+                painter.drawRoundedRect(wide, RADIUS_PX + 2, RADIUS_PX + 2)
+                continue
+            start, end = ground.start - block.position(), ground.end - block.position()
+            for number in range(first, last + 1):
+                line = lines.lineAt(number)
+                a, b = max(start, line.textStart()), min(end, line.textStart() + line.textLength())
+                if a < b:
+                    rect = _extent(line, a, b).translated(area.topLeft())
+                    rect = rect.adjusted(-2, -3 + ground.depth, 2, 3 - ground.depth)
+                    painter.drawRoundedRect(rect, RADIUS_PX, RADIUS_PX)
+
+
+def _line_at(block: QTextBlock, y: float) -> int:
+    """The number of the last line of a block that begins at or above ``y``; -1 in a block without lines."""
+    low, high = 0, block.layout().lineCount() - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if block.layout().lineAt(middle).y() <= y:
+            low = middle
+        else:
+            high = middle - 1
+    return high
+
+
+def _extent(line: QTextLine, start: int, end: int) -> QRectF:
+    """Where characters of a line are. In text of both directions a stretch need not lie between its ends."""
+    places = range(start, end + 1) if end - start <= MAX_PLACES else (start, end)
+    xs = [_x(line, place) for place in places]
+    return QRectF(min(xs), line.y(), max(xs) - min(xs), line.height())
+
+
+def _x(line: QTextLine, place: int) -> float:
+    found = line.cursorToX(place)
+    return float(found[0] if isinstance(found, tuple) else found)
+
+
+def _color(name: str) -> QColor:
+    if name.startswith("hue "):
+        hues = colors().hues
+        return QColor(hues[int(name[4:]) % len(hues)])
+    return QColor(getattr(colors(), name))
