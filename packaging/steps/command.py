@@ -26,7 +26,7 @@ def main(words: Sequence[str], description: str) -> int:
         if arguments.command == "demo":
             from steps import demo
 
-            return demo.run(console)
+            return demo.run(console, open_window=not arguments.no_window)
         from steps import testing
 
         return testing.run(console, arguments.pytest, slow=arguments.slow, prepare_only=arguments.prepare)
@@ -45,7 +45,8 @@ def _parse(words: Sequence[str], description: str) -> argparse.Namespace:
         prog="bootstrap.py", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("demo", help="install the app here and do its main job on a real model")
+    demo = commands.add_parser("demo", help="install the app here and do its main job on a real model")
+    demo.add_argument("--no-window", action="store_true", help="do not open the window at the end")
     test = commands.add_parser("test", help="install the test tools as well, and run the tests")
     test.add_argument("--slow", action="store_true", help="also the long tests, with the models that they need")
     test.add_argument("--prepare", action="store_true", help="install and build all that the tests need, run none")

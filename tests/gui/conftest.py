@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication
 
 from tests.cli.conftest import hub_cache, tiny_repo
@@ -22,12 +24,21 @@ Open = Callable[..., MainWindow]
 
 
 @pytest.fixture(autouse=True)
+def collections_in_this_thread() -> Iterator[None]:
+    """As in the app: no collection deletes widgets in the thread of a job."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.fixture(autouse=True)
 def plain_look(qapp: QApplication) -> Iterator[None]:
-    """Each test begins in English and without a theme."""
+    """Each test begins in English. Its widgets are gone before the next one: Qt does not survive that widgets of an
+    earlier style sheet are deleted under a later one."""
     yield
     language.set_current("en")
-    qapp.setStyleSheet("")
-    qapp.setProperty("themed", False)
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 @pytest.fixture
@@ -59,10 +70,10 @@ def open_window(qtbot, qapp: QApplication) -> Iterator[Open]:  # type: ignore[no
 
     yield open_
     for window, core, background, appearance in opened:
-        window.hide()
         core.close()
         background.close()
         appearance.deleteLater()
+        window.deleteLater()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage
@@ -93,9 +94,11 @@ def test_a_dropped_text_file_is_answered(window: MainWindow, qtbot: QtBot, tmp_p
 
 
 def test_many_dropped_files_are_answered_in_their_order(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
     for number in range(30):
-        (tmp_path / f"{number:02}.txt").write_text("good" if number % 2 else "bad", "utf-8")
-    drop(window, files(tmp_path))
+        (folder / f"{number:02}.txt").write_text("good" if number % 2 else "bad", "utf-8")
+    drop(window, files(folder))
     qtbot.waitUntil(lambda: len(answers(window)) == 30, timeout=30_000)
     ran(window, qtbot)
     assert [labels.labels[0].label for labels in answers(window)] == ["negative", "positive"] * 15
@@ -154,12 +157,14 @@ def test_a_run_can_be_stopped(window: MainWindow, qtbot: QtBot) -> None:
 
 def test_a_killed_engine_is_told_and_the_next_run_works(window: MainWindow, qtbot: QtBot) -> None:
     panel = window.run_page.input
+    qtbot.waitUntil(lambda: window.engine_pid() is not None, timeout=20_000)
+    engine = psutil.Process(window.engine_pid())
+    before_s = engine.cpu_times().user
     panel.set_text("slow")
-    with qtbot.waitSignal(window.run_page.runs.loaded, timeout=30_000):
-        qtbot.mouseClick(panel.run, LEFT)
-    pid = window.engine_pid()
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
+    qtbot.mouseClick(panel.run, LEFT)
+    # It has loaded the model and turns on the spot.
+    qtbot.waitUntil(lambda: engine.cpu_times().user > before_s + 1, timeout=30_000)
+    engine.send_signal(signal.SIGKILL)
     ran(window, qtbot)
     assert "The engine stopped while running" in window.run_page.result.banner.text
     panel.set_text("good")
@@ -171,7 +176,7 @@ def test_a_killed_engine_is_told_and_the_next_run_works(window: MainWindow, qtbo
 def test_one_bad_input_spoils_no_other(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("good", "utf-8")
     (tmp_path / "b.txt").write_text(" \n", "utf-8")
-    drop(window, files(tmp_path))
+    drop(window, files(tmp_path / "a.txt", tmp_path / "b.txt"))
     result = window.run_page.result
     qtbot.waitUntil(lambda: len(result.answers()) == 2, timeout=30_000)
     ran(window, qtbot)

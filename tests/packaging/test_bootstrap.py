@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from steps import environment, packages, starter, system
+from steps import environment, packages, starter, system, window
 from steps.console import Console, Failure, table
 from steps.packages import Package, put_in_hub_cache, snapshot_of, unpacked
 
@@ -365,3 +365,38 @@ class TestSystemPackages:
 def test_packages_hash_is_sha256(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"abc")
     assert packages.hash_of(tmp_path / "file") == hashlib.sha256(b"abc").hexdigest()
+
+
+class TestWindow:
+    """The demonstration opens the window where somebody can see it, and says so where it cannot."""
+
+    @pytest.mark.parametrize(
+        ("variables", "platform", "seen"),
+        [
+            ({}, "linux", False),
+            ({"DISPLAY": ":0"}, "linux", True),
+            ({"WAYLAND_DISPLAY": "wayland-0"}, "linux", True),
+            ({"DISPLAY": ":0", "CI": "true"}, "linux", False),
+            ({}, "win32", True),
+            ({}, "darwin", True),
+            ({"CI": "true"}, "win32", False),
+        ],
+    )
+    def test_where_there_is_a_screen(self, variables: dict[str, str], platform: str, seen: bool) -> None:
+        assert window.has_screen(variables, platform) is seen
+
+    def test_what_the_window_says_when_it_cannot_open_is_passed_on(
+        self, console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "logs").mkdir(exist_ok=True)
+        monkeypatch.setattr(window, "STATE", tmp_path)
+        monkeypatch.setattr(window, "has_screen", lambda: True)
+        no_python = tmp_path / "python"
+        no_python.write_text("#!/bin/sh\necho 'workbench: there is no screen'; exit 1\n", "utf-8")
+        no_python.chmod(0o755)
+        window.show(no_python, console, wanted=True)
+        assert "could not be opened: workbench: there is no screen" in " ".join(capsys.readouterr().out.split())
+
+    def test_without_a_screen_the_command_is_told(self, console: Console, capsys: pytest.CaptureFixture[str]) -> None:
+        window.show(Path(sys.executable), console, wanted=False)
+        assert "The window opens with" in capsys.readouterr().out

@@ -6,6 +6,7 @@ thread, in order, a few milliseconds' worth at a time, so that a flood of events
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections import deque
@@ -13,14 +14,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from workbench.cancellation import Cancellation
 from workbench.errors import Cancelled
 
-__all__ = ["Background", "Job"]
+__all__ = ["Background", "Collections", "Job"]
 
 THREADS = 8
+COLLECTIONS_MS = 1000
 SLICE_S = 0.008  # half a frame: what is left of the events waits for the next turn of Qt's loop
 
 Work = Callable[["Job"], Any]
@@ -137,6 +139,34 @@ class Background(QObject):
         self._jobs.discard(job)
         if receiver:
             receiver(*args)
+
+
+class Collections(QObject):
+    """Has Python's cyclic garbage collected in the GUI thread alone.
+
+    A collection runs in whichever thread happens to make objects, and would delete widgets in the thread of a job,
+    which Qt does not survive.
+    """
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        gc.disable()
+        self._timer = QTimer(self)
+        self._timer.setInterval(COLLECTIONS_MS)
+        self._timer.timeout.connect(self.look)
+        self._timer.start()
+
+    def look(self) -> None:
+        """Collect the oldest generation that is due by the usual thresholds."""
+        counts, thresholds = gc.get_count(), gc.get_threshold()
+        for generation in (2, 1, 0):
+            if counts[generation] > thresholds[generation]:
+                gc.collect(generation)
+                return
+
+    def close(self) -> None:
+        self._timer.stop()
+        gc.enable()
 
 
 def _unforeseen(error: Exception) -> None:

@@ -105,8 +105,13 @@ class ResultView(Panel):
             self._fill(state, report)
 
     def _fill(self, state: ExportState, report: ExportReport) -> None:
-        made = {"task": task_title(state.task), "time": clock(report.total_s)}
-        self._what.setText(tr("{task}. Made and compared with the original in {time}.", **made))
+        self._what.setText(
+            tr(
+                "{task}. Made and compared with the original in {time}.",
+                task=task_title(state.task),
+                time=clock(report.total_s),
+            )
+        )
         self._folder.setText(tr("Kept in {folder}", folder=report.artifact))
         layout = self._card.layout()
         assert layout is not None

@@ -265,15 +265,14 @@ def _seconds(seconds: float) -> str:
 
 
 def _how_far(progress: tuple[float, float, str]) -> str:
-    done, total, unit = progress
-    if total <= 0:
+    if progress[1] <= 0:
         return ""
-    fields = {"done": format(done, "g"), "total": format(total, "g")}
-    match unit:
+    done, total = format(progress[0], "g"), format(progress[1], "g")
+    match progress[2]:
         case "samples":
-            return tr("{done} of {total} samples", **fields)
+            return tr("{done} of {total} samples", done=done, total=total)
         case "graphs":
-            return tr("{done} of {total} graphs", **fields)
+            return tr("{done} of {total} graphs", done=done, total=total)
         case "precisions":
-            return tr("{done} of {total} precisions", **fields)
-    return tr("{done} of {total}", **fields)
+            return tr("{done} of {total} precisions", done=done, total=total)
+    return tr("{done} of {total}", done=done, total=total)

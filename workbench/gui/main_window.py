@@ -63,7 +63,7 @@ class MainWindow(QMainWindow):
         self._preface = ""  # what the next message begins with
         self._waiting: tuple[list[Item], Kind] | None = None  # files for which no model was ready
         self.library = Library(core, background, self)
-        self.exports = Exports(core, background)
+        self.exports = Exports(core, background, self)
         self.microphone = Microphone(core, background, settings.microphone, self)
         self.sidebar = Sidebar(self.library, appearance)
         self.run_page = RunPage(core, background, self.microphone, settings.provider)

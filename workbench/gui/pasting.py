@@ -37,7 +37,7 @@ def save_picture(picture: tuple[bytes | QImage, str], folder: Path, job: object 
         folder.mkdir(parents=True, exist_ok=True)
         if isinstance(content, bytes):
             path.write_bytes(content)
-        elif not content.save(str(path), b"PNG"):
+        elif not content.save(str(path)):
             raise OSError("the picture could not be written")
     except OSError as error:
         raise WorkbenchError("file-unusable", file=path, reason=error.strerror or error) from error

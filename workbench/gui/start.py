@@ -48,12 +48,12 @@ def run(words: tuple[str, ...] = ()) -> int:
         return _tell_and_end(app, str(error))
 
     from workbench.gui.appearance import Appearance
-    from workbench.gui.background import Background
+    from workbench.gui.background import Background, Collections
     from workbench.gui.core import Core
     from workbench.gui.main_window import MainWindow
 
     core = Core(settings)
-    background = Background()
+    background, collections = Background(), Collections()
     appearance = Appearance(app, settings)
     window = MainWindow(core, background, appearance, settings)
     appearance.begin()
@@ -72,6 +72,7 @@ def run(words: tuple[str, ...] = ()) -> int:
         window.hide()
         core.close()
         background.close()
+        collections.close()
         wake.close()
     return 0
 

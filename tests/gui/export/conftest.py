@@ -60,7 +60,7 @@ class Desk:
 
 
 @pytest.fixture(autouse=True)
-def plain_look(qapp: QApplication) -> Iterator[None]:
+def light_look(qapp: QApplication) -> Iterator[None]:
     theme.apply(qapp, dark=False)
     language.set_current("en")
     yield

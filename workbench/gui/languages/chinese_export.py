@@ -50,7 +50,7 @@ TEXTS: dict[str, str] = {
     "{done} of {total} samples": "样本 {done} / {total}",
     "{done} of {total} graphs": "计算图 {done} / {total}",
     "{done} of {total} precisions": "精度 {done} / {total}",
-    "{done} of {total}": "{done} / {total}",
+    "{done} of {total}": "已完成 {done}，共 {total}",
     # --- outcome ---
     "The ONNX version is ready": "ONNX 版本已就绪",
     "{task}. Made and compared with the original in {time}.": "{task}。导出并完成对照检验，用时 {time}。",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
@@ -21,17 +20,19 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QSizePolicy
 
-from workbench.gui.views.painting import mixed, number_font, one_line, readable_on, signed
+from workbench.gui.views.painting import number_font, one_line, readable_on, signed
+from workbench.gui.views.shading import FloatArray, heat_image
 from workbench.gui.widgets.theme import SPACE, colors, is_theme_change, mark
 
-__all__ = ["HeatMap", "heat_color"]
+__all__ = ["HeatMap"]
 
-FloatArray = np.ndarray[Any, np.dtype[np.float32]]
-
-MIN_CELL_PX, NUMBER_CELL_PX, MAX_CELL_PX = 14, 38, 64
-LOW_CELL_PX = 30  # how high a cell with a number is
+MIN_CELL_PX, MAX_CELL_PX = 14, 64
+HIGH_PX, LOW_PX = 30, 22  # how high a cell is at most, with its number and without
+PAD_PX = 6
+MIN_HEIGHT_PX = 120
+FIGURE_SIZES = (0.95, 0.82)  # of the window's font; where neither has room, colours speak alone
+EDGE_SIZE = 0.9
 MIN_TEXT_PX, MAX_TEXT_PX = 96, 280  # room for a sentence in front of its row
-SHADES = 256
 
 
 class HeatMap(QAbstractScrollArea):
@@ -48,12 +49,13 @@ class HeatMap(QAbstractScrollArea):
         self._current: tuple[int, int] | None = None
         self._hovered: tuple[int, int] | None = None
         self._cell = QSize(MIN_CELL_PX, MIN_CELL_PX)
-        self._left = self._top = 0
+        self._left = self._top = self._digits = 0
+        self._figure_size = 0.0
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.viewport().setMouseTracking(True)
-        self.setMinimumHeight(120)
+        self.setMinimumHeight(MIN_HEIGHT_PX)
         mark(self, role="reading")
 
     @property
@@ -83,14 +85,14 @@ class HeatMap(QAbstractScrollArea):
 
     def _height(self) -> int:
         bar = self.horizontalScrollBar().sizeHint().height() if self.horizontalScrollBar().maximum() else 0
-        return self._top + self._scores.shape[0] * self._cell.height() + bar + 2 * self.frameWidth() + 2
+        return self._top + len(self._scores) * self._cell.height() + bar + 2 * self.frameWidth() + PAD_PX
 
     # --- mouse and keys -----------------------------------------------------------------------------------------
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         cell = self._cell_at(event.position())
         if cell:
-            self._go(*cell)
+            self.go_to(*cell)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         self._hover(self._cell_at(event.position()))
@@ -116,23 +118,24 @@ class HeatMap(QAbstractScrollArea):
             super().keyPressEvent(event)
             return
         self._hovered = None
-        self._go(min(rows - 1, max(0, wanted[0])), min(columns - 1, max(0, wanted[1])))
+        self.go_to(min(rows - 1, max(0, wanted[0])), min(columns - 1, max(0, wanted[1])))
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
         if self._current is None and self._scores.size and event.reason() != Qt.FocusReason.MouseFocusReason:
-            self._go(0, 0)
+            self.go_to(0, 0)
         self.viewport().update()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
         self.viewport().update()
 
-    def _go(self, row: int, column: int) -> None:
+    def go_to(self, row: int, column: int) -> None:
+        """Choose a cell and bring it into sight."""
         self._current = (row, column)
         rect = self.rect_of(row, column)
         for bar, low, high, first, size in (
-            (self.horizontalScrollBar(), rect.left(), rect.right(), self._left, self.viewport().width()),
+            (self.horizontalScrollBar(), rect.left(), rect.right(), self._left, self.viewport().width() - PAD_PX),
             (self.verticalScrollBar(), rect.top(), rect.bottom(), self._top, self.viewport().height()),
         ):
             bar.setValue(bar.value() + min(0, low - first) + max(0, high + 1 - size))
@@ -145,6 +148,8 @@ class HeatMap(QAbstractScrollArea):
         for item in (cell, self._hovered):
             if item:
                 self.viewport().update(self.rect_of(*item).adjusted(-2, -2, 2, 2))
+        self.viewport().update(QRect(0, 0, self.viewport().width(), self._top))
+        self.viewport().update(QRect(0, 0, self._left, self.viewport().height()))
         self._hovered = cell
         self.pointed.emit(*(cell or self._current or (-1, -1)))
 
@@ -172,18 +177,20 @@ class HeatMap(QAbstractScrollArea):
     def _arrange(self) -> None:
         """Cells as wide as room allows: with sentences in front where it is ample, without numbers where it is not."""
         rows, columns = self._scores.shape
-        metrics = QFontMetrics(number_font(self.font(), 0.9))
-        numbers = metrics.horizontalAdvance("0" * len(str(max(rows, 1)))) + SPACE.small
-        room = self.viewport().width() - numbers - SPACE.tight
-        wide = room - columns * NUMBER_CELL_PX
+        edge = QFontMetrics(number_font(self.font(), EDGE_SIZE))
+        self._digits = edge.horizontalAdvance("0" * len(str(max(rows, 1))))
+        needs = {size: QFontMetrics(number_font(self.font(), size)).horizontalAdvance("−0.00") for size in FIGURE_SIZES}
+        room = self.viewport().width() - self._digits - SPACE.small - 2 * PAD_PX
+        wide = room - columns * (needs[FIGURE_SIZES[0]] + SPACE.small)
         words = max((self.fontMetrics().horizontalAdvance(one_line(text)[:80]) for text in self._titles), default=0)
         text = min(words + SPACE.medium, MAX_TEXT_PX, wide) if wide >= MIN_TEXT_PX and rows <= 64 else 0
         width = min(MAX_CELL_PX, max(MIN_CELL_PX, (room - text) // max(1, columns)))
-        height = LOW_CELL_PX if width >= NUMBER_CELL_PX else width
-        self._cell = QSize(width, height)
-        self._left = numbers + text
-        self._top = metrics.height() + SPACE.tight
-        inner_width, inner_height = self.viewport().width() - self._left, self.viewport().height() - self._top
+        self._figure_size = next((size for size in FIGURE_SIZES if width >= needs[size] + SPACE.tight), 0.0)
+        self._cell = QSize(width, HIGH_PX if self._figure_size else min(width, LOW_PX))
+        self._left = PAD_PX + self._digits + SPACE.small + text
+        self._top = SPACE.tight + edge.height() + SPACE.hair
+        height = self._cell.height()
+        inner_width, inner_height = self.viewport().width() - self._left - PAD_PX, self.viewport().height() - self._top
         for bar, whole, seen, step in (
             (self.horizontalScrollBar(), columns * width, inner_width, width),
             (self.verticalScrollBar(), rows * height, inner_height, height),
@@ -214,7 +221,7 @@ class HeatMap(QAbstractScrollArea):
         )
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._paint_edges(painter, first, last)
-        cells = self.viewport().rect().adjusted(self._left, self._top, 0, 0)
+        cells = self.viewport().rect().adjusted(self._left, self._top, -PAD_PX, 0)
         painter.setClipRect(cells)
         self._paint_cells(painter, first, last)
         painter.setClipRect(cells.adjusted(-2, -2, 2, 2))
@@ -226,7 +233,7 @@ class HeatMap(QAbstractScrollArea):
 
     def _paint_cells(self, painter: QPainter, first: tuple[int, int], last: tuple[int, int]) -> None:
         if self._image.isNull():
-            self._image = self._painted()
+            self._image = heat_image(self._scores, mirrored=self._mirrored)
         origin = self.rect_of(first[1], first[0]).topLeft()
         across, down = last[0] - first[0] + 1, last[1] - first[1] + 1
         width, height = self._cell.width(), self._cell.height()
@@ -239,9 +246,9 @@ class HeatMap(QAbstractScrollArea):
             painter.fillRect(QRect(origin.x() + number * width - 1, origin.y(), 1, down * height), gap)
         for number in range(down + 1):
             painter.fillRect(QRect(origin.x(), origin.y() + number * height - 1, across * width, 1), gap)
-        if width < NUMBER_CELL_PX:
+        if not self._figure_size:
             return
-        painter.setFont(number_font(self.font(), 0.95))
+        painter.setFont(number_font(self.font(), self._figure_size))
         for row in range(first[1], last[1] + 1):
             for column in range(first[0], last[0] + 1):
                 muted = self._mirrored and row == column
@@ -252,56 +259,38 @@ class HeatMap(QAbstractScrollArea):
 
     def _paint_edges(self, painter: QPainter, first: tuple[int, int], last: tuple[int, int]) -> None:
         """Numbers of the columns on top; numbers and sentences of the rows in front."""
-        numbers = number_font(self.font(), 0.9)
-        metrics = QFontMetrics(numbers)
-        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        marked = self._hovered or (self._current if self.hasFocus() else None) or (-1, -1)
-        # Where cells are small, only every so many numbers have room.
-        every = max(1, math.ceil((metrics.horizontalAdvance(str(self._scores.shape[1])) + 6) / self._cell.width()))
-        painter.setClipRect(QRect(self._left, 0, self.viewport().width(), self._top))
-        for column in range(first[0], last[0] + 1):
-            if column % every == 0 or column == marked[1]:
-                rect = self.rect_of(0, column)
-                self._set_edge(painter, column == marked[1])
-                room = QRect(rect.center().x() - 20, 0, 41, self._top - SPACE.tight)
-                painter.drawText(room, int(Qt.AlignmentFlag.AlignCenter), str(column + 1))
+        columns = self._scores.shape[1]
+        metrics = QFontMetrics(number_font(self.font(), EDGE_SIZE))
+        row, column = self._hovered or (self._current if self.hasFocus() else None) or (-1, -1)
+        widest = metrics.horizontalAdvance("0" * len(str(columns))) + SPACE.small
+        painter.setClipRect(QRect(self._left - PAD_PX, 0, self.viewport().width(), self._top))
+        for number in _spaced(first[0], last[0], math.ceil(widest / self._cell.width()), column):
+            self._set_edge(painter, number == column)
+            room = QRect(self.rect_of(0, number).center().x() - 30, SPACE.tight, 61, metrics.height())
+            painter.drawText(room, Qt.AlignmentFlag.AlignCenter, str(number + 1))
         painter.setClipRect(QRect(0, self._top, self._left, self.viewport().height()))
-        width = metrics.horizontalAdvance("0" * len(str(self._scores.shape[0])))
-        high = max(1, math.ceil(metrics.height() / self._cell.height()))
-        for row in range(first[1], last[1] + 1):
-            if row % high and row != marked[0]:
-                continue
-            rect = self.rect_of(row, 0)
-            room = QRect(0, rect.center().y() - 20, width, 41)
-            self._set_edge(painter, row == marked[0])
-            painter.drawText(room, int(right), str(row + 1))
-            wide = self._left - width - SPACE.small - SPACE.medium
-            if wide > MIN_TEXT_PX // 2:
+        text_left = PAD_PX + self._digits + SPACE.small
+        text_width = self._left - text_left - SPACE.medium
+        for number in _spaced(first[1], last[1], math.ceil(metrics.height() / self._cell.height()), row):
+            area = self.rect_of(number, 0)
+            self._set_edge(painter, number == row)
+            room = QRect(PAD_PX, area.center().y() - 20, self._digits, 41)
+            painter.drawText(room, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), str(number + 1))
+            if text_width > 0:
                 painter.setFont(self.font())
                 painter.setPen(QColor(colors().text))
-                text = self.fontMetrics().elidedText(
-                    one_line(self._titles[row]), Qt.TextElideMode.ElideRight, wide
-                )
-                room = QRect(width + SPACE.small, rect.top(), wide, rect.height())
+                title = one_line(self._titles[number])
+                text = self.fontMetrics().elidedText(title, Qt.TextElideMode.ElideRight, text_width)
+                room = QRect(text_left, area.top(), text_width, area.height())
                 painter.drawText(room, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), text)
         painter.setClipping(False)
 
     def _set_edge(self, painter: QPainter, marked: bool) -> None:
-        painter.setFont(number_font(self.font(), 0.9, bold=marked))
+        painter.setFont(number_font(self.font(), EDGE_SIZE, bold=marked))
         painter.setPen(QColor(colors().text if marked else colors().muted))
 
-    def _painted(self) -> QImage:
-        """The scores as a picture, a pixel each."""
-        shades = np.array([heat_color(number / (SHADES - 1)).rgb() for number in range(SHADES)], np.uint32)
-        finite = np.nan_to_num(self._scores, nan=0.0, posinf=1.0, neginf=0.0)
-        pixels = shades[(np.clip(finite, 0, 1) * (SHADES - 1)).round().astype(int)]
-        if self._mirrored:
-            np.fill_diagonal(pixels, QColor(colors().raised).rgb())
-        rows, columns = pixels.shape
-        image = QImage(pixels.tobytes(), columns, rows, 4 * columns, QImage.Format.Format_RGB32)
-        return image.copy()
 
-
-def heat_color(score: float) -> QColor:
-    """The colour of a score: from that of the surface at 0 and below to the accent at 1."""
-    return mixed(colors().surface, colors().accent, min(1.0, max(0.0, score)))
+def _spaced(first: int, last: int, every: int, kept: int) -> list[int]:
+    """Places from ``first`` to ``last`` that are labelled: every so many, with ``kept`` and none too near to it."""
+    places = [n for n in range(first, last + 1) if n % every == 0 and (kept < 0 or n == kept or abs(n - kept) >= every)]
+    return sorted({*places, kept}) if first <= kept <= last else places

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
-from PySide6.QtGui import QFont, QTextCharFormat, QTextCursor, QTextDocument
+from PySide6.QtGui import QFont, QTextCharFormat, QTextCursor
 
 from workbench.gui.views.painting import safe
 from workbench.gui.views.reading import Ground
@@ -54,15 +55,14 @@ class MarkedText:
             for span, end, depth in zip(self.spans, ends, _depths(self.spans), strict=True)
         ]
 
-    def fill(self, document: QTextDocument, font: QFont) -> None:
-        """Write text and names into an empty document."""
+    def fill(self, cursor: QTextCursor, font: QFont) -> None:
+        """Write text and names at the cursor of an empty document."""
         name_font = QFont(font)
         name_font.setPointSizeF(font.pointSizeF() * NAME_SIZE)
         name_font.setWeight(QFont.Weight.Bold)
         name_format = QTextCharFormat()
         name_format.setFont(name_font)
         plain = QTextCharFormat()
-        cursor = QTextCursor(document)
         cursor.beginEditBlock()
         at = 0
         for _, _, number in self._names:
@@ -112,6 +112,7 @@ class MarkedText:
         return NO_BREAK_SPACE + NO_BREAK_SPACE.join(safe(span.label).split())
 
 
+@cache
 def kind_of(label: str) -> str:
     """``"B-PER"`` → ``"PER"``: the beginning and the inside of a name have one colour."""
     head, dash, tail = label.partition("-")

@@ -74,7 +74,11 @@ def one_line(text: str) -> str:
 
 def safe(text: str) -> str:
     """Half characters, which a broken file may hold and Qt would drop, as the sign for what cannot be shown."""
-    return "".join("\N{REPLACEMENT CHARACTER}" if "\ud800" <= sign <= "\udfff" else sign for sign in text)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return "".join("\N{REPLACEMENT CHARACTER}" if "\ud800" <= sign <= "\udfff" else sign for sign in text)
+    return text
 
 
 def _luminance(color: QColor) -> float:

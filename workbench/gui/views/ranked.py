@@ -8,7 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QEvent, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QEvent,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+)
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QHelpEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -27,6 +37,8 @@ __all__ = ["Rank", "RankedList", "bars"]
 
 ROW = Qt.ItemDataRole.UserRole
 BAR_PX = 6
+INSET_PX = SPACE.medium - 1  # with the frame as far in as a quote's text
+MIN_HEIGHT_PX = 72
 # How much of the accent the bars behind the first have.
 FAINT = 0.55
 
@@ -35,7 +47,10 @@ Index = QModelIndex | QPersistentModelIndex
 
 @dataclass(frozen=True)
 class Rank:
-    """One row. ``bar`` goes from one place to another in [0, 1], ``zero`` is where nothing would be; None: no bar."""
+    """One row. ``bar`` goes from one place to another in [0, 1], ``zero`` is where nothing would be; None: no bar.
+
+    ``second`` is a text beside the first, as wide.
+    """
 
     text: str
     figure: str
@@ -71,11 +86,10 @@ class _Rows(QAbstractListModel):
 
 
 class RankedList(QListView):
-    """Rows from the first to the last. ``whole`` makes it as high as its rows, else it takes the room there is."""
+    """Rows from the first to the last, never higher than all of them."""
 
-    def __init__(self, *, whole: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._whole = whole
         self._rows = _Rows()
         self.setModel(self._rows)
         self.setItemDelegate(_Delegate(self))
@@ -83,10 +97,7 @@ class RankedList(QListView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setMinimumHeight(80)
-        if whole:
-            self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-            self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
 
     @property
     def ranks(self) -> tuple[Rank, ...]:
@@ -96,34 +107,42 @@ class RankedList(QListView):
         if tuple(ranks) != self._rows.ranks:
             self._rows.put(ranks)
             self._fit()
+            if self.hasFocus():  # which gives a list its current row only when it comes
+                first = self._rows.index(0)
+                self.selectionModel().setCurrentIndex(first, QItemSelectionModel.SelectionFlag.NoUpdate)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self._fit()
 
+    def sizeHint(self) -> QSize:
+        return QSize(240, max(0, self.sizeHintForRow(0)) * len(self.ranks) + 2 * self.frameWidth())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(80, min(MIN_HEIGHT_PX, self.sizeHint().height()))
+
     def _fit(self) -> None:
-        if self._whole:
-            self.setFixedHeight(max(0, self.sizeHintForRow(0)) * len(self.ranks) + 2 * self.frameWidth())
+        self.setMaximumHeight(self.sizeHint().height())
+        self.updateGeometry()
 
 
 class _Delegate(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         rank: Rank = index.data(ROW)
-        lines = QFontMetrics(option.font).height() * (2 if rank.second else 1)  # type: ignore[attr-defined]
         bar = BAR_PX + SPACE.tight if rank.bar else 0
-        return QSize(100, lines + bar + SPACE.medium)
+        return QSize(100, QFontMetrics(option.font).height() + bar + SPACE.medium)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         rank: Rank = index.data(ROW)
-        area, state, font = option.rect, option.state, option.font  # type: ignore[attr-defined]
+        area, state, font = option.rect, option.state, option.font
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         if state & (QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_HasFocus):
             painter.setBrush(QColor(colors().selection))
             painter.drawRoundedRect(QRectF(area).adjusted(1, 1, -1, -1), 5, 5)
-        room = area.adjusted(SPACE.small, SPACE.small - 2, -SPACE.small, -SPACE.small + 2)
+        room = area.adjusted(INSET_PX, SPACE.small - 2, -INSET_PX, -SPACE.small + 2)
         self._paint_texts(painter, room, font, rank)
         if rank.bar:
             track = QRectF(room.left(), room.bottom() + 1 - BAR_PX, room.width(), BAR_PX)
@@ -133,27 +152,35 @@ class _Delegate(QStyledItemDelegate):
     def _paint_texts(self, painter: QPainter, room: QRect, font: QFont, rank: Rank) -> None:
         numbers = number_font(font, bold=rank.strong)
         height = QFontMetrics(font).height()
-        width = QFontMetrics(numbers).horizontalAdvance(rank.figure)
+        width = self._figure_px(numbers, rank)
         painter.setFont(numbers)
         painter.setPen(QColor(colors().text))
-        painter.drawText(
-            QRect(room.right() + 1 - width, room.top(), width, height), Qt.AlignmentFlag.AlignRight, rank.figure
-        )
+        right = QRect(room.right() + 1 - width, room.top(), width, height)
+        painter.drawText(right, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, rank.figure)
         left = QRect(room.left(), room.top(), room.width() - width - SPACE.medium, height)
         drawn = scaled_font(font, 1.0, bold=rank.strong)
         painter.setFont(drawn)
-        for text in (rank.text, rank.second):
-            shown = QFontMetrics(drawn).elidedText(one_line(text), Qt.TextElideMode.ElideRight, left.width())
-            painter.drawText(left, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, shown)
-            left.translate(0, height)
+        for text, part in zip((rank.text, rank.second), _halves(left, two=bool(rank.second)), strict=False):
+            shown = QFontMetrics(drawn).elidedText(one_line(text), Qt.TextElideMode.ElideRight, part.width())
+            painter.drawText(part, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, shown)
+
+    def _figure_px(self, font: QFont, rank: Rank) -> int:
+        """How wide the number is; where two texts are to stand in columns, how wide the widest is."""
+        metrics = QFontMetrics(font)
+        if not rank.second:
+            return metrics.horizontalAdvance(rank.figure)
+        view = self.parent()
+        assert isinstance(view, RankedList)
+        return max(metrics.horizontalAdvance(item.figure) for item in view.ranks)
 
     def helpEvent(self, event: QHelpEvent, view: QAbstractItemView, option: QStyleOptionViewItem, index: Index) -> bool:
         rank: Rank | None = index.data(ROW)
         if rank is None:
             return False
         texts = [text for text in (rank.text, rank.second) if text]
-        room = view.viewport().width() - QFontMetrics(view.font()).horizontalAdvance(rank.figure) - 3 * SPACE.medium
-        if any(QFontMetrics(view.font()).horizontalAdvance(one_line(text)) > room for text in texts):
+        metrics = QFontMetrics(view.font())
+        room = view.viewport().width() - metrics.horizontalAdvance(rank.figure) - SPACE.medium - 2 * INSET_PX
+        if any(metrics.horizontalAdvance(one_line(text)) > room // len(texts) - SPACE.medium for text in texts):
             # Escaped: texts of users and models are never markup.
             QToolTip.showText(event.globalPos(), "<p>" + "</p><p>".join(map(html.escape, texts)) + "</p>", view)
         else:
@@ -175,6 +202,14 @@ def bars(values: Sequence[float], *, high: float) -> list[tuple[tuple[float, flo
         end = (value - least) / span
         made.append(((min(zero, end), max(zero, end)), zero))
     return made
+
+
+def _halves(room: QRect, *, two: bool) -> tuple[QRect, ...]:
+    """The room of one text, or of two beside each other."""
+    if not two:
+        return (room,)
+    half = (room.width() - SPACE.medium) // 2
+    return QRect(room.topLeft(), QSize(half, room.height())), room.adjusted(half + SPACE.medium, 0, 0, 0)
 
 
 def _paint_bar(painter: QPainter, track: QRectF, rank: Rank) -> None:

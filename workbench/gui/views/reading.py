@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import (
@@ -18,11 +20,12 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QTextEdit
 
-from workbench.gui.widgets.theme import colors, is_theme_change, mark
+from workbench.gui.widgets.theme import SPACE, colors, is_theme_change, mark
 
 __all__ = ["Ground", "ReadingText"]
 
 RADIUS_PX = 4
+END_PX = SPACE.wide  # the last line is in sight, if not all that is below it
 # A stretch is short; where one is not, its ends alone say how wide it is.
 MAX_PLACES = 200
 
@@ -58,8 +61,9 @@ class ReadingText(QTextEdit):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.document().setDocumentMargin(6)
         self._line_height_percent = line_height_percent
-        self._grounds: list[Ground] = []
-        self._by_block: dict[int, list[Ground]] = {}
+        self._by_block: dict[int, list[Ground]] = {}  # the outer before the inner
+        self._starts: set[int] = set()
+        self._ends: set[int] = set()
         self.copied: Callable[[int, int], str] | None = None
         mark(self, role="reading")
 
@@ -70,43 +74,50 @@ class ReadingText(QTextEdit):
 
     def put_text(self, text: str) -> None:
         """Show another text, from its beginning."""
-        self.setPlainText(text)
-        cursor = QTextCursor(self.document())
-        cursor.select(QTextCursor.SelectionType.Document)
-        cursor.mergeBlockFormat(self.block_format())
+        cursor = self.begin()
+        cursor.insertText(text)
+        self.moveCursor(QTextCursor.MoveOperation.Start)
+
+    def begin(self) -> QTextCursor:
+        """Empty the document; what is inserted with this cursor has the format of the blocks from the start."""
         self.set_grounds(())
+        self.clear()
+        cursor = QTextCursor(self.document())
+        cursor.setBlockFormat(self.block_format())
+        return cursor
 
     @contextmanager
-    def place_kept(self, *, if_: bool = True) -> Iterator[None]:
-        """Whatever is done to the text within, what is read stays in sight: the end, where that was, else the place."""
-        cursor, bar = self.textCursor(), self.verticalScrollBar()
-        value, was_at_end = bar.value(), self.is_at_end
+    def place_kept(self, *, if_: bool = True, follow: bool = False) -> Iterator[None]:
+        """Whatever is done to the text within, what is read stays in sight: the end, where that was, else the place.
+
+        ``follow``: a text that was all in sight is followed to its end as well. ``if_`` False: it begins anew.
+        """
+        bar, cursor = self.verticalScrollBar(), self.textCursor()
+        value, anchor, place = bar.value(), cursor.anchor(), cursor.position()
+        was_at_end = value >= bar.maximum() - END_PX and (follow or bar.maximum() > 0)
         yield
-        if not if_:
-            bar.setValue(0)
-            return
         last = self.document().characterCount() - 1
         kept = QTextCursor(self.document())
-        kept.setPosition(min(cursor.anchor(), last) if cursor.anchor() else 0)
+        kept.setPosition(min(anchor, last) if if_ else 0)
+        kept.setPosition(min(place, last) if if_ else 0, QTextCursor.MoveMode.KeepAnchor)
         self.setTextCursor(kept)
-        bar.setValue(bar.maximum() if was_at_end else value)
-
-    @property
-    def is_at_end(self) -> bool:
-        """Whether the last line is in sight of a text that is longer than its room."""
-        bar = self.verticalScrollBar()
-        return bar.maximum() > 0 and bar.value() >= bar.maximum() - SPACE.hair
+        bar.setValue(0 if not if_ else bar.maximum() if was_at_end else value)
 
     def set_grounds(self, grounds: Sequence[Ground]) -> None:
         """Replace all grounds; positions are those of the document."""
-        self._grounds = sorted(grounds, key=lambda item: item.depth)
         self._by_block = {}
-        for ground in self._grounds:
+        self._ends = {ground.end for ground in grounds}
+        self._starts = {ground.start for ground in grounds}
+        for ground in sorted(grounds, key=lambda item: item.depth):
             block = self.document().findBlock(ground.start)
             while block.isValid() and block.position() < ground.end:
                 self._by_block.setdefault(block.blockNumber(), []).append(ground)
                 block = block.next()
         self.viewport().update()
+
+    def grounds_of(self, block: int) -> list[Ground]:
+        """The grounds behind a paragraph, by its number."""
+        return self._by_block.get(block, [])
 
     def position_at(self, point: QPoint) -> int | None:
         """The character of the document at a point of the viewport, if there is one."""
@@ -172,8 +183,9 @@ class ReadingText(QTextEdit):
                 continue
             painter.setBrush(_color(ground.color))
             if ground.whole:
-                wide = QRectF(1, area.top() - 1, self.viewport().width() - 2, area.height())
-                painter.drawRoundedRect(wide, RADIUS_PX + 2, RADIUS_PX + 2)
+                low = lines.lineAt(lines.lineCount() - 1)
+                wide = QRectF(1, area.top() - SPACE.tight, self.viewport().width() - 2, low.y() + low.height())
+                painter.drawRoundedRect(wide.adjusted(0, 0, 0, 2 * SPACE.tight), RADIUS_PX + 2, RADIUS_PX + 2)
                 continue
             start, end = ground.start - block.position(), ground.end - block.position()
             for number in range(first, last + 1):
@@ -181,7 +193,10 @@ class ReadingText(QTextEdit):
                 a, b = max(start, line.textStart()), min(end, line.textStart() + line.textLength())
                 if a < b:
                     rect = _extent(line, a, b).translated(area.topLeft())
-                    rect = rect.adjusted(-2, -3 + ground.depth, 2, 3 - ground.depth)
+                    high = 3 - 3 * min(ground.depth, 2)
+                    left = _room(ground.start, self._ends, -1) if a == start else 2
+                    right = _room(ground.end, self._starts, 1) if b == end else 2
+                    rect = rect.adjusted(-left, -high, right, high)
                     painter.drawRoundedRect(rect, RADIUS_PX, RADIUS_PX)
 
 
@@ -204,9 +219,17 @@ def _extent(line: QTextLine, start: int, end: int) -> QRectF:
     return QRectF(min(xs), line.y(), max(xs) - min(xs), line.height())
 
 
+def _room(place: int, others: set[int], step: int) -> int:
+    """How far a ground reaches beyond its characters: not over one that is beside it."""
+    if place in others:
+        return -1
+    return 1 if place + step in others else 2
+
+
 def _x(line: QTextLine, place: int) -> float:
-    found = line.cursorToX(place)
-    return float(found[0] if isinstance(found, tuple) else found)
+    # Qt gives the place back as well: one beyond the line is moved into it.
+    x, _ = cast("tuple[float, int]", line.cursorToX(place))
+    return x
 
 
 def _color(name: str) -> QColor:

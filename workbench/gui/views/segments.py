@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QTextCharFormat, QTextCursor, QTextOption
+from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QTextCharFormat, QTextOption
 
 from workbench.gui.views.painting import number_font, safe
 from workbench.gui.views.reading import Ground, ReadingText
@@ -27,7 +27,7 @@ class SegmentsText(ReadingText):
         self.viewport().setMouseTracking(True)
 
     def put_segments(self, segments: tuple[Segment, ...]) -> None:
-        self.put_text("")
+        cursor = self.begin()
         self.has_times = True
         times = [clock(item.start_s) for item in segments]
         font = number_font(self.font())
@@ -40,7 +40,6 @@ class SegmentsText(ReadingText):
         time = QTextCharFormat()
         time.setFont(font)
         time.setForeground(QColor(colors().accent))
-        cursor = QTextCursor(self.document())
         cursor.beginEditBlock()
         for number, (item, text) in enumerate(zip(segments, times, strict=True)):
             if number:
@@ -49,7 +48,6 @@ class SegmentsText(ReadingText):
             cursor.insertText(text + "\t", time)
             cursor.insertText(safe(" ".join(item.text.split())), QTextCharFormat())
         cursor.endEditBlock()
-        self.moveCursor(QTextCursor.MoveOperation.Start)
 
     def put_plain(self, text: str) -> None:
         self.has_times = False

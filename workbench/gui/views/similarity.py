@@ -6,10 +6,11 @@ import numpy as np
 
 from workbench.gui.language import tr
 from workbench.gui.views.base import Context, View
-from workbench.gui.views.heat_map import FloatArray, HeatMap
+from workbench.gui.views.heat_map import HeatMap
 from workbench.gui.views.painting import one_line, safe, signed
 from workbench.gui.views.quote import Quote
 from workbench.gui.views.ranked import Rank, RankedList, bars
+from workbench.gui.views.shading import FloatArray
 from workbench.gui.widgets.basic import ElidedLabel, Label, Panel, column, row
 from workbench.gui.widgets.theme import SPACE, mark
 from workbench.results import Similarity
@@ -63,7 +64,10 @@ class SimilarityView(View):
         self.map.pointed.connect(self._tell)
         self.detail = _Detail()
         self._pairs_title = Label(role="heading")
-        self.pairs = RankedList(whole=True)
+        self._pairs_title.setIndent(SPACE.medium)
+        self.pairs = RankedList()
+        self.pairs.selectionModel().currentChanged.connect(lambda now, before: self._go_to_pair(now.row()))
+        self._closest: list[tuple[int, int]] = []
         self._none = Label(tone="muted", wrap=True)
         parts = (self.quote, self._none, self.list, self.map, self.detail, self._pairs_title, self.pairs)
         layout = column(*parts, space=SPACE.medium)
@@ -91,17 +95,17 @@ class SimilarityView(View):
         self.quote.set_text(result.rows[0] if is_one else "")
         self._none.setVisible(is_empty)
         self.list.setVisible(is_one and not is_empty)
-        pairs = [] if is_one or is_empty else _closest(result)
-        for part in (self.map, self.detail):
-            part.setVisible(not is_one and not is_empty)
-        for part in (self._pairs_title, self.pairs):
-            part.setVisible(bool(pairs))
+        pairs = self._closest = [] if is_one or is_empty else _closest(result)
+        self.map.setVisible(not is_one and not is_empty)
+        self.detail.setVisible(not is_one and not is_empty)
+        self._pairs_title.setVisible(bool(pairs))
+        self.pairs.setVisible(bool(pairs))
         if is_one:
             self.list.show_ranks(_ranked(result))
             self.list.scrollToTop()
         else:
             self.map.show_scores(result.scores, result.rows, mirrored=result.rows == result.columns)
-            self.pairs.show_ranks(pairs)
+            self.pairs.show_ranks([_pair(result, *pair) for pair in pairs])
 
     def text(self) -> str:
         """One sentence: a line for each other. Many: a table that a spreadsheet takes, with tabs."""
@@ -114,6 +118,10 @@ class SimilarityView(View):
             lines.append("\t".join((one_line(title), *(f"{score:.4f}" for score in scores))))
         return "\n".join(lines)
 
+    def _go_to_pair(self, place: int) -> None:
+        if self.pairs.hasFocus() and 0 <= place < len(self._closest):
+            self.map.go_to(*self._closest[place])
+
     def _tell(self, row_: int, column_: int) -> None:
         if row_ < 0:
             self.detail.show_pair("", "", "")
@@ -123,9 +131,7 @@ class SimilarityView(View):
         figure = signed(float(self._result.scores[row_, column_]), 3)
         # The numbers are those of row and column, so that the eye finds them again.
         self.detail.show_pair(figure, f"{row_ + 1}  {first}", f"{column_ + 1}  {second}")
-        self.map.setAccessibleDescription(
-            tr("{score}: {first} – {second}", score=figure, first=first, second=second)
-        )
+        self.map.setAccessibleDescription(tr("{score}: {first} – {second}", score=figure, first=first, second=second))
 
 
 def _order(scores: FloatArray) -> list[int]:
@@ -142,8 +148,8 @@ def _ranked(result: Similarity) -> list[Rank]:
     ]
 
 
-def _closest(result: Similarity) -> list[Rank]:
-    """The nearest pairs of different sentences, each pair once."""
+def _closest(result: Similarity) -> list[tuple[int, int]]:
+    """Rows and columns of the nearest pairs of different sentences, each pair once."""
     scores = np.nan_to_num(result.scores, nan=-np.inf)
     if result.rows == result.columns:
         rows, columns = np.triu_indices(len(result.rows), k=1)
@@ -151,12 +157,12 @@ def _closest(result: Similarity) -> list[Rank]:
         rows, columns = (part.ravel() for part in np.indices(scores.shape))
     values = scores[rows, columns]
     best = np.argsort(-values, kind="stable")[:PAIRS]
-    return [
-        Rank(
-            f"{rows[n] + 1}  {one_line(result.rows[rows[n]])}",
-            signed(float(values[n]), 3),
-            second=f"{columns[n] + 1}  {one_line(result.columns[columns[n]])}",
-        )
-        for n in best
-        if np.isfinite(values[n])
-    ]
+    return [(int(rows[n]), int(columns[n])) for n in best if np.isfinite(values[n])]
+
+
+def _pair(result: Similarity, row_: int, column_: int) -> Rank:
+    return Rank(
+        f"{row_ + 1}  {one_line(result.rows[row_])}",
+        signed(float(result.scores[row_, column_]), 3),
+        second=f"{column_ + 1}  {one_line(result.columns[column_])}",
+    )

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from PySide6.QtCore import QEvent, QPoint
-from PySide6.QtGui import QHelpEvent, QMouseEvent, QTextCursor
+from PySide6.QtGui import QHelpEvent, QMouseEvent
 from PySide6.QtWidgets import QToolTip
 
 from workbench.gui.language import tr
@@ -58,6 +58,7 @@ class SpansView(View):
         self._source = ""
         self._hues: dict[str, int] = {}  # a label keeps its colour from text to text
         self._marked: MarkedText | None = None
+        self._font = self.font()
         self.legend = Legend()
         self.legend.changed.connect(self._fill)
         self.none = Label(wrap=True)
@@ -101,7 +102,7 @@ class SpansView(View):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange and self._marked:
+        if event.type() == QEvent.Type.FontChange and self._marked and self.edit.font() != self._font:
             self._fill()
 
     # --- one span -----------------------------------------------------------------------------------------------
@@ -138,17 +139,12 @@ class SpansView(View):
 
     def _fill(self, *_: Any) -> None:
         """Write the text anew, with the labels that are switched on. The place that is read stays."""
-        scroll = self.edit.verticalScrollBar().value() if self._marked and self._marked.source == self._source else 0
+        before, self._marked = self._marked, None  # the old one is not asked while the document changes
         shown = [span for span in self._result.spans if self.legend.is_on(span.label)]
-        self._marked = None  # what was known of the old document is not asked while it changes
         marked = MarkedText(self._source, shown, self._hue_of)
-        self.edit.put_text("")
-        marked.fill(self.edit.document(), self.edit.font())
-        cursor = QTextCursor(self.edit.document())
-        cursor.select(QTextCursor.SelectionType.Document)
-        cursor.mergeBlockFormat(self.edit.block_format())
-        self.edit.set_grounds(marked.grounds)
+        with self.edit.place_kept(if_=before is not None and before.source == marked.source):
+            self._font = self.edit.font()
+            marked.fill(self.edit.begin(), self._font)
+            self.edit.set_grounds(marked.grounds)
         self._marked = marked
-        self.edit.moveCursor(QTextCursor.MoveOperation.Start)
-        self.edit.verticalScrollBar().setValue(scroll)
         self.tell_caret()

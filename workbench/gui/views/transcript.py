@@ -123,7 +123,7 @@ class TranscriptView(View):
 
     def _fill(self) -> None:
         result, self._tinted = self._result, colors()
-        with self.segments.place_kept(if_=self._shown is not None):
+        with self.segments.place_kept(if_=self._shown is not None, follow=True):
             if result.segments:
                 self.segments.put_segments(result.segments)
             else:

@@ -102,6 +102,8 @@ class PictureView(Panel):
         outline.addRoundedRect(rect, RADIUS_PX, RADIUS_PX)
         if self._image.isNull():
             painter.fillPath(outline, QColor(colors().raised))
+            painter.setPen(QPen(QColor(colors().border), 1))
+            painter.drawPath(outline)
             drawn = pixmap("image", colors().border_strong, ICON_PX, self.devicePixelRatioF())
             painter.drawPixmap(rect.center().toPoint() - QRectF(0, 0, ICON_PX, ICON_PX).center().toPoint(), drawn)
             return

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cache
 from string import Template
@@ -161,6 +164,9 @@ QComboBox QAbstractItemView { background: $surface; color: $text; border: 1px so
 QPlainTextEdit[role="log"] { font-family: monospace; font-size: ${small_pt}pt; background: $raised; }
 QPlainTextEdit[role="bare"], QTextEdit[role="bare"] { border: none; background: transparent; padding: 0; }
 QPlainTextEdit[role="bare"]:focus, QTextEdit[role="bare"]:focus { border: none; padding: 0; }
+QAbstractScrollArea[role="reading"] { border: 1px solid transparent; border-radius: 7px; background: transparent;
+    padding: 0; }
+QAbstractScrollArea[role="reading"]:focus { border: 1px solid $accent; padding: 0; }
 
 QCheckBox { spacing: 8px; background: transparent; }
 QCheckBox::indicator { width: 16px; height: 16px; border: 1px solid $border_strong; border-radius: 4px;
@@ -180,13 +186,13 @@ QProgressBar::chunk { background: $accent; border-radius: 3px; }
 QSplitter::handle { background: $border; }
 QSplitter::handle:hover { background: $accent; }
 QScrollBar:vertical { background: transparent; width: 12px; margin: 0; }
-QScrollBar::handle:vertical { background: $border_strong; border: 3px solid transparent; border-radius: 6px;
-    min-height: 32px; background-clip: padding; }
+QScrollBar::handle:vertical { background: $border_strong; min-height: 32px; }
 QScrollBar:horizontal { background: transparent; height: 12px; margin: 0; }
-QScrollBar::handle:horizontal { background: $border_strong; border-radius: 6px; min-width: 32px; }
+QScrollBar::handle:horizontal { background: $border_strong; min-width: 32px; }
 QScrollBar::handle { margin: 3px; border-radius: 3px; }
 QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page {
     background: none; border: none; width: 0; height: 0; }
+QAbstractScrollArea::corner { background: transparent; border: none; }
 
 QMenu { background: $surface; border: 1px solid $border; border-radius: 8px; padding: 5px; }
 QMenu::item { padding: 6px 26px 6px 12px; border-radius: 5px; background: transparent; }
@@ -210,8 +216,22 @@ def apply(app: QApplication, *, dark: bool) -> None:
     """Put a theme into force: palette and style sheet. Widgets hear of it by a change event."""
     chosen = DARK if dark else LIGHT
     app.setProperty("themed", True)
-    app.setPalette(_palette(chosen))
-    app.setStyleSheet(_style_sheet(dark=dark, font_pt=_base_size(app)))
+    with _no_collections():
+        app.setPalette(_palette(chosen))
+        app.setStyleSheet(_style_sheet(dark=dark, font_pt=_base_size(app)))
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Qt goes through a list of all widgets and calls Python for each: one that a collection deletes meanwhile would
+    be a dangling pointer in that list."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def is_theme_change(event: QEvent) -> bool:

@@ -210,7 +210,7 @@ class Waveform(Panel):
         bars = self._bars or [0.0] * (max(0, self.width() - 2 * EDGE_PX) // step)
         done, to_come = QColor(colors().accent), QColor(colors().border_strong)
         if not self._bars:
-            to_come = QColor(colors().border)
+            to_come.setAlphaF(0.5)
         for number in range(first, min(last + 1, len(bars))):
             left = EDGE_PX + number * step
             half = max(1.0, bars[number] * room)

@@ -1,0 +1,1 @@
+"""The views of results, and the widgets that they are made of."""
