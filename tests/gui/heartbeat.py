@@ -1,9 +1,12 @@
-"""Measures how long the GUI thread did not come round."""
+"""Measures how long the GUI thread did not come round, and sees where it was meanwhile."""
 
 from __future__ import annotations
 
 import itertools
+import sys
+import threading
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +15,8 @@ from PySide6.QtCore import Qt, QTimer
 __all__ = ["Heartbeat", "beating"]
 
 BEAT_MS = 5
+LOOK_S = 0.02
+LATE_S = 0.06
 
 
 class Heartbeat:
@@ -19,6 +24,7 @@ class Heartbeat:
 
     def __init__(self) -> None:
         self.beats: list[float] = [time.perf_counter()]
+        self.seen: list[str] = []  # where the GUI thread was when it was late
 
     def beat(self) -> None:
         self.beats.append(time.perf_counter())
@@ -28,18 +34,33 @@ class Heartbeat:
         """The longest time between two beats."""
         return max((b - a for a, b in itertools.pairwise(self.beats)), default=0.0)
 
+    def __repr__(self) -> str:
+        return f"<Heartbeat, at most {self.longest_s * 1000:.0f} ms between beats>\n" + "\n".join(self.seen[-3:])
+
+    def watch(self, end: threading.Event) -> None:
+        main = threading.main_thread().ident
+        while not end.wait(LOOK_S):
+            late_s = time.perf_counter() - self.beats[-1]
+            if late_s > LATE_S and main is not None:
+                frame = sys._current_frames().get(main)
+                self.seen.append(f"late by {late_s * 1000:.0f} ms:\n" + "".join(traceback.format_stack(frame)[-6:]))
+
 
 @contextmanager
 def beating() -> Iterator[Heartbeat]:
     """A heartbeat within this block; the time from the last beat to the end counts as well."""
-    heart = Heartbeat()
+    heart, end = Heartbeat(), threading.Event()
+    watcher = threading.Thread(target=heart.watch, args=(end,), name="heartbeat")
     timer = QTimer()
     timer.setTimerType(Qt.TimerType.PreciseTimer)
     timer.setInterval(BEAT_MS)
     timer.timeout.connect(heart.beat)
     timer.start()
+    watcher.start()
     try:
         yield heart
     finally:
         timer.stop()
         heart.beat()
+        end.set()
+        watcher.join()

@@ -126,9 +126,8 @@ class EntryDelegate(QStyledItemDelegate):
     """Paints a row: icon of the modality, name, and a muted line with task, precisions and size."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        # The same for headings: the list asks once, instead of a thousand times.
         metrics: QFontMetrics = option.fontMetrics
-        if isinstance(index.data(ENTRY), _Heading):
-            return QSize(10, metrics.height() + SPACE.large + SPACE.tight)
         small = QFontMetrics(scaled_font(option.font, 0.9))
         return QSize(10, metrics.height() + small.height() + SPACE.hair + SPACE.large)
 
@@ -147,8 +146,8 @@ class EntryDelegate(QStyledItemDelegate):
     def _paint_heading(self, painter: QPainter, option: QStyleOptionViewItem, heading: _Heading) -> None:
         painter.setFont(scaled_font(option.font, 0.9, bold=True))
         painter.setPen(QColor(colors().muted))
-        room = option.rect.adjusted(SPACE.medium, SPACE.small, -SPACE.medium, 0)
-        painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter), _heading_text(heading))
+        room = option.rect.adjusted(SPACE.medium, 0, -SPACE.medium, -SPACE.small)
+        painter.drawText(room, int(Qt.AlignmentFlag.AlignBottom), _heading_text(heading))
 
     def _paint_entry(self, painter: QPainter, option: QStyleOptionViewItem, entry: Entry, second: str) -> None:
         shades = colors()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,8 @@ from workbench.gui import pasting
 from workbench.gui.appearance import Appearance
 from workbench.gui.background import Background
 from workbench.gui.core import Core
+from workbench.gui.export_page import ExportPage
+from workbench.gui.export_progress import stage_text
 from workbench.gui.exports import Exports
 from workbench.gui.intake import SUFFIXES, Intake, Item, Kind, gather, text_items
 from workbench.gui.language import message_of, tr
@@ -40,7 +43,6 @@ from workbench.settings import Settings, data_dir
 
 if TYPE_CHECKING:
     from workbench.audio.host import Recording
-    from workbench.gui.export_page import ExportPage
 
 __all__ = ["MainWindow"]
 
@@ -67,12 +69,12 @@ class MainWindow(QMainWindow):
         self.microphone = Microphone(core, background, settings.microphone, self)
         self.sidebar = Sidebar(self.library, appearance)
         self.run_page = RunPage(core, background, self.microphone, settings.provider)
-        self._export_page: ExportPage | None = None
+        self.export_page = ExportPage(self.exports)
         self.unusable = UnusablePage()
         self.welcome = WelcomePage()
         self.banner = Banner()
         self.pages = QStackedWidget()
-        for page in (self.welcome, self.run_page, self.unusable):
+        for page in (self.welcome, self.run_page, self.export_page, self.unusable):
             self.pages.addWidget(page)
         main = QWidget()
         mark(main, role="page")
@@ -105,6 +107,7 @@ class MainWindow(QMainWindow):
         self.sidebar.chosen.connect(self._show_entry)
         self.library.changed.connect(self._library_changed)
         self.run_page.export_requested.connect(self._show_export)
+        self.export_page.open_requested.connect(self._open)
         self.exports.changed.connect(lambda name: self._show_busy())
         self.exports.finished.connect(self._export_ended)
         self.microphone.recorded.connect(self._recorded)
@@ -114,17 +117,6 @@ class MainWindow(QMainWindow):
         panel.recordings_requested.connect(self.open_recordings)
         panel.media.connect(self.take)
         appearance.changed.connect(self._keep_setting)
-
-    @property
-    def export_page(self) -> ExportPage:
-        """Made when it is needed: the window appears sooner without it."""
-        if self._export_page is None:
-            from workbench.gui.export_page import ExportPage
-
-            self._export_page = ExportPage(self.exports)
-            self._export_page.open_requested.connect(self._open)
-            self.pages.addWidget(self._export_page)
-        return self._export_page
 
     def engine_pid(self) -> int | None:
         """The process id of the engine; None while it does not run."""
@@ -187,6 +179,8 @@ class MainWindow(QMainWindow):
             self._readied = True
             self._background.start(lambda job: self._core.workbench.engine.start(), failed=self._tell_error)
             self.microphone.look()
+            # The views bring numpy along, which is long to import: no answer waits for that later.
+            self._background.start(lambda job: importlib.import_module("workbench.gui.views.table"))
         if not self.library.entries:
             self.pages.setCurrentWidget(self.welcome)
         ready = self.library.first_ready("audio")
@@ -195,8 +189,6 @@ class MainWindow(QMainWindow):
         self.welcome.show_listing(self.library.listing)
 
     def _show_busy(self) -> None:
-        from workbench.gui.export_page import stage_text
-
         busy = {}
         for name in self.exports.running():
             state = self.exports.state(name)

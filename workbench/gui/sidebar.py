@@ -39,6 +39,7 @@ class Sidebar(Panel):
         self.list = QListView()
         self.list.setModel(self.rows)
         self.list.setItemDelegate(EntryDelegate(self.list))
+        self.list.setUniformItemSizes(True)
         self.list.setMouseTracking(True)
         self.list.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -38,7 +38,7 @@ def big(count: int) -> Similarity:
 def test_the_mouse_tells_both_sentences(view: SimilarityView, qtbot: QtBot) -> None:
     qtbot.mouseMove(view.map.viewport(), view.map.rect_of(1, 2).center())
     assert told(view) == ("−0.200", "2  A man is eating.", "3  It rains.")
-    assert view.map.accessibleDescription() == "−0.200: A man is eating. – It rains."
+    assert view.map.accessibleDescription() == "−0.200 between “A man is eating.” and “It rains.”"
     qtbot.mouseMove(view.map.viewport(), QPoint(1, 1))
     assert told(view)[0] == ""
     assert "Point at a cell" in told(view)[1]

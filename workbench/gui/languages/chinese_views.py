@@ -26,7 +26,7 @@ TEXTS: dict[str, str] = {
     "The pair that is chosen": "所选的句对",
     "Point at a cell to see its two sentences,": "将鼠标指向一个格子，即可看到对应的两个句子，",
     "or go from cell to cell with the arrow keys.": "也可以用方向键逐格移动。",
-    "{score}: {first} – {second}": "{score}：{first} – {second}",
+    "{score} between “{first}” and “{second}”": "“{first}”与“{second}”：{score}",
     # --- transcript ---
     "Sound": "声音",
     "The outline of the sound is on its way.": "正在读取声音的波形。",

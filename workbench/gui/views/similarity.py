@@ -131,7 +131,9 @@ class SimilarityView(View):
         figure = signed(float(self._result.scores[row_, column_]), 3)
         # The numbers are those of row and column, so that the eye finds them again.
         self.detail.show_pair(figure, f"{row_ + 1}  {first}", f"{column_ + 1}  {second}")
-        self.map.setAccessibleDescription(tr("{score}: {first} – {second}", score=figure, first=first, second=second))
+        self.map.setAccessibleDescription(
+            tr("{score} between “{first}” and “{second}”", score=figure, first=first, second=second)
+        )
 
 
 def _order(scores: FloatArray) -> list[int]:

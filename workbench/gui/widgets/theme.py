@@ -101,7 +101,6 @@ DARK = Colors(
 
 # Dynamic properties that the style sheet below knows; :func:`mark` sets them.
 STYLE = Template("""
-* { font-size: ${font_pt}pt; }
 QMainWindow, QDialog, QWidget[role="page"] { background: $window; }
 QWidget[role="sidebar"] { background: $sidebar; }
 QWidget[role="card"] { background: $surface; border: 1px solid $border; border-radius: 10px; }
@@ -215,7 +214,6 @@ def is_dark() -> bool:
 def apply(app: QApplication, *, dark: bool) -> None:
     """Put a theme into force: palette and style sheet. Widgets hear of it by a change event."""
     chosen = DARK if dark else LIGHT
-    app.setProperty("themed", True)
     with _no_collections():
         app.setPalette(_palette(chosen))
         app.setStyleSheet(_style_sheet(dark=dark, font_pt=_base_size(app)))
@@ -249,7 +247,7 @@ def mark(widget: QWidget, **properties: object) -> None:
             changed = True
     if changed:
         widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground, True)
-        if not QApplication.instance().property("themed"):  # type: ignore[union-attr]  # there is one with the first widget
+        if not widget.testAttribute(Qt.WidgetAttribute.WA_WState_Polished):  # it is styled when it is shown
             return
         widget.style().unpolish(widget)
         widget.style().polish(widget)
@@ -284,7 +282,6 @@ def _style_sheet(*, dark: bool, font_pt: float) -> str:
         accent_hover=hover,
         name="dark" if dark else "light",
         icons=(assets_dir() / "icons").as_posix(),
-        font_pt=f"{font_pt:g}",
         title_pt=f"{font_pt * 1.3:g}",
         small_pt=f"{font_pt * 0.9:g}",
         control_px=round(font_pt * 1.9),
