@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from workbench.gui.language import message_of, task_title, tr
+from workbench.gui.widgets.basic import plain_tip
 from workbench.gui.widgets.icons import pixmap
 from workbench.gui.widgets.theme import SPACE, colors, scaled_font
 from workbench.library.entries import Entry, Standing
@@ -92,7 +93,7 @@ class EntryRows(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return item.short_name
         if role == Qt.ItemDataRole.ToolTipRole:
-            return "\n".join([item.name, *([message_of(item.reason)] if item.reason else [])])
+            return plain_tip("\n".join([item.name, *([message_of(item.reason)] if item.reason else [])]))
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{item.name}, {_standing_text(item.standing)}, {self.second_line(item)}"
         return None

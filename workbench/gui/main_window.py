@@ -105,6 +105,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self, appearance: Appearance) -> None:
         self.sidebar.chosen.connect(self._show_entry)
+        self.sidebar.updated.connect(self._show_update)
         self.library.changed.connect(self._library_changed)
         self.run_page.export_requested.connect(self._show_export)
         self.export_page.open_requested.connect(self._open)
@@ -162,6 +163,15 @@ class MainWindow(QMainWindow):
         else:
             self.unusable.show_entry(entry)
             self.pages.setCurrentWidget(self.unusable)
+
+    def _show_update(self, entry: Entry) -> None:
+        """What came of an export stays to be read, unless something waits to be run with it."""
+        state = self.exports.state(entry.name)
+        reading = self.pages.currentWidget() is self.export_page and state is not None
+        if reading and not (self._waiting and entry.standing == "ready"):
+            self._show_export(entry)
+        else:
+            self._show_entry(entry)
 
     def _show_export(self, entry: Entry) -> None:
         self.export_page.show_entry(entry)

@@ -8,10 +8,11 @@ from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QActionGroup, QColor, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QMenu, QWidget
 
+from workbench.audio.devices import Device
 from workbench.errors import WorkbenchError
 from workbench.gui.language import message_of, tr
 from workbench.gui.microphone import Microphone
-from workbench.gui.widgets.basic import Banner, Button, Label, Panel, row
+from workbench.gui.widgets.basic import Banner, Button, Label, Panel, plain_tip, row
 from workbench.gui.widgets.theme import SPACE, colors, mark
 
 __all__ = ["LevelMeter", "MicrophoneBar"]
@@ -167,7 +168,7 @@ class MicrophoneBar(Panel):
         devices = self._microphone.devices
         self.device.setVisible(bool(devices and devices.inputs) and not recording)
         if chosen:
-            self.device.setToolTip(tr("Microphone: {name}", name=chosen.name))
+            self.device.setToolTip(plain_tip(tr("Microphone: {name}", name=_name_of(chosen))))
 
     def _fill_menu(self) -> None:
         menu = self._menu
@@ -175,7 +176,7 @@ class MicrophoneBar(Panel):
         group = QActionGroup(menu)
         chosen, devices = self._microphone.chosen, self._microphone.devices
         for device in devices.inputs if devices else ():
-            action = menu.addAction(device.name)
+            action = menu.addAction(_name_of(device).replace("&", "&&"))
             action.setCheckable(True)
             action.setChecked(device == chosen)
             group.addAction(action)
@@ -193,3 +194,8 @@ class MicrophoneBar(Panel):
     def _show_level(self, seconds: float, peak: float) -> None:
         self.meter.set_level(peak)
         self._clock.setText(f"{int(seconds) // 60}:{int(seconds) % 60:02d}")
+
+
+def _name_of(device: Device) -> str:
+    """ALSA and its like call the device of the system's settings just so."""
+    return tr("The system's microphone") if device.name == "default" else device.name

@@ -69,6 +69,7 @@ class RunPage(Panel):
         self.splitter.setHandleWidth(1)
         self.splitter.setStretchFactor(0, 4)
         self.splitter.setStretchFactor(1, 5)
+        self.splitter.setSizes([440, 520])
         names = column(self._name, self._owner, space=0)
         head = row(space=SPACE.small)
         head.addLayout(names, 1)

@@ -19,9 +19,10 @@ __all__ = ["Sidebar"]
 
 
 class Sidebar(Panel):
-    """Emits ``chosen`` with the entry that the user selects, and again when what is known of it changed."""
+    """Emits ``chosen`` with the entry that is selected, and ``updated`` when something else is known of it now."""
 
     chosen = Signal(object)  # Entry
+    updated = Signal(object)  # Entry
     modality_cleared = Signal()
 
     def __init__(self, library: Library, appearance: Appearance) -> None:
@@ -141,7 +142,7 @@ class Sidebar(Panel):
         self.rows.set_entries(listing.entries)
         if self._name is not None and (entry := self._library.entry(self._name)):
             self._select(self._name)
-            self.chosen.emit(entry)
+            self.updated.emit(entry)
         elif listing.entries:
             best = self._library.first_ready("text") or next(
                 (entry for entry in listing.entries if entry.standing == "ready"), listing.entries[0]

@@ -19,15 +19,7 @@ from workbench.library.entries import Entry
 from workbench.library.model import Support
 from workbench.planning import ExportPlan
 
-__all__ = [
-    "BROKEN",
-    "MISSING",
-    "USABLE",
-    "FakeWorkbench",
-    "Script",
-    "entry",
-    "report",
-]
+__all__ = ["BROKEN", "MISSING", "NAME", "PICKLE", "USABLE", "FakeWorkbench", "Script", "entry", "report"]
 
 NAME = "sentence-transformers/all-MiniLM-L6-v2"
 TASKS = ("sentence-similarity", "feature-extraction")

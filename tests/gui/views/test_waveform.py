@@ -135,7 +135,8 @@ def test_what_was_played_is_in_the_accent(wave: Waveform) -> None:
     before = wave.grab().toImage()
     wave.set_position(30.0)
     after = wave.grab().toImage()
-    ratio, middle = wave.devicePixelRatioF(), wave.height() // 2
+    ratio = wave.devicePixelRatioF()
+    middle = int(wave.height() / 2 * ratio)
     changed = [
         x for x in range(wave.width()) if before.pixel(int(x * ratio), middle) != after.pixel(int(x * ratio), middle)
     ]

@@ -98,6 +98,7 @@ TEXTS: dict[str, str] = {
     "Choose the microphone": "选择麦克风",
     "Microphone: {name}": "麦克风：{name}",
     "Look again": "重新查找",
+    "The system's microphone": "系统默认麦克风",
     "No speech model is ready. Export one first, for instance whisper-tiny.en.": "没有可以运行的语音模型。请先导出一个，例如 whisper-tiny.en。",
     "{why} What was recorded before is kept.": "{why}之前录下的内容已保留。",
     "That was too short. Hold the button while you speak, or tap it and tap it again at the end.": "录音太短。请按住按钮说话，或点一下开始、说完再点一下。",

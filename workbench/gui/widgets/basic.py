@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
@@ -12,7 +13,7 @@ from workbench.gui.language import tr
 from workbench.gui.widgets.icons import ICON_PX, icon, pixmap
 from workbench.gui.widgets.theme import SPACE, colors, is_theme_change, mark
 
-__all__ = ["Banner", "Button", "ElidedLabel", "IconLabel", "Label", "Panel", "column", "line", "row"]
+__all__ = ["Banner", "Button", "ElidedLabel", "IconLabel", "Label", "Panel", "column", "line", "plain_tip", "row"]
 
 
 class Panel(QWidget):
@@ -62,7 +63,7 @@ class ElidedLabel(Label):
         painter = QPainter(self)
         room = self.contentsRect()
         text = self.fontMetrics().elidedText(self.text(), self._mode, room.width())
-        self.setToolTip("" if text == self.text() else self.text())
+        self.setToolTip("" if text == self.text() else plain_tip(self.text()))
         painter.setPen(self.palette().color(self.foregroundRole()))
         painter.drawText(room, int(self.alignment() | Qt.AlignmentFlag.AlignVCenter), text)
 
@@ -104,7 +105,7 @@ class Button(QPushButton):
     def describe(self, name: str) -> None:
         """The accessible name and the tooltip of a button that shows only its icon."""
         self.setAccessibleName(name)
-        self.setToolTip(name)
+        self.setToolTip(plain_tip(name))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -178,6 +179,11 @@ class Banner(Panel):
     def _dismiss(self) -> None:
         self.hide()
         self.closed.emit()
+
+
+def plain_tip(text: str) -> str:
+    """A tooltip that shows this text as it is: Qt would take names with signs of markup for markup."""
+    return f"<p>{html.escape(text)}</p>" if "<" in text or "&" in text else text
 
 
 def row(*parts: QWidget | int, space: int = SPACE.small, margins: int = 0) -> QHBoxLayout:
