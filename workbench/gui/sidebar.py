@@ -45,7 +45,7 @@ class Sidebar(Panel):
         self.list.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setFrameShape(QListView.Shape.NoFrame)
-        self._filter = Button(icon="close", role="quiet", tint="accent")
+        self._filter = Button(icon="close", role="chip", tint="muted")
         self._filter.hide()
         self._nothing = Label(tone="muted", wrap=True)
         self._nothing.setAlignment(Qt.AlignmentFlag.AlignTop)

@@ -52,6 +52,12 @@ def test_a_click_on_a_time_plays_from_there(view: TranscriptView, sounds: Sounds
     assert view.clock.text() == "0:05 / 0:40"
 
 
+def test_a_click_into_the_outline_plays_from_there(view: TranscriptView, sounds: Sounds, qtbot: QtBot) -> None:
+    place = QPoint(view.waveform.x_of(12.0), view.waveform.height() // 2)
+    qtbot.mouseClick(view.waveform, Qt.MouseButton.LeftButton, pos=place)
+    assert sounds.starts == [(PATH, pytest.approx(12.0, abs=0.2))]
+
+
 def test_a_click_on_the_words_plays_nothing(view: TranscriptView, sounds: Sounds, qtbot: QtBot) -> None:
     qtbot.mouseClick(view.segments.viewport(), Qt.MouseButton.LeftButton, pos=time_of(view, 1) + QPoint(80, 0))
     assert sounds.starts == []

@@ -42,7 +42,7 @@ def at(wave: Waveform, seconds: float) -> QPoint:
 
 
 def test_a_click_goes_there(wave: Waveform, qtbot: QtBot) -> None:
-    with qtbot.waitSignal(wave.sought) as told:
+    with qtbot.waitSignal(wave.pointed) as told:
         qtbot.mouseClick(wave, LEFT, pos=at(wave, 10))
     assert told.args == [pytest.approx(10, abs=0.1)]
     assert wave.position_s == pytest.approx(10, abs=0.1)
@@ -50,7 +50,7 @@ def test_a_click_goes_there(wave: Waveform, qtbot: QtBot) -> None:
 
 def test_a_drag_moves_the_playhead_and_tells_once_at_its_end(wave: Waveform, qtbot: QtBot) -> None:
     told: list[float] = []
-    wave.sought.connect(told.append)
+    wave.pointed.connect(told.append)
     qtbot.mousePress(wave, LEFT, pos=at(wave, 5))
     qtbot.mouseMove(wave, at(wave, 20))
     assert wave.position_s == pytest.approx(20, abs=0.1)
@@ -90,7 +90,7 @@ def test_space_plays(wave: Waveform, qtbot: QtBot) -> None:
 
 def test_without_an_outline_there_is_nowhere_to_go(shown, qtbot: QtBot) -> None:
     wave = shown(Waveform())
-    with qtbot.assertNotEmitted(wave.sought):
+    with qtbot.assertNotEmitted(wave.sought), qtbot.assertNotEmitted(wave.pointed):
         qtbot.mouseClick(wave, LEFT, pos=QPoint(50, 20))
         qtbot.keyClick(wave, Qt.Key.Key_End)
     assert "on its way" in wave.accessibleDescription()

@@ -40,6 +40,7 @@ class TranscriptView(View):
         self._tinted = colors()
         self.waveform = Waveform()
         self.waveform.sought.connect(self._seek)
+        self.waveform.pointed.connect(self._play_from)
         self.waveform.toggled.connect(self.toggle)
         self.button = Button(icon="play", role="quiet")
         self.button.clicked.connect(self.toggle)
@@ -183,7 +184,7 @@ class TranscriptView(View):
         self._sync()
 
     def _seek(self, seconds: float) -> None:
-        """The playhead was moved: what plays goes on from there, what is silent stays so."""
+        """The playhead was moved: what plays goes on from there; by keys, what is silent stays so."""
         if self._is_playing:
             self._play_from(seconds)
         else:

@@ -142,7 +142,6 @@ class Banner(Panel):
         self._receiver: Callable[[], None] | None = None
         layout = row(self._icon, self._text, self._action, self._close, space=SPACE.small)
         layout.setStretch(1, 1)
-        layout.setAlignment(self._icon, Qt.AlignmentFlag.AlignTop)
         layout.setContentsMargins(SPACE.medium, SPACE.small, SPACE.small, SPACE.small)
         self.setLayout(layout)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)

@@ -143,6 +143,10 @@ QPushButton[role="link"] { background: transparent; border: 1px solid transparen
     min-height: 0; text-align: left; }
 QPushButton[role="link"]:hover { text-decoration: underline; }
 QPushButton[role="link"]:focus { border: 1px solid $accent; }
+QPushButton[role="chip"] { background: $accent_soft; border-color: $accent_soft; color: $text; padding: 2px 10px;
+    text-align: left; }
+QPushButton[role="chip"]:hover { border-color: $accent; }
+QPushButton[role="chip"]:focus { border: 2px solid $accent; padding: 1px 9px; }
 QPushButton[role="record"] { padding: 5px 16px; }
 QPushButton[role="record"][active="true"] { background: $danger; color: $surface; border-color: $danger; }
 QPushButton::menu-indicator { image: none; width: 0; }

@@ -42,7 +42,8 @@ HEAD_PX = 2  # the playhead, and how far around a place must be painted anew
 class Waveform(Panel):
     """Shows peaks; a click, a drag and keys go elsewhere in the sound. It plays nothing itself."""
 
-    sought = Signal(float)  # seconds: where the user wants to be
+    pointed = Signal(float)  # seconds: where the mouse was let go
+    sought = Signal(float)  # seconds: where keys led to
     toggled = Signal()  # play, or stop playing
 
     def __init__(self) -> None:
@@ -128,7 +129,7 @@ class Waveform(Panel):
         # A drag moves the playhead; the sound starts anew once, where it was let go.
         if event.button() == Qt.MouseButton.LeftButton and self._dragging:
             self._dragging = False
-            self.sought.emit(self._position_s)
+            self.pointed.emit(self._position_s)
 
     def leaveEvent(self, event: QEvent) -> None:
         self._hover(-1.0)
