@@ -55,16 +55,19 @@ class RunReport:
     items: tuple[ItemReport, ...]
     warnings: tuple[Notice, ...]
 
+    @property
+    def times_s(self) -> dict[str, float]:
+        """Seconds by step, over all inputs: ``load``, ``preprocess``, ``session``, ``postprocess``, ``total``."""
+        steps = {step: sum(item.times_s.get(step, 0.0) for item in self.items) for step in STEPS}
+        return {"load": self.load_s, **steps, "total": self.total_s}
+
     def to_json(self) -> dict[str, Any]:
-        timing = {"load": self.load_s}
-        timing |= {step: sum(item.times_s.get(step, 0.0) for item in self.items) for step in STEPS}
-        timing["total"] = self.total_s
         return {
             "task": self.task,
             "model": self.model,
             "variant": self.variant,
             "providers": {"asked": self.provider_asked, "got": list(self.providers_got)},
-            "timing_ms": {name: round(seconds * 1000, 3) for name, seconds in timing.items()},
+            "timing_ms": {name: round(seconds * 1000, 3) for name, seconds in self.times_s.items()},
             "warnings": [notice.to_json() for notice in self.warnings],
             "results": [item.to_json() for item in self.items],
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from PySide6.QtWidgets import QApplication
 from tests.cli.conftest import hub_cache, tiny_repo
 from workbench.gui import language
 from workbench.gui.appearance import Appearance
-from workbench.gui.background import Background
+from workbench.gui.background import Background, hand_over_quickly
 from workbench.gui.core import Core
 from workbench.gui.main_window import MainWindow
 from workbench.settings import Settings
@@ -24,11 +25,14 @@ Open = Callable[..., MainWindow]
 
 
 @pytest.fixture(autouse=True)
-def collections_in_this_thread() -> Iterator[None]:
-    """As in the app: no collection deletes widgets in the thread of a job."""
+def threads_as_in_the_app() -> Iterator[None]:
+    """No collection deletes widgets in the thread of a job, and the GUI thread gets its turn soon."""
+    before_s = sys.getswitchinterval()
     gc.collect()
     gc.disable()
+    hand_over_quickly()
     yield
+    sys.setswitchinterval(before_s)
     gc.enable()
 
 

@@ -43,7 +43,7 @@ def with_microphone(open_window: Open, qtbot: QtBot, command: list[str]) -> Main
 def recorded(window: MainWindow) -> list[Recording]:
     """What is recorded from now on."""
     found: list[Recording] = []
-    window.microphone.recorded.disconnect()
+    window.microphone.recorded.disconnect(window.router.take_recording)
     window.microphone.recorded.connect(found.append)
     return found
 

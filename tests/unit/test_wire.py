@@ -251,3 +251,29 @@ def test_the_header_is_laid_out_as_the_docstring_says() -> None:
     starts = itertools.accumulate([0, *sizes[:-1]])
     assert [(int(start), int(size)) for start, size in rows] == list(zip(starts, sizes, strict=True))
     assert HEADER.size == sum(sizes)
+
+
+@pytest.mark.parametrize(
+    "text", ["word " * 20_000, "\ud800" * 70_000, 'é\n"\\' * 40_000], ids=["plain", "halves", "odd"]
+)
+def test_a_long_text_travels_beside_the_json(text: str) -> None:
+    header, parts = wire._encode(Message("request", 1, {"inputs": [text, "short"], "same": text}))
+    assert len(parts) == 3
+    assert len(parts[0]) < 1000
+    assert _through_a_pipe(header, parts).body == {"inputs": [text, "short"], "same": text}
+
+
+def _through_a_pipe(header: bytes, parts: list[Any]) -> Message:
+    stream = io.BytesIO(header + b"".join(bytes(part) for part in parts))
+    message = Channel(stream, io.BytesIO()).receive()
+    assert message is not None
+    return message
+
+
+def test_a_text_that_points_at_no_buffer_is_refused() -> None:
+    _, parts = wire._encode(Message("request", 1, {"text": "x" * 70_000}))
+    for wrong in (b'{"$text":7}', b'{"$text":-1}', b'{"$text":"a"}'):
+        broken = bytes(parts[0]).replace(b'{"$text":0}', wrong)
+        head = wire.HEADER.pack(wire.MAGIC, wire.VERSION, 1, len(broken), len(parts[1]))
+        with pytest.raises(WireError):
+            _through_a_pipe(head, [broken, parts[1]])

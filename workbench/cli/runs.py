@@ -126,8 +126,8 @@ class _Shown:
 
 
 def _where(report: RunReport) -> str:
-    timing = report.to_json()["timing_ms"]
-    parts = ", ".join(f"{name} {duration(timing[name] / 1000)}" for name in ("load", "session", "total"))
+    times_s = report.times_s
+    parts = ", ".join(f"{name} {duration(times_s[name])}" for name in ("load", "session", "total"))
     return f"— {report.model}, {report.variant} on {', '.join(report.providers_got)}: {parts}"
 
 

@@ -132,6 +132,7 @@ class InputPanel(Panel):
         self.files.setAccessibleName(tr("Files to run"))
         self._show_run()
         self._show_task()
+        self._show_summary()
 
     @property
     def takes_text(self) -> bool:
@@ -249,13 +250,14 @@ class InputPanel(Panel):
         names.setStringList([item.name for item in self._items])
         if self._items:
             self._stack.setCurrentIndex(2)
-            if len(self._items) == 1:
-                self._summary.setText(tr("One file"))
-            else:
-                self._summary.setText(tr("{count} files", count=len(self._items)))
+            self._show_summary()
         else:
             self._stack.setCurrentIndex(0 if self.takes_text else 1)
         self._changed()
+
+    def _show_summary(self) -> None:
+        count = len(self._items)
+        self._summary.setText(tr("One file") if count == 1 else tr("{count} files", count=count))
 
     def _show_options(self, shown: bool) -> None:
         self._options.set_icon("chevron-down" if shown else "chevron-right")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -21,14 +22,14 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFileDialog, QMainWindow, QMessageBox, QSplitter, QStackedWidget, QWidget
 
 from workbench.errors import WorkbenchError
-from workbench.gui import pasting
 from workbench.gui.appearance import Appearance
 from workbench.gui.background import Background
 from workbench.gui.core import Core
 from workbench.gui.export_page import ExportPage
 from workbench.gui.export_progress import stage_text
 from workbench.gui.exports import Exports
-from workbench.gui.intake import SUFFIXES, Intake, Item, Kind, gather, text_items
+from workbench.gui.input_router import InputRouter
+from workbench.gui.intake import SUFFIXES, Item, Kind
 from workbench.gui.language import message_of, tr
 from workbench.gui.library import Library
 from workbench.gui.microphone import Microphone
@@ -42,13 +43,13 @@ from workbench.library.entries import Entry
 from workbench.settings import Settings, data_dir
 
 if TYPE_CHECKING:
-    from workbench.audio.host import Recording
+    pass
 
 __all__ = ["MainWindow"]
 
 SIDEBAR_PX = 280
-# A shorter recording is a slip of the finger.
-MIN_SPEECH_S = 0.3
+POLISH_S = 0.004
+READY_MS = 150
 
 
 class MainWindow(QMainWindow):
@@ -62,8 +63,9 @@ class MainWindow(QMainWindow):
         self._core = core
         self._background = background
         self._readied = False
-        self._preface = ""  # what the next message begins with
-        self._waiting: tuple[list[Item], Kind] | None = None  # files for which no model was ready
+        self._unpolished: list[QWidget] = []
+        self._polishing = QTimer(self)
+        self._polishing.timeout.connect(self._polish_some)
         self.library = Library(core, background, self)
         self.exports = Exports(core, background, self)
         self.microphone = Microphone(core, background, settings.microphone, self)
@@ -100,6 +102,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.resize(QSize(1200, 760))
         self.banner.closed.connect(notices.hide)
+        self.router = InputRouter(background, self.library, self.microphone, self, self)
         self._connect(appearance)
         self.retranslate()
 
@@ -111,12 +114,11 @@ class MainWindow(QMainWindow):
         self.export_page.open_requested.connect(self._open)
         self.exports.changed.connect(lambda name: self._show_busy())
         self.exports.finished.connect(self._export_ended)
-        self.microphone.recorded.connect(self._recorded)
         panel = self.run_page.input
         panel.open_requested.connect(self.open_files)
         panel.paste_requested.connect(self.paste)
         panel.recordings_requested.connect(self.open_recordings)
-        panel.media.connect(self.take)
+        panel.media.connect(self.router.take)
         appearance.changed.connect(self._keep_setting)
 
     def engine_pid(self) -> int | None:
@@ -124,8 +126,19 @@ class MainWindow(QMainWindow):
         return self._core.engine_pid
 
     def begin(self) -> None:
-        """List the models, and have the engine and the audio process ready before they are needed."""
+        """List the models; what else will be needed is made ready after that."""
         self.library.refresh()
+        self._unpolished = [part for part in self.findChildren(QWidget) if not part.isVisible()]
+        self._polishing.start()
+
+    def _polish_some(self) -> None:
+        """Style what is not shown yet, a little at a time: a page that is styled at once when it is opened would
+        stall the window."""
+        until = time.perf_counter() + POLISH_S
+        while self._unpolished and time.perf_counter() < until:
+            self._unpolished.pop().ensurePolished()
+        if not self._unpolished:
+            self._polishing.stop()
 
     def retranslate(self) -> None:
         self.setWindowTitle(tr("Offline AI Workbench"))
@@ -137,12 +150,15 @@ class MainWindow(QMainWindow):
             self.retranslate()
 
     def tell(
-        self, text: str, *, tone: str = "info", action: str = "", receiver: Callable[[], None] | None = None
+        self,
+        words: Callable[[], str],
+        *,
+        tone: str = "info",
+        action: Callable[[], str] | str = "",
+        receiver: Callable[[], None] | None = None,
     ) -> None:
-        """Say something that concerns no page in particular."""
-        if self._preface:
-            text, tone, self._preface = f"{self._preface} {text}", "warning", ""
-        self.banner.tell(text, tone=tone, action=action, receiver=receiver)
+        """Say something that concerns no page in particular. ``words`` is called again when the language changes."""
+        self.banner.tell(words, tone=tone, action=action, receiver=receiver)
         self._notices.show()
 
     def come_forward(self) -> None:
@@ -157,7 +173,7 @@ class MainWindow(QMainWindow):
         if entry.standing == "ready":
             self.run_page.show_entry(entry)
             self.pages.setCurrentWidget(self.run_page)
-            self._give_waiting()
+            self.router.give_waiting()
         elif entry.standing == "export":
             self._show_export(entry)
         else:
@@ -168,7 +184,7 @@ class MainWindow(QMainWindow):
         """What came of an export stays to be read, unless something waits to be run with it."""
         state = self.exports.state(entry.name)
         reading = self.pages.currentWidget() is self.export_page and state is not None
-        if reading and not (self._waiting and entry.standing == "ready"):
+        if reading and not (self.router.waits and entry.standing == "ready"):
             self._show_export(entry)
         else:
             self._show_entry(entry)
@@ -185,18 +201,27 @@ class MainWindow(QMainWindow):
             self._show_entry(entry)
 
     def _library_changed(self) -> None:
-        if not self._readied:  # not sooner: they would take the processor from the listing
+        if not self._readied:  # not sooner: they would take the processor from the listing and the first page
             self._readied = True
-            self._background.start(lambda job: self._core.workbench.engine.start(), failed=self._tell_error)
-            self.microphone.look()
-            # The views bring numpy along, which is long to import: no answer waits for that later.
-            self._background.start(lambda job: importlib.import_module("workbench.gui.views.table"))
+            QTimer.singleShot(READY_MS, self, self._get_ready)
         if not self.library.entries:
             self.pages.setCurrentWidget(self.welcome)
         ready = self.library.first_ready("audio")
         why = None if ready else tr("No speech model is ready. Export one first, for instance whisper-tiny.en.")
         self.run_page.input.microphone.set_no_model(why)
         self.welcome.show_listing(self.library.listing)
+
+    def _get_ready(self) -> None:
+        """Have the engine, the audio process and the views there before they are needed."""
+        self._background.start(lambda job: self._core.workbench.engine.start(), failed=self._tell_error)
+        self.microphone.look()
+        # The views bring numpy along, which is long to import: no answer waits for that later.
+        self._background.start(lambda job: importlib.import_module("workbench.gui.views.table"), done=self._make_views)
+
+    def _make_views(self, table: ModuleType) -> None:
+        """One view after the other, with time for what the user does in between."""
+        for number, factory in enumerate(table.VIEWS.values()):
+            QTimer.singleShot(READY_MS * (number + 1), self, partial(self.run_page.result.prepare, factory))
 
     def _show_busy(self) -> None:
         busy = {}
@@ -208,6 +233,30 @@ class MainWindow(QMainWindow):
     def _export_ended(self, name: str) -> None:
         self._show_busy()
         self.library.refresh()
+
+    # --- where input lands, for the router ----------------------------------------------------------------------
+
+    def takes_text(self) -> bool:
+        """Whether a text typed now would be the input."""
+        return self.run_page.input.takes_text and self.pages.currentWidget() is self.run_page
+
+    def take_text(self, text: str) -> None:
+        self.run_page.input.set_text(text)
+
+    def give(self, items: list[Item], kind: Kind) -> bool:
+        """Run files with the model that is shown; False where it takes none of this kind."""
+        return self.pages.currentWidget() is self.run_page and self.run_page.give(items, kind)
+
+    def offer(self, kind: Kind, name: str | None) -> None:
+        """Show models for this kind of input, and go to the one of this name."""
+        self.sidebar.want(kind)
+        if name:
+            self.sidebar.select_again(name)
+
+    def untell(self) -> None:
+        """Take the message back."""
+        self.banner.clear()
+        self._notices.hide()
 
     # --- taking input -------------------------------------------------------------------------------------------
 
@@ -223,7 +272,7 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent) -> None:
         self.run_page.input.set_drop_active(False)
         event.acceptProposedAction()
-        self.take(event.mimeData())
+        self.router.take(event.mimeData())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Paste):
@@ -234,7 +283,7 @@ class MainWindow(QMainWindow):
             super().keyPressEvent(event)
 
     def paste(self) -> None:
-        self.take(QGuiApplication.clipboard().mimeData())
+        self.router.take(QGuiApplication.clipboard().mimeData())
 
     def open_files(self) -> None:
         kinds: dict[str | None, str] = {"image": tr("Pictures"), "audio": tr("Sounds"), "text": tr("Texts")}
@@ -243,7 +292,7 @@ class MainWindow(QMainWindow):
         filters = [f"{kinds[name]} ({_patterns(name)})" for name in ordered] + [tr("All files (*)")]
         paths, _ = QFileDialog.getOpenFileNames(self, tr("Open files"), "", ";;".join(filters))
         if paths:
-            self.take_files(paths)
+            self.router.take_files(paths)
 
     def recordings_folder(self) -> str:
         return str(data_dir() / "recordings")
@@ -252,99 +301,7 @@ class MainWindow(QMainWindow):
         filters = tr("Sounds (*.wav)")
         paths, _ = QFileDialog.getOpenFileNames(self, tr("Open recordings"), self.recordings_folder(), filters)
         if paths:
-            self.take_files(paths)
-
-    def take(self, mime: QMimeData) -> None:
-        """What was dropped or pasted: files, a picture, or a text."""
-        if mime.hasUrls():
-            urls = mime.urls()
-            paths = [url.toLocalFile() for url in urls if url.isLocalFile()]
-            if paths:
-                self.take_files(paths)
-            elif urls:
-                self.tell(tr("Only files of this machine can be used; nothing is downloaded."), tone="warning")
-        elif pasting.holds_picture(mime):
-            self._background.start(
-                partial(pasting.save_picture, pasting.picture_of(mime), data_dir() / "pasted"),
-                done=lambda path: self.take_files([path]),
-                failed=self._tell_error,
-            )
-        elif mime.hasText():
-            self._take_text(mime.text())
-
-    def take_files(self, paths: list[str]) -> None:
-        """Look in the background what the files are for; the model that can take them gets them."""
-        self._background.start(
-            lambda job: gather(paths, job.cancellation.check), done=self._gathered, failed=self._tell_error
-        )
-
-    def _gathered(self, found: Intake) -> None:
-        kind = found.kind
-        if kind is None:
-            self.tell(tr("No text, picture or sound was found in what you gave."), tone="warning")
-            return
-        paths = found.files[kind]
-        if found.cut_off:
-            self.tell(
-                tr("There are more files than can be taken at once; the first {count} are used.", count=len(paths))
-            )
-        if kind == "text":
-            self._background.start(
-                lambda job: text_items(paths, job.cancellation.check),
-                done=lambda items: self.give(items, "text"),
-                failed=self._tell_error,
-            )
-        else:
-            self.give([Item(Path(path).name, path, path) for path in paths], kind)
-
-    def give(self, items: list[Item], kind: Kind) -> None:
-        """Run files with the model that is shown, else with the first that takes them and is ready."""
-        self._waiting = None
-        shown = self.pages.currentWidget() is self.run_page
-        if shown and self.run_page.give(items, kind):
-            return
-        self.sidebar.want(kind)
-        self._waiting = (items, kind)
-        ready = self.library.first_ready(kind)
-        if ready:
-            self.sidebar.select_again(ready.name)
-            return
-        names = {"text": tr("texts"), "image": tr("pictures"), "audio": tr("sounds")}
-        first = next(
-            (entry for entry in self.library.entries if entry.modality == kind and entry.export.possible), None
-        )
-        if first:
-            self.sidebar.select_again(first.name)
-            said = tr("No model for {kind} is ready. Export one; what you gave is kept for it.", kind=names[kind])
-        else:
-            said = tr("There is no model for {kind} yet. Download one; what you gave is kept for it.", kind=names[kind])
-        self.tell(said, tone="warning")
-
-    def _give_waiting(self) -> None:
-        if self._waiting:
-            (items, kind), self._waiting = self._waiting, None
-            if self.run_page.give(items, kind):
-                self.banner.clear()
-                self._notices.hide()
-            else:
-                self._waiting = (items, kind)
-
-    def _take_text(self, text: str) -> None:
-        if self.run_page.input.takes_text and self.pages.currentWidget() is self.run_page:
-            self.run_page.input.set_text(text)
-        else:
-            self.give([Item(tr("Pasted text"), text)], "text")
-
-    def _recorded(self, recording: Recording) -> None:
-        if recording.interrupted:
-            said = message_of(recording.interrupted)
-            self._preface = tr("{why} What was recorded before is kept.", why=said)
-        if recording.duration_s < MIN_SPEECH_S or recording.path is None:
-            self.tell(tr("That was too short. Hold the button while you speak, or tap it and tap it again at the end."))
-            return
-        self.give([Item(recording.path.name, str(recording.path), str(recording.path))], "audio")
-        if self._preface:
-            self.tell("", tone="warning")
+            self.router.take_files(paths)
 
     # --- the rest -----------------------------------------------------------------------------------------------
 
@@ -386,7 +343,7 @@ class MainWindow(QMainWindow):
     def _tell_error(self, error: Exception) -> None:
         if not isinstance(error, WorkbenchError):
             raise error
-        self.tell(message_of(error), tone="danger")
+        self.tell(partial(message_of, error), tone="danger")
 
 
 def _patterns(kind: str | None) -> str:

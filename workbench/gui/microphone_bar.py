@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QActionGroup, QColor, QKeyEvent, QPainter, QPaintEvent
@@ -141,13 +142,13 @@ class MicrophoneBar(Panel):
             self._microphone.look(refresh=True)
 
         if self._microphone.problem:
-            text = message_of(self._microphone.problem)
-            self._banner.tell(text, tone="warning", action=tr("Look again"), receiver=again)
+            why = partial(message_of, self._microphone.problem)
+            self._banner.tell(why, tone="warning", action=lambda: tr("Look again"), receiver=again)
         elif self.no_model:
             self._banner.tell(self.no_model, tone="warning")
 
     def _tell(self, error: WorkbenchError) -> None:
-        self._banner.tell(message_of(error), tone="danger")
+        self._banner.tell(partial(message_of, error), tone="danger")
 
     def _show_state(self) -> None:
         recording = self._microphone.recording

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -214,17 +216,17 @@ class ResultPanel(Panel):
         self.where.show_report(report)
         failed = sum(item.error is not None for item in report.items)
         if report.warnings:
-            self.banner.tell(message_of(report.warnings[0]), tone="warning")
+            self.banner.tell(partial(message_of, report.warnings[0]), tone="warning")
         elif failed and len(report.items) > 1:
             self.banner.tell(
-                tr("{failed} of {count} inputs could not be answered.", failed=failed, count=len(report.items)),
+                lambda: tr("{failed} of {count} inputs could not be answered.", failed=failed, count=len(report.items)),
                 tone="warning",
             )
         self._enable()
 
-    def fail(self, text: str) -> None:
+    def fail(self, words: str | Callable[[], str]) -> None:
         self._end_progress()
-        self.banner.tell(text, tone="danger")
+        self.banner.tell(words, tone="danger")
         if not self._reports and not self._growing:
             self._empty.setText(tr("There is no answer."))
             self._stack.setCurrentIndex(0)
@@ -233,7 +235,7 @@ class ResultPanel(Panel):
     def stop(self) -> None:
         """The run was stopped; what was answered before stays."""
         self._end_progress()
-        self.banner.tell(tr("Stopped."))
+        self.banner.tell(lambda: tr("Stopped."))
         self._enable()
 
     # --- showing ------------------------------------------------------------------------------------------------
@@ -262,9 +264,9 @@ class ResultPanel(Panel):
         if report is None:
             return
         if report.error:
-            self.banner.tell(message_of(report.error), tone="danger")
+            self.banner.tell(partial(message_of, report.error), tone="danger")
         elif report.warnings:
-            self.banner.tell("\n".join(message_of(item) for item in report.warnings), tone="warning")
+            self.banner.tell(lambda: "\n".join(message_of(item) for item in report.warnings), tone="warning")
         elif not (self._report and self._report.warnings):
             self.banner.clear()
 
@@ -272,10 +274,8 @@ class ResultPanel(Panel):
         from workbench.gui.views.table import view_for
 
         factory = view_for(result)
-        view = self._views.get(factory)
-        if view is None:
-            view = self._views[factory] = factory()
-            self._place_layout.addWidget(view)
+        self.prepare(factory)
+        view = self._views[factory]
         for other in self._views.values():
             other.setVisible(other is view)
         self._factory = factory
@@ -283,6 +283,13 @@ class ResultPanel(Panel):
         context: Context = self._context_of(self._order.inputs[index], self._input_kind)
         view.show_result(result, context)
         self._stack.setCurrentIndex(1)
+
+    def prepare(self, factory: Callable[[], View]) -> None:
+        """Make a view before there is a result for it: making and styling one takes a moment."""
+        if factory not in self._views:
+            view = self._views[factory] = factory()
+            view.hide()
+            self._place_layout.addWidget(view)
 
     def _show_json(self, result: Result) -> None:
         text = _json_text(result)
@@ -334,13 +341,13 @@ class ResultPanel(Panel):
                 raise WorkbenchError("file-unusable", file=path, reason=error.strerror or error) from error
 
         def done(result: object) -> None:
-            self.banner.tell(tr("Saved to {file}", file=path))
+            self.banner.tell(lambda: tr("Saved to {file}", file=path))
             self.saved.emit(str(path))
 
         def failed(error: Exception) -> None:
             if not isinstance(error, WorkbenchError):
                 raise error
-            self.banner.tell(message_of(error), tone="danger")
+            self.banner.tell(partial(message_of, error), tone="danger")
 
         self._background.start(work, done=done, failed=failed)
 

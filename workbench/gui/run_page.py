@@ -240,14 +240,14 @@ class RunPage(Panel):
 
     def _failed(self, error: Exception) -> None:
         if not isinstance(error, WorkbenchError):
-            self.result.fail(tr("Something unexpected happened, which is a mistake in the app."))
+            self.result.fail(lambda: tr("Something unexpected happened, which is a mistake in the app."))
             raise error
-        self.result.fail(message_of(error))
+        self.result.fail(partial(message_of, error))
 
     def _sound_failed(self, error: Exception) -> None:
         if not isinstance(error, WorkbenchError):
             raise error
-        self.result.banner.tell(message_of(error), tone="warning")
+        self.result.banner.tell(partial(message_of, error), tone="warning")
 
     # --- showing files ------------------------------------------------------------------------------------------
 

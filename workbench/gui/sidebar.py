@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QShortcut
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QListView, QMenu, QSizePolicy
 
@@ -148,7 +148,7 @@ class Sidebar(Panel):
                 (entry for entry in listing.entries if entry.standing == "ready"), listing.entries[0]
             )
             self._name = None
-            self._select(best.name)
+            QTimer.singleShot(0, self, lambda: self._select(best.name))  # the list is painted first
         if listing.warnings and listing.entries:
             self._banner.tell(_warnings_text([message_of(item) for item in listing.warnings]), tone="warning")
         else:

@@ -48,10 +48,11 @@ def run(words: tuple[str, ...] = ()) -> int:
         return _tell_and_end(app, str(error))
 
     from workbench.gui.appearance import Appearance
-    from workbench.gui.background import Background, Collections
+    from workbench.gui.background import Background, Collections, hand_over_quickly
     from workbench.gui.core import Core
     from workbench.gui.main_window import MainWindow
 
+    hand_over_quickly()
     core = Core(settings)
     background, collections = Background(), Collections()
     appearance = Appearance(app, settings)
@@ -123,9 +124,9 @@ def _catch_bugs(window: MainWindow) -> None:
         print(lines, file=sys.stderr)
         report = f"workbench {__version__}, Python {sys.version.split()[0]}, {sys.platform}\n{lines}"
         window.tell(
-            tr("Something unexpected happened, which is a mistake in the app. Nothing was sent anywhere."),
+            lambda: tr("Something unexpected happened, which is a mistake in the app. Nothing was sent anywhere."),
             tone="danger",
-            action=tr("Copy the report"),
+            action=lambda: tr("Copy the report"),
             receiver=lambda: QGuiApplication.clipboard().setText(report),
         )
 

@@ -95,14 +95,14 @@ class WhereStrip(Panel):
         self._icon.set_icon("chip", "warning" if report.warnings else "accent")
         self._where.setText(text)
         self.setAccessibleName(text)
-        timing = report.to_json()["timing_ms"]
+        times_s = report.times_s
         names = {
             "load": tr("Load, once"),
             "preprocess": tr("Prepare"),
             "session": tr("Model"),
             "postprocess": tr("Finish"),
         }
-        steps = [(names[step], timing[step] / 1000) for step in STEPS]
+        steps = [(names[step], times_s[step]) for step in STEPS]
         # Loading is paid once and would hide the rest; it stands in the words.
         self._bar.set_parts(steps[1:])
         self._bar.setAccessibleName(", ".join(f"{name} {duration(seconds)}" for name, seconds in steps))

@@ -87,6 +87,7 @@ TEXTS: dict[str, str] = {
     "Ctrl+Enter": "Ctrl+Enter",
     "No text, picture or sound was found in what you gave.": "在所给的内容中没有找到文本、图片或声音。",
     "There are more files than can be taken at once; the first {count} are used.": "文件太多，一次处理不了；使用前 {count} 个。",
+    "Files of other kinds were left out: {count}.": "未使用其他类型的文件：{count} 个。",
     "Only files of this machine can be used; nothing is downloaded.": "只能使用这台电脑上的文件，不会下载任何内容。",
     "No model for {kind} is ready. Export one; what you gave is kept for it.": "没有可以运行的{kind}模型。请先导出一个，所给的内容会保留给它。",
     "There is no model for {kind} yet. Download one; what you gave is kept for it.": "还没有{kind}模型。请先下载一个，所给的内容会保留给它。",

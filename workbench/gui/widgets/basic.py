@@ -140,6 +140,8 @@ class Banner(Panel):
         self._close.setVisible(closable)
         self._close.clicked.connect(self._dismiss)
         self._receiver: Callable[[], None] | None = None
+        self._words: str | Callable[[], str] = ""
+        self._action_words: str | Callable[[], str] = ""
         layout = row(self._icon, self._text, self._action, self._close, space=SPACE.small)
         layout.setStretch(1, 1)
         layout.setContentsMargins(SPACE.medium, SPACE.small, SPACE.small, SPACE.small)
@@ -150,26 +152,38 @@ class Banner(Panel):
 
     def retranslate(self) -> None:
         self._close.describe(tr("Close this message"))
+        self._show_words()
 
     @property
     def text(self) -> str:
         return self._text.text()
 
     def tell(
-        self, text: str, *, tone: str = "info", action: str = "", receiver: Callable[[], None] | None = None
+        self,
+        words: str | Callable[[], str],
+        *,
+        tone: str = "info",
+        action: str | Callable[[], str] = "",
+        receiver: Callable[[], None] | None = None,
     ) -> None:
-        """Show a text; with ``action`` a button of that name calls ``receiver``."""
-        self._text.setText(text)
-        self.setAccessibleName(text)
+        """Show some words, given as a function where they are to follow the language; with ``action`` a button of that
+        name calls ``receiver``."""
+        self._words, self._action_words = words, action
+        self._show_words()
         self._icon.set_icon({"danger": "error"}.get(tone, tone), "muted" if tone == "info" else tone)
         mark(self, tone=tone)
-        self._action.setText(action)
         self._action.setVisible(bool(action))
         self._receiver = receiver
         self.show()
 
     def clear(self) -> None:
         self.hide()
+
+    def _show_words(self) -> None:
+        text, action = (said() if callable(said) else said for said in (self._words, self._action_words))
+        self._text.setText(text)
+        self.setAccessibleName(text)
+        self._action.setText(action)
 
     def _act(self) -> None:
         if self._receiver:
