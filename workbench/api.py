@@ -6,6 +6,7 @@ this module brings no runtime, no toolchain and no decoder with it.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from workbench import previews, running
 from workbench.audio.host import AudioHost, Devices, Recording
 from workbench.cancellation import Cancellation
 from workbench.engine.host import EngineHost
-from workbench.errors import AudioError
+from workbench.errors import AudioError, Cancelled
 from workbench.exporting.spec import DEFAULT_TOOLCHAIN, STAGING, Event
 from workbench.library.artifacts import Artifact, Artifacts, list_artifacts
 from workbench.library.cards import Card, read_card
@@ -58,6 +59,8 @@ class Workbench:
         self._settings = settings or Settings.load()
         self._host: EngineHost | None = None
         self._audio = audio
+        self._lock = threading.Lock()
+        self._closed = False
 
     def __enter__(self) -> Workbench:
         return self
@@ -69,6 +72,8 @@ class Workbench:
 
     def close(self) -> None:
         """End the engine and the audio process, where there are any. Requests in flight raise Cancelled."""
+        with self._lock:
+            self._closed = True
         for host in (self._host, self._audio):
             if host:
                 host.close()
@@ -76,16 +81,24 @@ class Workbench:
     @property
     def engine(self) -> EngineHost:
         """The engine's host; its process begins with the first request, or with ``engine.start()``."""
-        if self._host is None:
-            self._host = EngineHost(self._settings.memory_limit_bytes)
-        return self._host
+        with self._lock:
+            self._check_open()
+            if self._host is None:
+                self._host = EngineHost(self._settings.memory_limit_bytes)
+            return self._host
 
     @property
     def audio(self) -> AudioHost:
         """The audio process's host; like the engine it begins with the first request, or with ``audio.start()``."""
-        if self._audio is None:
-            self._audio = AudioHost()
-        return self._audio
+        with self._lock:
+            self._check_open()
+            if self._audio is None:
+                self._audio = AudioHost()
+            return self._audio
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Cancelled
 
     # --- settings -----------------------------------------------------------------------------------------------
 

@@ -216,8 +216,8 @@ class TestSystem:
     def test_version(self, workbench: Command) -> None:
         assert workbench("--version").out.strip() == f"workbench {__version__}"
 
-    def test_no_words_and_wrong_words(self, workbench: Command) -> None:
-        assert "models" in workbench().out
+    def test_help_and_wrong_words(self, workbench: Command) -> None:
+        assert "models" in workbench("--help").out
         assert workbench("modles").status == 2
         assert workbench("models", "--nonsense").status == 2
 

@@ -9,7 +9,7 @@ import pytest
 
 from workbench.cancellation import Cancellation
 from workbench.errors import Cancelled, InputError
-from workbench.gui.intake import MAX_TEXT_BYTES, gather, read_text, text_items
+from workbench.gui.intake import MAX_TEXT_BYTES, Intake, gather, read_text, text_items
 
 
 def nothing() -> None:
@@ -65,7 +65,8 @@ def test_gathering_can_be_cancelled(tmp_path: Path) -> None:
 def test_texts_are_read_as_utf8_whatever_they_are(tmp_path: Path) -> None:
     (tmp_path / "mark.txt").write_bytes(b"\xef\xbb\xbfgr\xc3\xbc\xc3\x9fe")
     (tmp_path / "latin.txt").write_bytes(b"gr\xfc\xdfe")
-    items = text_items([str(tmp_path / "mark.txt"), str(tmp_path / "latin.txt")], nothing)
+    paths = [str(tmp_path / name) for name in ("mark.txt", "gone.txt", "latin.txt")]
+    items = text_items(paths, Intake(), nothing)  # one that is gone costs no other
     assert [item.value for item in items] == ["grüße", "gr\ufffd\ufffde"]
     assert items[0].name == "mark.txt"
 

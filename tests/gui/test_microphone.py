@@ -36,7 +36,7 @@ def with_microphone(open_window: Open, qtbot: QtBot, command: list[str]) -> Main
     window = open_window(make)
     microphone = window.microphone
     qtbot.waitUntil(lambda: microphone.devices is not None or microphone.problem is not None, timeout=20_000)
-    window.run_page.input.microphone.set_no_model(None)
+    window.run_page.input.microphone.set_speech_model(True)
     return window
 
 

@@ -34,6 +34,23 @@ sys.exit(start.run())
 """
 
 
+EXPORTING = """
+import sys
+from PySide6.QtCore import QTimer
+from workbench.gui import main_window, start
+class Window(main_window.MainWindow):
+    def begin(self):
+        super().begin()
+        self.exports.changed.connect(self.told)
+        self.exports.start("sentence-transformers/all-MiniLM-L6-v2", "sentence-similarity", ("fp32",), False)
+    def told(self, name):
+        if self.exports.state(name).stage == "export":
+            print("exporting", flush=True)
+main_window.MainWindow = Window
+sys.exit(start.run())
+"""
+
+
 def packages(line: str) -> set[str]:
     return {name.partition(".")[0] for name in json.loads(line)}
 
@@ -64,6 +81,30 @@ def test_a_signal_ends_the_window_and_its_children(tmp_path: Path) -> None:
         assert window.wait(20) == 0
         _, alive = psutil.wait_procs(children, 5)
         assert alive == []
+    finally:
+        window.kill()
+        window.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.toolchain
+@pytest.mark.real_model
+def test_closing_during_an_export_leaves_nothing(toolchain_python: Path, real_hub: Path) -> None:
+    import psutil
+
+    own = {"HF_HUB_CACHE": str(real_hub), "WORKBENCH_TOOLCHAIN_PYTHON": str(toolchain_python)}
+    window = subprocess.Popen([sys.executable, "-c", EXPORTING], stdout=subprocess.PIPE, env=os.environ | own)
+    try:
+        assert window.stdout
+        assert window.stdout.readline() == b"exporting\n"
+        children = psutil.Process(window.pid).children(recursive=True)
+        assert any(str(toolchain_python.parent) in " ".join(child.cmdline()) for child in children)
+        window.send_signal(signal.SIGTERM)
+        assert window.wait(15) == 0
+        _, alive = psutil.wait_procs(children, 5)
+        assert alive == []
+        artifacts = Path(os.environ["WORKBENCH_DATA_DIR"]) / "artifacts"
+        assert [path for path in artifacts.rglob("*") if path.is_file() and path.suffix != ".lock"] == []
     finally:
         window.kill()
         window.communicate()

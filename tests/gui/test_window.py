@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from tests.cli.conftest import TINY
-from tests.engine.tiny import expected
+from tests.engine.tiny import expected, tiny_model
 from tests.gui.conftest import Open
 from workbench.gui.main_window import MainWindow
 from workbench.results import Labels
@@ -111,10 +112,10 @@ def test_a_dropped_text_is_taken_and_pasted_too(window: MainWindow, qtbot: QtBot
     mime.setText("fine")
     drop(window, mime)
     assert window.run_page.input.editor.toPlainText() == "fine"
-    QGuiApplication.clipboard().setText("slow down")
+    QGuiApplication.clipboard().setText(" slow")
     window.sidebar.list.setFocus()
     qtbot.keyClick(window, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
-    assert window.run_page.input.editor.toPlainText() == "slow down"
+    assert window.run_page.input.editor.toPlainText() == "fine slow"
 
 
 def test_a_pasted_picture_without_a_model_for_it_is_kept_and_said(window: MainWindow, qtbot: QtBot) -> None:
@@ -204,6 +205,7 @@ def test_json_copy_and_save(window: MainWindow, qtbot: QtBot, tmp_path: Path) ->
     assert "positive" in QGuiApplication.clipboard().text()
     result.show_json(True)
     qtbot.mouseClick(result.copy, LEFT)
+    qtbot.waitUntil(lambda: QGuiApplication.clipboard().text().startswith("["))
     shown = json.loads(QGuiApplication.clipboard().text())
     assert shown[0]["label"] == "positive"
     with qtbot.waitSignal(result.saved):
@@ -213,6 +215,90 @@ def test_json_copy_and_save(window: MainWindow, qtbot: QtBot, tmp_path: Path) ->
     assert saved["providers"] == {"asked": "auto", "got": ["cpu"]}
     result.save_to(tmp_path / "there is no folder" / "a.json", as_text=False)
     qtbot.waitUntil(lambda: "cannot be read or written" in result.banner.text)
+
+
+def test_the_answer_that_is_chosen_is_the_one_that_is_taken_along(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    panel, result = window.run_page.input, window.run_page.result
+    panel.set_text("good\nbad")
+    panel.each_line.setChecked(True)
+    qtbot.mouseClick(panel.run, LEFT)
+    ran(window, qtbot)
+    result.show_json(True)
+    result.list.setCurrentIndex(result.list.model().index(1, 0))
+    with qtbot.waitSignal(result.saved):
+        result.save_to(tmp_path / "a.txt", as_text=True)
+    assert (tmp_path / "a.txt").read_text("utf-8").startswith("negative")
+
+
+def test_a_run_that_is_left_tells_nothing_under_the_next_model(
+    open_window: Open, qtbot: QtBot, tiny_repo: Path, hub_cache: Path
+) -> None:
+    tiny_model(hub_cache / "models--someone--other" / "snapshots" / ("e" * 40))
+    window = open_window()
+    window.sidebar.select(TINY)
+    window.run_page.input.set_text("slow")
+    with qtbot.waitSignal(window.run_page.runs.loaded, timeout=30_000):
+        qtbot.mouseClick(window.run_page.input.run, LEFT)
+    window.sidebar.select("someone/other")
+    assert window.run_page.entry is not None
+    assert window.run_page.entry.name == "someone/other"
+    assert window.run_page.input.run.text() == "Run"
+    window.run_page.input.set_text("bad")
+    qtbot.mouseClick(window.run_page.input.run, LEFT)
+    ran(window, qtbot)
+    assert [labels.labels[0].label for labels in answers(window)] == ["negative"]
+    assert window.run_page.result.banner.text == ""
+
+
+def test_a_precision_is_chosen_for_one_model_alone(
+    open_window: Open, qtbot: QtBot, tiny_repo: Path, hub_cache: Path
+) -> None:
+    snapshot = hub_cache / "models--someone--two" / "snapshots" / ("d" * 40)
+    tiny_model(snapshot)
+    shutil.copy(snapshot / "onnx" / "model.onnx", snapshot / "onnx" / "model_int8.onnx")
+    window = open_window()
+    precision = window.run_page.precision
+    window.sidebar.select(TINY)
+    assert precision.currentText() == "fp32"
+    window.sidebar.select("someone/two")
+    assert precision.currentData() is None
+    precision.setCurrentIndex(precision.findData("int8"))
+    precision.activated.emit(precision.currentIndex())
+    window.sidebar.select(TINY)
+    window.sidebar.select("someone/two")
+    assert precision.currentData() == "int8"
+
+
+def test_pasting_into_a_text_adds_to_it_and_can_be_undone(window: MainWindow, qtbot: QtBot) -> None:
+    editor = window.run_page.input.editor
+    qtbot.keyClicks(editor, "good ")
+    QGuiApplication.clipboard().setText("fine")
+    window.paste()
+    assert editor.toPlainText() == "good fine"
+    window.run_page.input.set_text("bad")
+    editor.undo()
+    assert editor.toPlainText() == "good fine"
+
+
+def test_a_long_text_is_not_laid_out(window: MainWindow, qtbot: QtBot) -> None:
+    mime = QMimeData()
+    mime.setText("good " * 100_000)
+    drop(window, mime)
+    assert window.run_page.input.editor.toPlainText() == ""
+    assert [item.name for item in window.run_page.input.items] == ["Pasted text"]
+
+
+def test_what_waits_for_a_model_is_kept_while_another_works(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    (tmp_path / "a.txt").write_text("good", "utf-8")
+    drop(window, files(tmp_path / "a.png"))
+    qtbot.waitUntil(lambda: window.router.waits)
+    window.sidebar.want(None)
+    drop(window, files(tmp_path / "a.txt"))
+    qtbot.waitUntil(lambda: len(answers(window)) == 1, timeout=30_000)
+    assert window.router.waits
 
 
 def test_language_and_theme_switch_while_it_is_open(window: MainWindow, qtbot: QtBot) -> None:

@@ -62,7 +62,7 @@ def test_an_export_makes_it_ready_for_all_tasks_of_the_same_graph() -> None:
     assert entry.standing == "ready"
     assert entry.tasks == ("sentence-similarity", "feature-extraction")
     assert entry.precisions["feature-extraction"] == ("fp32", "int8")
-    assert entry.recommended == "int8"
+    assert dict(entry.recommended) == {"sentence-similarity": "int8", "feature-extraction": "int8"}
     assert entry.size_bytes == 1200
 
 
@@ -80,7 +80,7 @@ def test_graphs_that_came_with_the_model_run_as_they_are() -> None:
     (entry,) = entries(model("a/one", run=Support("yes", None, ("feature-extraction",))))
     assert entry.standing == "ready"
     assert dict(entry.precisions) == {"feature-extraction": ("fp16",)}
-    assert entry.recommended is None
+    assert dict(entry.recommended) == {}
 
 
 def test_what_can_do_nothing_says_why() -> None:

@@ -28,7 +28,8 @@ class _Parser(argparse.ArgumentParser):
 def build_parser() -> argparse.ArgumentParser:
     """The whole grammar. ``command`` is the function to call with (workbench, arguments, cancellation)."""
     parser = _Parser(
-        prog="workbench", description="Use AI models on your own machine, offline: list, export, check, run."
+        prog="workbench",
+        description="Use AI models on your own machine, offline: list, export, check, run. Without words: the window.",
     )
     parser.add_argument("--version", "-V", action="version", version=f"workbench {__version__}")
     parser.set_defaults(command=None, cache_dir=None)

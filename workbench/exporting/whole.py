@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from workbench.cancellation import Cancellation
 from workbench.engine.host import EngineHost
@@ -51,12 +52,11 @@ def export(
             cancellation=cancellation,
         )
 
-    log_file.parent.mkdir(parents=True, exist_ok=True)
-    with log_file.open("w", encoding="utf-8") as log:
+    with _Log(log_file) as log:
 
         def keep(event: Event) -> None:
             if isinstance(event, LogLine):
-                log.write(event.line + "\n")
+                log.write(event.line)
             tell(event)
 
         outcome = run_export(
@@ -83,3 +83,26 @@ def export(
     )
     elapsed_s = time.monotonic() - began
     return ExportReport(outcome.folder, variants, elapsed_s, outcome.times_s, outcome.worker_peak_bytes)
+
+
+class _Log:
+    """A file of lines, begun with the first of them. That it cannot be written is no reason to lose an export."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stream: IO[str] | None = None
+
+    def __enter__(self) -> _Log:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._stream:
+            with contextlib.suppress(OSError):
+                self._stream.close()
+
+    def write(self, line: str) -> None:
+        with contextlib.suppress(OSError):
+            if self._stream is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._stream = self._path.open("w", encoding="utf-8", errors="backslashreplace", buffering=1)
+            self._stream.write(line + "\n")

@@ -20,7 +20,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from workbench.cancellation import Cancellation
 from workbench.errors import Cancelled
 
-__all__ = ["Background", "Collections", "Job", "hand_over_quickly"]
+__all__ = ["Background", "Collections", "Job", "Work", "cancel_beside", "hand_over_quickly"]
 
 THREADS = 8
 SWITCH_S = 0.001
@@ -35,6 +35,12 @@ def hand_over_quickly() -> None:
     sys.setswitchinterval(SWITCH_S)
 
 
+def cancel_beside(cancellation: Cancellation) -> None:
+    """Ask for a stop in a thread of its own: what that has to do may wait for a lock or a process, and must not stand
+    in line behind other jobs."""
+    threading.Thread(target=cancellation.cancel, name="cancel", daemon=True).start()
+
+
 class Job:
     """One piece of work. ``cancel`` asks for its stop; ``tell`` is for the work itself, from any thread."""
 
@@ -45,14 +51,13 @@ class Job:
         self.ended = False
 
     def tell(self, receiver: Callable[..., None], *args: Any) -> None:
-        """Call ``receiver`` in the GUI thread, unless the job was dropped."""
+        """Call ``receiver`` in the GUI thread."""
         self._background.post(self, receiver, args)
 
     def cancel(self) -> None:
         """Ask the work to stop; how it ended is told as always."""
-        # What a cancel has to do may wait for a lock or a process, so it is not the GUI thread's.
         if not self.cancellation.requested:
-            threading.Thread(target=self.cancellation.cancel, name="cancel", daemon=True).start()
+            cancel_beside(self.cancellation)
 
 
 class Background(QObject):
@@ -111,10 +116,14 @@ class Background(QObject):
         if wake:
             self._posted.emit()
 
-    def close(self) -> None:
-        """Cancel all jobs, wait for their threads, and drop what they still had to tell."""
+    def cancel(self) -> None:
+        """Ask all jobs to stop."""
         for job in tuple(self._jobs):
             job.cancellation.cancel()
+
+    def close(self) -> None:
+        """Cancel all jobs, wait for their threads, and drop what they still had to tell."""
+        self.cancel()
         for executor in (self._pool, *self._lanes.values()):
             executor.shutdown(wait=True, cancel_futures=True)
         with self._lock:

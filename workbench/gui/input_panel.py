@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QMimeData, QStringListModel, Qt, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QKeySequence, QShortcut, QTextCursor
 from PySide6.QtWidgets import QCheckBox, QListView, QPlainTextEdit, QSizePolicy, QStackedLayout, QWidget
 
 from workbench.gui.intake import Item
@@ -34,7 +33,7 @@ class TextEditor(QPlainTextEdit):
         return source.hasText() or source.hasUrls() or source.hasImage()
 
     def insertFromMimeData(self, source: QMimeData) -> None:
-        if source.hasUrls() or (source.hasImage() and not source.hasText()):
+        if source.hasUrls() or (source.hasImage() and not source.hasText()) or len(source.text()) > MAX_SHOWN:
             self.media.emit(source)
         else:
             self.insertPlainText(source.text())
@@ -49,12 +48,11 @@ class InputPanel(Panel):
     paste_requested = Signal()
     recordings_requested = Signal()
     media = Signal(object)  # QMimeData that was pasted into the editor
-    changed = Signal()
 
     def __init__(self, microphone: Microphone) -> None:
         super().__init__()
         self._task: TaskInfo | None = None
-        self._items: list[Item] = []
+        self._kept: dict[str, list[Item]] = {}  # files by the kind of input
         self._running = False
         self.editor = TextEditor()
         self.editor.setAcceptDrops(False)  # what is dropped anywhere goes to the window
@@ -140,13 +138,25 @@ class InputPanel(Panel):
 
     @property
     def items(self) -> tuple[Item, ...]:
-        """The files that were given."""
+        """The files that were given for what the task takes."""
         return tuple(self._items)
+
+    @property
+    def _items(self) -> list[Item]:
+        return self._kept.get(self._kind, [])
+
+    @_items.setter
+    def _items(self, items: list[Item]) -> None:
+        self._kept[self._kind] = items
+
+    @property
+    def _kind(self) -> str:
+        """Texts serve tasks of one text and of several alike."""
+        kind = self._task.input if self._task else "text"
+        return "text" if kind == "fields" else kind
 
     def set_task(self, task: TaskInfo) -> None:
         """Ask for what this task takes. A text stays for the next text task, files for one of their kind."""
-        if self._task and self._task.input != task.input:
-            self._items = []
         self._task = task
         self.params.set_task(task)
         self._options.setVisible(not self.params.is_empty)
@@ -164,9 +174,20 @@ class InputPanel(Panel):
         self._show_items()
 
     def set_text(self, text: str) -> None:
-        """A text as the input."""
+        """A text as the input, in the place of what was there; undo brings that back."""
         self._items = []
-        self.editor.setPlainText(text)
+        cursor = QTextCursor(self.editor.document())
+        cursor.select(QTextCursor.SelectionType.Document)
+        cursor.insertText(text)
+        self._show_items()
+
+    def insert_text(self, text: str) -> None:
+        """A text that was pasted or dropped: where the cursor is, or as a whole where it is too long to be shown."""
+        if len(text) > MAX_SHOWN:
+            self.set_items([Item(tr("Pasted text"), text)])
+            return
+        self._items = []
+        self.editor.textCursor().insertText(text)
         self._show_items()
 
     def clear(self) -> None:
@@ -271,7 +292,6 @@ class InputPanel(Panel):
 
     def _changed(self) -> None:
         self.run.setEnabled(self._running or bool(self._items) or self._has_text())
-        self.changed.emit()
 
     def _has_text(self) -> bool:
         return self.takes_text and not self.editor.document().isEmpty()
@@ -281,9 +301,3 @@ class InputPanel(Panel):
             self.stop_requested.emit()
         elif self.run.isEnabled():
             self.run_requested.emit()
-
-
-def media_items(paths: Sequence[str]) -> list[Item]:
-    """Files as inputs that the engine opens."""
-    name: Callable[[str], str] = os.path.basename
-    return [Item(name(path), path, path) for path in paths]

@@ -11,7 +11,7 @@ from PySide6.QtCore import QMimeData, QObject
 
 from workbench.errors import WorkbenchError
 from workbench.gui import pasting
-from workbench.gui.background import Background
+from workbench.gui.background import Background, Job
 from workbench.gui.intake import Intake, Item, Kind, gather, text_items
 from workbench.gui.language import message_of, tr
 from workbench.gui.library import Library
@@ -54,6 +54,7 @@ class InputRouter(QObject):
         self._library = library
         self._target = target
         self._waiting: tuple[list[Item], Kind] | None = None
+        self._gathering: Job | None = None
         microphone.recorded.connect(self.take_recording)
 
     @property
@@ -70,6 +71,8 @@ class InputRouter(QObject):
                 self.take_files(paths)
             elif urls:
                 self._warn(lambda: tr("Only files of this machine can be used; nothing is downloaded."))
+        elif mime.hasText() and self._target.takes_text():  # a spreadsheet gives a picture of the text as well
+            self._target.take_text(mime.text())
         elif pasting.holds_picture(mime):
             self._background.start(
                 partial(pasting.save_picture, pasting.picture_of(mime), data_dir() / "pasted"),
@@ -77,16 +80,27 @@ class InputRouter(QObject):
                 failed=self._failed,
             )
         elif mime.hasText():
-            if self._target.takes_text():
-                self._target.take_text(mime.text())
-            else:
-                self.give([Item(tr("Pasted text"), mime.text())], "text")
+            self.give([Item(tr("Pasted text"), mime.text())], "text")
 
     def take_files(self, paths: list[str]) -> None:
-        """Look in the background what the files are for; the model that can take them gets them."""
-        self._background.start(
-            lambda job: gather(paths, job.cancellation.check), done=self._gathered, failed=self._failed
-        )
+        """Look in the background what the files are for; the model that can take them gets them.
+
+        What was given before and is still being looked at is given up.
+        """
+        if self._gathering:
+            self._gathering.cancel()
+
+        def work(job: Job) -> tuple[Intake, list[Item]]:
+            found = gather(paths, job.cancellation.check)
+            texts = found.files.get("text", []) if found.kind == "text" else []
+            return found, text_items(texts, found, job.cancellation.check)
+
+        def done(result: tuple[Intake, list[Item]]) -> None:
+            if self._gathering is job:
+                self._gathering = None
+                self._gathered(*result)
+
+        job = self._gathering = self._background.start(work, done=done, failed=self._failed)
 
     def take_recording(self, recording: Recording) -> None:
         """Have a recording transcribed."""
@@ -111,8 +125,9 @@ class InputRouter(QObject):
     def give(self, items: list[Item], kind: Kind) -> Callable[[], str] | None:
         """Run files with the model that is shown, else with the first that takes them and is ready. Where there is
         none, they are kept, and what was told is returned."""
-        self._waiting = None
         if self._target.give(items, kind):
+            if self._waiting and self._waiting[1] == kind:
+                self._forget()
             return None
         self._waiting = (items, kind)
         ready = self._library.first_ready(kind)
@@ -128,38 +143,27 @@ class InputRouter(QObject):
 
     def give_waiting(self) -> None:
         """A model is shown that is ready: what was kept may be for it."""
-        if self._waiting:
-            (items, kind), self._waiting = self._waiting, None
-            if self._target.give(items, kind):
-                self._target.untell()
-            else:
-                self._waiting = (items, kind)
+        if self._waiting and self._target.give(*self._waiting):
+            self._forget()
 
-    def _gathered(self, found: Intake) -> None:
+    def _forget(self) -> None:
+        self._waiting = None
+        self._target.untell()
+
+    def _gathered(self, found: Intake, texts: list[Item]) -> None:
         kind = found.kind
-        if kind is None:
+        if kind is None or (kind == "text" and not texts):
             self._warn(lambda: tr("No text, picture or sound was found in what you gave."))
             return
-        paths = found.files[kind]
-        others = sum(map(len, found.files.values())) - len(paths) + len(found.passed_over)
+        items = texts if kind == "text" else [Item(Path(path).name, path, path) for path in found.files[kind]]
+        count, others = len(items), found.count - len(items)
         if found.cut_off:
-            count = len(paths)
             self._warn(
                 lambda: tr("There are more files than can be taken at once; the first {count} are used.", count=count)
             )
         elif others:
             self._target.tell(lambda: tr("Files of other kinds were left out: {count}.", count=others))
-        if kind == "text":
-            self._background.start(
-                lambda job: text_items(paths, job.cancellation.check),
-                done=self._give_texts,
-                failed=self._failed,
-            )
-        else:
-            self.give([Item(Path(path).name, path, path) for path in paths], kind)
-
-    def _give_texts(self, items: list[Item]) -> None:
-        self.give(items, "text")
+        self.give(items, kind)
 
     def _warn(self, words: Callable[[], str]) -> None:
         self._target.tell(words, tone="warning")

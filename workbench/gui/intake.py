@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from workbench.errors import InputError
 
 __all__ = ["SUFFIXES", "Intake", "Item", "Kind", "gather", "read_text", "text_items"]
 
@@ -47,6 +49,7 @@ MAGIC: tuple[tuple[bytes, int, Kind], ...] = (
 )
 MAX_FILES = 100_000
 MAX_TEXT_BYTES = 16 << 20
+MAX_TEXTS_BYTES = 128 << 20
 HEAD_BYTES = 4096
 
 
@@ -66,6 +69,11 @@ class Intake:
     files: dict[Kind, list[str]] = field(default_factory=dict)
     passed_over: list[str] = field(default_factory=list)
     cut_off: bool = False
+
+    @property
+    def count(self) -> int:
+        """All files that were looked at."""
+        return sum(map(len, self.files.values())) + len(self.passed_over)
 
     @property
     def kind(self) -> Kind | None:
@@ -89,19 +97,31 @@ def gather(paths: Iterable[str], check: Callable[[], None]) -> Intake:
     return found
 
 
-def text_items(paths: Iterable[str], check: Callable[[], None]) -> list[Item]:
-    """Text files as inputs. Raises InputError for one that cannot be read or is too large."""
-    items = []
+def text_items(paths: Sequence[str], found: Intake, check: Callable[[], None]) -> list[Item]:
+    """Text files as inputs, at most :data:`MAX_TEXTS_BYTES` of them together, which ``found`` then says.
+
+    One that cannot be read or is too large is left out; alone, it raises InputError.
+    """
+    items: list[Item] = []
+    size = 0
     for path in paths:
         check()
-        items.append(Item(os.path.basename(path), read_text(path), path))  # noqa: PTH119, names as the system has them
+        try:
+            text = read_text(path)
+        except InputError:
+            if len(paths) == 1:
+                raise
+            continue
+        size += len(text)
+        if size > MAX_TEXTS_BYTES:
+            found.cut_off = True
+            break
+        items.append(Item(os.path.basename(path), text, path))  # noqa: PTH119, names as the system has them
     return items
 
 
 def read_text(path: str) -> str:
     """A text file; what is not UTF-8 becomes U+FFFD. Raises InputError."""
-    from workbench.errors import InputError
-
     try:
         with Path(path).open("rb") as stream:
             data = stream.read(MAX_TEXT_BYTES + 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from PySide6.QtCore import QObject, Signal
 
 from workbench.errors import WorkbenchError
@@ -25,6 +27,7 @@ class Library(QObject):
         self.listing: Listing | None = None
         self._reading = False
         self._again = False
+        self.read_at_s = 0.0  # by time.monotonic
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -57,7 +60,7 @@ class Library(QObject):
 
                 workbench.change_setting("model_folders", json.dumps([*folders, folder]))
 
-        self._background.start(work, done=lambda _: self.refresh(), failed=self._could_not, lane="settings")
+        self._background.start(work, done=lambda _: self.refresh(), failed=self._tell, lane="settings")
 
     def first_ready(self, task_input: str) -> Entry | None:
         """The first model that runs now and takes this kind of input."""
@@ -67,14 +70,18 @@ class Library(QObject):
 
     def _read(self, listing: Listing) -> None:
         self.listing = listing
+        self.read_at_s = time.monotonic()
         self.changed.emit()
         self._next()
 
     def _could_not(self, error: Exception) -> None:
+        self._next()
+        self._tell(error)
+
+    def _tell(self, error: Exception) -> None:
         if not isinstance(error, WorkbenchError):
             raise error
         self.failed.emit(error)
-        self._next()
 
     def _next(self) -> None:
         self._reading = False

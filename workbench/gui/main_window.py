@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -42,14 +41,12 @@ from workbench.gui.widgets.theme import SPACE, mark
 from workbench.library.entries import Entry
 from workbench.settings import Settings, data_dir
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["MainWindow"]
 
 SIDEBAR_PX = 280
 POLISH_S = 0.004
 READY_MS = 150
+LOOK_AGAIN_S = 10.0
 
 
 class MainWindow(QMainWindow):
@@ -63,6 +60,7 @@ class MainWindow(QMainWindow):
         self._core = core
         self._background = background
         self._readied = False
+        self._to_open: str | None = None
         self._unpolished: list[QWidget] = []
         self._polishing = QTimer(self)
         self._polishing.timeout.connect(self._polish_some)
@@ -148,6 +146,8 @@ class MainWindow(QMainWindow):
         super().changeEvent(event)
         if event.type() == QEvent.Type.LanguageChange:
             self.retranslate()
+        elif event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
+            self._look_again()
 
     def tell(
         self,
@@ -181,9 +181,8 @@ class MainWindow(QMainWindow):
             self.pages.setCurrentWidget(self.unusable)
 
     def _show_update(self, entry: Entry) -> None:
-        """What came of an export stays to be read, unless something waits to be run with it."""
-        state = self.exports.state(entry.name)
-        reading = self.pages.currentWidget() is self.export_page and state is not None
+        """Who is on the export page stays there, unless something waits to be run with the model."""
+        reading = self.pages.currentWidget() is self.export_page
         if reading and not (self.router.waits and entry.standing == "ready"):
             self._show_export(entry)
         else:
@@ -197,8 +196,11 @@ class MainWindow(QMainWindow):
         """Go to a model that was exported just now."""
         entry = self.library.entry(name)
         if entry and entry.standing == "ready":
+            self._to_open = None
             self.sidebar.select(name)
             self._show_entry(entry)
+        else:
+            self._to_open = name  # the listing that knows of the export is on its way
 
     def _library_changed(self) -> None:
         if not self._readied:  # not sooner: they would take the processor from the listing and the first page
@@ -206,9 +208,9 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(READY_MS, self, self._get_ready)
         if not self.library.entries:
             self.pages.setCurrentWidget(self.welcome)
-        ready = self.library.first_ready("audio")
-        why = None if ready else tr("No speech model is ready. Export one first, for instance whisper-tiny.en.")
-        self.run_page.input.microphone.set_no_model(why)
+        self.run_page.input.microphone.set_speech_model(self.library.first_ready("audio") is not None)
+        if self._to_open and (entry := self.library.entry(self._to_open)) and entry.standing == "ready":
+            self._open(entry.name)
         self.welcome.show_listing(self.library.listing)
 
     def _get_ready(self) -> None:
@@ -222,6 +224,11 @@ class MainWindow(QMainWindow):
         """One view after the other, with time for what the user does in between."""
         for number, factory in enumerate(table.VIEWS.values()):
             QTimer.singleShot(READY_MS * (number + 1), self, partial(self.run_page.result.prepare, factory))
+
+    def _look_again(self) -> None:
+        """Models may have come while another program was in front, a download for instance."""
+        if self._readied and time.monotonic() - self.library.read_at_s > LOOK_AGAIN_S:
+            self.library.refresh()
 
     def _show_busy(self) -> None:
         busy = {}
@@ -241,7 +248,7 @@ class MainWindow(QMainWindow):
         return self.run_page.input.takes_text and self.pages.currentWidget() is self.run_page
 
     def take_text(self, text: str) -> None:
-        self.run_page.input.set_text(text)
+        self.run_page.input.insert_text(text)
 
     def give(self, items: list[Item], kind: Kind) -> bool:
         """Run files with the model that is shown; False where it takes none of this kind."""
@@ -294,7 +301,9 @@ class MainWindow(QMainWindow):
         if paths:
             self.router.take_files(paths)
 
-    def recordings_folder(self) -> str:
+    @staticmethod
+    def recordings_folder() -> str:
+        """Where the core keeps recordings; asked for without opening it."""
         return str(data_dir() / "recordings")
 
     def open_recordings(self) -> None:

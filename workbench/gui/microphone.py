@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal
 
 from workbench.cancellation import Cancellation
 from workbench.errors import WorkbenchError
-from workbench.gui.background import Background, Job
+from workbench.gui.background import Background, Job, cancel_beside
 from workbench.gui.core import Core
 
 if TYPE_CHECKING:
@@ -107,15 +107,13 @@ class Microphone(QObject):
     def stop(self) -> None:
         """End the recording and keep it."""
         if self._stop:
-            stop = self._stop
-            # Its callbacks talk to the child, which is no GUI thread's to wait for.
-            self._background.start(lambda job: stop.cancel())
+            cancel_beside(self._stop)
 
     def listen(self, on: bool) -> None:
         """Show the level without recording, to choose a microphone by."""
         if self._meter:
-            meter, self._meter = self._meter, None
-            self._background.start(lambda job: meter.cancel())
+            cancel_beside(self._meter)
+            self._meter = None
         if on and not self._stop and self.chosen:
             meter = self._meter = Cancellation()
             device = self.chosen.id

@@ -6,7 +6,7 @@ import time
 from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QActionGroup, QColor, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QActionGroup, QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QMenu, QWidget
 
 from workbench.audio.devices import Device
@@ -67,7 +67,7 @@ class MicrophoneBar(Panel):
         super().__init__()
         self._microphone = microphone
         self._pressed_s: float | None = None
-        self.no_model: str | None = None  # why what would be recorded could not be transcribed
+        self._has_model = True  # whether what is recorded can be transcribed
         self.button = Button(icon="microphone", role="record")
         self.button.installEventFilter(self)
         self.device = Button(icon="chevron-down", role="quiet", tint="muted")
@@ -88,11 +88,13 @@ class MicrophoneBar(Panel):
 
     def retranslate(self) -> None:
         self.device.describe(tr("Choose the microphone"))
+        self.meter.setAccessibleName(tr("Level of the microphone"))
+        self._clock.setAccessibleName(tr("Recorded so far"))
         self._show_state()
 
-    def set_no_model(self, why: str | None) -> None:
-        """Say why speech could not be transcribed; None where it can."""
-        self.no_model = why
+    def set_speech_model(self, there: bool) -> None:
+        """Whether a model is ready that can transcribe what is recorded."""
+        self._has_model = there
         self._show_state()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -105,6 +107,8 @@ class MicrophoneBar(Panel):
             if not event.isAutoRepeat():
                 self._press() if kind == QEvent.Type.KeyPress else self._release()
             return True
+        if isinstance(event, QMouseEvent) and event.button() == Qt.MouseButton.RightButton:
+            return False
         if kind in (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick):
             self._press()
         elif kind == QEvent.Type.MouseButtonRelease:
@@ -134,7 +138,7 @@ class MicrophoneBar(Panel):
     def _why_not(self) -> str | None:
         if self._microphone.problem:
             return message_of(self._microphone.problem)
-        return self.no_model
+        return None if self._has_model else _no_model()
 
     def _explain(self) -> None:
         def again() -> None:
@@ -144,8 +148,8 @@ class MicrophoneBar(Panel):
         if self._microphone.problem:
             why = partial(message_of, self._microphone.problem)
             self._banner.tell(why, tone="warning", action=lambda: tr("Look again"), receiver=again)
-        elif self.no_model:
-            self._banner.tell(self.no_model, tone="warning")
+        elif not self._has_model:
+            self._banner.tell(_no_model, tone="warning")
 
     def _tell(self, error: WorkbenchError) -> None:
         self._banner.tell(partial(message_of, error), tone="danger")
@@ -157,7 +161,7 @@ class MicrophoneBar(Panel):
         mark(self.button, active=recording)
         why = self._why_not()
         hint = tr("Hold to speak, or tap to begin and tap again to end")
-        self.button.setToolTip(why or hint)
+        self.button.setToolTip(plain_tip(why or hint))
         self.button.setAccessibleName(tr("Stop recording") if recording else tr("Record from the microphone"))
         self.button.setAccessibleDescription(why or hint)
         self.meter.setVisible(recording)
@@ -195,6 +199,10 @@ class MicrophoneBar(Panel):
     def _show_level(self, seconds: float, peak: float) -> None:
         self.meter.set_level(peak)
         self._clock.setText(f"{int(seconds) // 60}:{int(seconds) % 60:02d}")
+
+
+def _no_model() -> str:
+    return tr("No speech model is ready. Export one first, for instance whisper-tiny.en.")
 
 
 def _name_of(device: Device) -> str:

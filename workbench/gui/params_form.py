@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLineEdit, QSpinBox, QWidget
 
 from workbench.gui.language import choice_text, param_help, param_title, tr
@@ -19,9 +18,7 @@ MAX_INT = 1_000_000
 
 
 class ParamsForm(Panel):
-    """Emits ``changed`` when the user changes a value."""
-
-    changed = Signal()
+    """Keeps what the user set until another task is shown."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,19 +74,16 @@ class ParamsForm(Panel):
         if param.type is bool and param.default is not None:
             box = QCheckBox(param_title(param))
             box.setChecked(bool(value))
-            box.toggled.connect(self.changed)
             return box, box.isChecked
         if param.type is bool:
             combo = QComboBox()
             for text, item in ((tr("As the model says"), None), (tr("Yes"), True), (tr("No"), False)):
                 combo.addItem(text, item)
             combo.setCurrentIndex((None, True, False).index(value))
-            combo.currentIndexChanged.connect(self.changed)
             return combo, combo.currentData
         if param.type is str:
             edit = QLineEdit(value or "")
             edit.setPlaceholderText(tr("As the model says") if param.default is None else "")
-            edit.textChanged.connect(self.changed)
             return edit, lambda: edit.text().strip() or None
         return self._number(param, value)
 
@@ -100,7 +94,6 @@ class ParamsForm(Panel):
         for choice in param.choices:
             combo.addItem(choice_text(choice), choice)
         combo.setCurrentIndex(max(0, combo.findData(value)))
-        combo.currentIndexChanged.connect(self.changed)
         return combo, combo.currentData
 
     def _number(self, param: Param, value: Any) -> tuple[QWidget, Callable[[], Any]]:
@@ -118,7 +111,6 @@ class ParamsForm(Panel):
         if param.default is None:
             spin.setSpecialValueText(tr("As the model says"))
         spin.setValue(spin.minimum() if value is None else value)  # type: ignore[arg-type]  # an int where it is one
-        spin.valueChanged.connect(self.changed)
 
         def read() -> Any:
             unset = param.default is None and spin.value() == spin.minimum()

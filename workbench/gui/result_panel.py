@@ -86,6 +86,10 @@ class ResultPanel(Panel):
         self._growing: dict[int, Result] = {}
         self._views: dict[Any, View] = {}
         self._factory: Any = None
+        # Words as functions, which follow the language.
+        self._empty_words: Callable[[], str] = str
+        self._doing_words: Callable[[], str] = str
+        self._run_words: tuple[Callable[[], str], str] | None = None  # what the whole run has to say, and its tone
         self._shown: int | None = None
         self._title = Label(role="heading")
         self._as_json = Button(role="quiet")
@@ -139,7 +143,9 @@ class ResultPanel(Panel):
         self.save.setText(tr("Save…"))
         self.list.setAccessibleName(tr("Answers"))
         self._json.setAccessibleName(tr("Answer as JSON"))
-        self._empty.setText(tr("The answer appears here."))
+        self._empty.setText(self._empty_words())
+        self._doing.setText(self._doing_words())
+        self._progress.setAccessibleName(tr("Progress"))
 
     @property
     def view(self) -> View | None:
@@ -156,8 +162,9 @@ class ResultPanel(Panel):
 
     def clear(self) -> None:
         """Nothing was run yet, or what was shown belongs to another model."""
-        self._order = self._report = None
+        self._order = self._report = self._run_words = None
         self._reports, self._growing, self._shown = {}, {}, None
+        self._say_empty(lambda: tr("The answer appears here."))
         self._answers.begin([])
         self.list.hide()
         self.banner.clear()
@@ -176,11 +183,11 @@ class ResultPanel(Panel):
         self.list.setVisible(len(order.inputs) > 1)
         self._progress.setRange(0, len(order.inputs) if len(order.inputs) > 1 else 0)
         self._progress.show()
-        self._doing.setText(tr("Loading the model…"))
+        self._say_doing(lambda: tr("Loading the model…"))
         self._doing.show()
 
     def note_loaded(self) -> None:
-        self._doing.setText(tr("Running…"))
+        self._say_doing(lambda: tr("Running…"))
 
     def note_progress(self, body: dict[str, Any]) -> None:
         """Progress within one input (a long sound)."""
@@ -192,7 +199,7 @@ class ResultPanel(Panel):
         self._growing[index] = result
         if self._shown in (None, index):
             self._shown = index
-            self._show_result(index, result)
+            self._show_current()
 
     def add_item(self, index: int, report: ItemReport) -> None:
         self._reports[index] = report
@@ -202,7 +209,7 @@ class ResultPanel(Panel):
         if many:
             self._progress.setValue(len(self._reports))
             count = len(self._order.inputs) if self._order else 0
-            self._doing.setText(tr("{done} of {count} done", done=len(self._reports), count=count))
+            self._say_doing(lambda: tr("{done} of {count} done", done=len(self._reports), count=count))
         if self._shown in (None, index):
             self._shown = index
             if many and self.list.currentIndex().row() != index:
@@ -214,29 +221,48 @@ class ResultPanel(Panel):
         self._report = report
         self._end_progress()
         self.where.show_report(report)
-        failed = sum(item.error is not None for item in report.items)
+        count, failed = len(report.items), sum(item.error is not None for item in report.items)
         if report.warnings:
-            self.banner.tell(partial(message_of, report.warnings[0]), tone="warning")
-        elif failed and len(report.items) > 1:
-            self.banner.tell(
-                lambda: tr("{failed} of {count} inputs could not be answered.", failed=failed, count=len(report.items)),
-                tone="warning",
+            self._run_words = (partial(message_of, report.warnings[0]), "warning")
+        elif failed and count > 1:
+            self._run_words = (
+                lambda: tr("{failed} of {count} inputs could not be answered.", failed=failed, count=count),
+                "warning",
             )
+        if not (failed and count == 1):  # why the only input failed is what matters
+            self._tell_run()
         self._enable()
 
-    def fail(self, words: str | Callable[[], str]) -> None:
+    def fail(self, words: Callable[[], str]) -> None:
         self._end_progress()
-        self.banner.tell(words, tone="danger")
+        self._run_words = (words, "danger")
+        self._tell_run()
         if not self._reports and not self._growing:
-            self._empty.setText(tr("There is no answer."))
+            self._say_empty(lambda: tr("There is no answer."))
             self._stack.setCurrentIndex(0)
         self._enable()
 
     def stop(self) -> None:
         """The run was stopped; what was answered before stays."""
         self._end_progress()
-        self.banner.tell(lambda: tr("Stopped."))
+        self._run_words = (lambda: tr("Stopped."), "info")
+        self._tell_run()
         self._enable()
+
+    def _tell_run(self) -> None:
+        if self._run_words:
+            words, tone = self._run_words
+            self.banner.tell(words, tone=tone)
+        else:
+            self.banner.clear()
+
+    def _say_empty(self, words: Callable[[], str]) -> None:
+        self._empty_words = words
+        self._empty.setText(words())
+
+    def _say_doing(self, words: Callable[[], str]) -> None:
+        self._doing_words = words
+        self._doing.setText(words())
 
     # --- showing ------------------------------------------------------------------------------------------------
 
@@ -245,30 +271,36 @@ class ResultPanel(Panel):
             self._shown = index
             self._show_current()
 
+    def _shown_result(self) -> Result | None:
+        """The result of the input that is chosen, also one that still grows or was stopped."""
+        if self._shown is None:
+            return None
+        report = self._reports.get(self._shown)
+        return report.result if report else self._growing.get(self._shown)
+
     def _show_current(self) -> None:
         if self._shown is None:
             return
         report = self._reports.get(self._shown)
-        result = report.result if report else self._growing.get(self._shown)
+        result = self._shown_result()
         self._note_item(report)
         if result is None:
-            self._empty.setText("" if report else tr("Not answered yet."))
+            self._say_empty(str if report else lambda: tr("Not answered yet."))
             self._stack.setCurrentIndex(0)
         elif self._as_json.isChecked():
             self._show_json(result)
         else:
             self._show_result(self._shown, result)
+            self._stack.setCurrentIndex(1)
         self._enable()
 
     def _note_item(self, report: ItemReport | None) -> None:
-        if report is None:
-            return
-        if report.error:
+        if report and report.error:
             self.banner.tell(partial(message_of, report.error), tone="danger")
-        elif report.warnings:
+        elif report and report.warnings:
             self.banner.tell(lambda: "\n".join(message_of(item) for item in report.warnings), tone="warning")
-        elif not (self._report and self._report.warnings):
-            self.banner.clear()
+        else:
+            self._tell_run()
 
     def _show_result(self, index: int, result: Result) -> None:
         from workbench.gui.views.table import view_for
@@ -282,7 +314,6 @@ class ResultPanel(Panel):
         assert self._order is not None
         context: Context = self._context_of(self._order.inputs[index], self._input_kind)
         view.show_result(result, context)
-        self._stack.setCurrentIndex(1)
 
     def prepare(self, factory: Callable[[], View]) -> None:
         """Make a view before there is a result for it: making and styling one takes a moment."""
@@ -292,30 +323,46 @@ class ResultPanel(Panel):
             self._place_layout.addWidget(view)
 
     def _show_json(self, result: Result) -> None:
-        text = _json_text(result)
-        if len(text) > MAX_JSON_SHOWN:
-            text = text[:MAX_JSON_SHOWN] + "\n" + tr("… cut here; Save… writes all of it")
-        self._json.setPlainText(text)
+        """The result as JSON, made in the background: that of a large matrix takes a while."""
+        self._json.clear()
         self._stack.setCurrentIndex(2)
+
+        def done(text: str) -> None:
+            if self._as_json.isChecked() and self._shown_result() is result:
+                if len(text) > MAX_JSON_SHOWN:
+                    text = text[:MAX_JSON_SHOWN] + "\n" + tr("… cut here; Save… writes all of it")
+                self._json.setPlainText(text)
+
+        self._background.start(lambda job: _json_text(result), done=done)
 
     def _end_progress(self) -> None:
         self._progress.hide()
         self._doing.hide()
 
     def _enable(self) -> None:
-        there = any(report.result is not None for report in self._reports.values())
+        there = bool(self._growing) or any(report.result is not None for report in self._reports.values())
         for button in (self._as_json, self.copy, self.save):
             button.setEnabled(there)
 
     # --- taking along -------------------------------------------------------------------------------------------
 
+    def _text(self) -> str | None:
+        """The answer that is chosen as plain text, None where there is none."""
+        result = self._shown_result()
+        if result is None or self._shown is None:
+            return None
+        self._show_result(self._shown, result)  # the view may still hold another answer, behind the JSON
+        return self.view.text() if self.view else None
+
     def _copy(self) -> None:
-        report = self._reports.get(self._shown) if self._shown is not None else None
-        if report is None or report.result is None:
+        result = self._shown_result()
+        if result is None:
             return
-        view = self.view
-        text = _json_text(report.result) if self._as_json.isChecked() or view is None else view.text()
-        QGuiApplication.clipboard().setText(text)
+        put = QGuiApplication.clipboard().setText
+        if self._as_json.isChecked():
+            self._background.start(lambda job: _json_text(result), done=put)
+        else:
+            put(self._text() or "")
 
     def _save(self) -> None:
         """All answers as JSON, or the one that is shown as text."""
@@ -328,13 +375,12 @@ class ResultPanel(Panel):
 
     def save_to(self, path: Path, *, as_text: bool) -> None:
         """Write the answers to a file in the background; ``saved`` is emitted, or what went wrong is told."""
-        report = self._reports.get(self._shown) if self._shown is not None else None
-        text = self.view.text() + "\n" if as_text and report and report.result is not None and self.view else None
+        text = self._text() if as_text else None
         whole, answers = self._report, self.answers()
 
         def work(job: Job) -> None:
             value = whole.to_json() if whole else {"results": [item.to_json() for item in answers]}
-            content = text if text is not None else json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+            content = text + "\n" if text is not None else json.dumps(value, ensure_ascii=False, indent=2) + "\n"
             try:
                 path.write_text(content, "utf-8", errors="replace")
             except OSError as error:

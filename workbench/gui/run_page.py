@@ -12,7 +12,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QComboBox, QSplitter
 
 from workbench.errors import WorkbenchError
-from workbench.gui.background import Background, Job
+from workbench.gui.background import Background, Job, Work
 from workbench.gui.core import Core
 from workbench.gui.input_panel import InputPanel
 from workbench.gui.intake import Item, Kind
@@ -49,6 +49,8 @@ class RunPage(Panel):
         self._background = background
         self.entry: Entry | None = None
         self._tasks: dict[str, str] = {}  # what was chosen, by the entry's name
+        self._precisions: dict[tuple[str, str], str | None] = {}  # what was chosen, by the entry's name and the task
+        self._previews: dict[str, Job] = {}
         self.runs = Runs(core, background, self)
         self.sounds = Sounds(core, background, self)
         self._name = ElidedLabel(role="title", mode=Qt.TextElideMode.ElideMiddle)
@@ -86,10 +88,12 @@ class RunPage(Panel):
             self.provider.addItem("", value)
         self.provider.setCurrentIndex(max(0, self.provider.findData(provider)))
         self.task.activated.connect(self._task_chosen)
+        self.precision.activated.connect(self._precision_chosen)
         self.input.run_requested.connect(self.run)
         self.input.stop_requested.connect(self.runs.cancel)
         runs = self.runs
         runs.started.connect(self._began)
+        runs.dropped.connect(lambda: self.input.set_running(False))
         runs.loaded.connect(self.result.note_loaded)
         runs.item_done.connect(self.result.add_item)
         runs.partial.connect(self.result.add_partial)
@@ -139,7 +143,7 @@ class RunPage(Panel):
         self._export.setVisible(entry.export.possible)
         self._show_choices(entry)
         if not same:
-            self.runs.cancel()
+            self.runs.drop()
             self.sounds.stop()
             self.result.clear()
             self.result.retranslate()
@@ -195,6 +199,10 @@ class RunPage(Panel):
             self._show_precisions(self.entry)
         self._apply_task()
 
+    def _precision_chosen(self) -> None:
+        if self.entry:
+            self._precisions[self.entry.name, self.task.currentData() or ""] = self.precision.currentData()
+
     def _apply_task(self) -> None:
         task = self._task_info
         if task:
@@ -210,17 +218,17 @@ class RunPage(Panel):
         self._show_precisions(entry)
 
     def _show_precisions(self, entry: Entry) -> None:
-        before = self.precision.currentData()
-        names = entry.precisions.get(self.task.currentData() or "", ())
+        task = self.task.currentData() or ""
+        names = entry.precisions.get(task, ())
+        best = entry.recommended.get(task)
         self.precision.clear()
         if len(names) > 1:
-            text = (
-                tr("Recommended ({precision})", precision=entry.recommended) if entry.recommended else tr("Best here")
-            )
+            text = tr("Recommended ({precision})", precision=best) if best else tr("Best here")
             self.precision.addItem(text, None)
         for name in names:
             self.precision.addItem(name, name)
-        self.precision.setCurrentIndex(max(0, self.precision.findData(before) if before else 0))
+        chosen = self._precisions.get((entry.name, task))
+        self.precision.setCurrentIndex(max(0, self.precision.findData(chosen) if chosen else 0))
         self.precision.setEnabled(self.precision.count() > 1)
 
     def _ask_export(self) -> None:
@@ -257,17 +265,22 @@ class RunPage(Panel):
         return Context(item, kind, self._picture, self._waveform, self.sounds)
 
     def _picture(self, path: str, max_px: int, receiver: Any) -> None:
-        self._background.start(
-            lambda job: self._core.workbench.picture(Path(path), max_px, job.cancellation),
-            done=receiver,
-            failed=_not_shown,
-        )
+        def work(job: Job) -> Any:
+            return self._core.workbench.picture(Path(path), max_px, job.cancellation)
+
+        self._preview("picture", work, receiver)
 
     def _waveform(self, path: str, buckets: int, receiver: Any) -> None:
         def work(job: Job) -> Any:
             return self._core.workbench.waveform(Path(path), buckets, job.cancellation)
 
-        self._background.start(work, done=receiver, failed=_not_shown)
+        self._preview("waveform", work, receiver)
+
+    def _preview(self, kind: str, work: Work, receiver: Any) -> None:
+        """Ask for something to show; what was asked for before is not waited for any more."""
+        if kind in self._previews:
+            self._previews[kind].cancel()
+        self._previews[kind] = self._background.start(work, done=receiver, failed=_not_shown)
 
 
 def _not_shown(error: Exception) -> None:

@@ -46,6 +46,7 @@ class Runs(QObject):
     finished = Signal(object)  # RunReport
     failed = Signal(object)  # Exception
     cancelled = Signal()
+    dropped = Signal()  # nobody is interested any more; nothing else of it is told
 
     def __init__(self, core: Core, background: Background, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -58,7 +59,7 @@ class Runs(QObject):
         return self._job is not None
 
     def start(self, order: Order) -> None:
-        self.cancel()
+        self.drop()
         holder: list[Job] = []
 
         def mine(signal: Any, *args: Any) -> None:
@@ -104,6 +105,13 @@ class Runs(QObject):
         holder.append(job)
         self._job = job
         self.started.emit(order)
+
+    def drop(self) -> None:
+        """Stop the run and forget it at once."""
+        if self._job:
+            self._job.cancel()
+            self._job = None
+            self.dropped.emit()
 
     def cancel(self) -> None:
         """Stop the run; ``cancelled`` comes when it has stopped, unless another was started meanwhile."""

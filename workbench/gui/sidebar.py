@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QShortcut
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QListView, QMenu, QSizePolicy
 
+from workbench.errors import Notice
 from workbench.gui.appearance import Appearance
 from workbench.gui.entry_list import ENTRY, EntryDelegate, EntryRows
 from workbench.gui.language import message_of, tr
@@ -23,14 +26,12 @@ class Sidebar(Panel):
 
     chosen = Signal(object)  # Entry
     updated = Signal(object)  # Entry
-    modality_cleared = Signal()
 
     def __init__(self, library: Library, appearance: Appearance) -> None:
         super().__init__()
         self._library = library
         self._appearance = appearance
         self._name: str | None = None
-        self._by_user = False
         self._modality: str | None = None
         self.search = QLineEdit()
         self.search.setClearButtonEnabled(True)
@@ -72,7 +73,7 @@ class Sidebar(Panel):
         self._refresh.clicked.connect(library.refresh)
         self._add.clicked.connect(self._add_folder)
         library.changed.connect(self._show_listing)
-        library.failed.connect(lambda error: self._banner.tell(message_of(error), tone="danger"))
+        library.failed.connect(lambda error: self._banner.tell(partial(message_of, error), tone="danger"))
         QShortcut(QKeySequence.StandardKey.Find, self, self.search.setFocus)
         QShortcut(QKeySequence.StandardKey.Refresh, self, library.refresh)
         self._tint()
@@ -85,7 +86,10 @@ class Sidebar(Panel):
         self._settings.describe(tr("Theme, language"))
         self._add.describe(tr("Add a folder with models…"))
         self._refresh.describe(tr("Look for models again"))
+        before = self._settings.menu()
         self._settings.setMenu(self._menu())
+        if before:
+            before.deleteLater()
         name = self._name
         self.rows.retranslate()
         self._select(name)
@@ -150,7 +154,7 @@ class Sidebar(Panel):
             self._name = None
             QTimer.singleShot(0, self, lambda: self._select(best.name))  # the list is painted first
         if listing.warnings and listing.entries:
-            self._banner.tell(_warnings_text([message_of(item) for item in listing.warnings]), tone="warning")
+            self._banner.tell(partial(_warnings_text, listing.warnings), tone="warning")
         else:
             self._banner.clear()
         self._show_nothing()
@@ -223,7 +227,8 @@ def _choices(menu: QMenu, choices: tuple[tuple[str, str], ...], now: str, receiv
         action.triggered.connect(lambda _=False, value=value: receiver(value))  # type: ignore[operator]
 
 
-def _warnings_text(texts: list[str]) -> str:
+def _warnings_text(warnings: tuple[Notice, ...]) -> str:
+    texts = [message_of(item) for item in warnings]
     if len(texts) == 1:
         return texts[0]
     return tr("{first} And {count} more.", first=texts[0], count=len(texts) - 1)

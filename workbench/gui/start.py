@@ -71,6 +71,7 @@ def run(words: tuple[str, ...] = ()) -> int:
     finally:
         first.close()
         window.hide()
+        background.cancel()  # what works for a job must not hear of its end from a process that is gone
         core.close()
         background.close()
         collections.close()

@@ -41,8 +41,8 @@ NO_EXPORT = Support("no")
 class Entry:
     """One model. ``name`` is the word that ``Workbench.target`` and ``plan_export`` take.
 
-    ``tasks`` can be run now, the model's own first; ``precisions`` are those of each. ``recommended`` is the precision
-    that runs unless another is asked for, where verification chose one. ``size_bytes`` counts the exports as well.
+    ``tasks`` can be run now, the model's own first; ``precisions`` are those of each, and ``recommended`` the one that
+    runs unless another is asked for, where verification chose one. ``size_bytes`` counts the exports as well.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Entry:
     tasks: tuple[str, ...]
     precisions: Mapping[str, tuple[str, ...]]
     size_bytes: int
-    recommended: str | None = None
+    recommended: Mapping[str, str] = field(default_factory=dict)
     export: Support = NO_EXPORT
     damaged: bool = False
 
@@ -126,12 +126,12 @@ def _of_model(model: Model, exports: Sequence[Artifact], recommended: Mapping[st
     # The same choice as a run makes: exports of this commit, and before the graphs that came with the model.
     ours = [item for item in exports if item.manifest and (not commit or item.manifest.commit == commit)]
     precisions: dict[str, tuple[str, ...]] = {}
-    best: str | None = None
+    best: dict[str, str] = {}
     for task in _own_first(model.task):
         artifact = _export_for(task, ours)
         if artifact:
-            if not precisions:
-                best = recommended.get(artifact.id)
+            if chosen := recommended.get(artifact.id):
+                best[task] = chosen
             precisions[task] = tuple(variant.precision for variant in artifact.variants)
         elif revision and task in revision.run.tasks:
             precisions[task] = tuple(revision.precisions)
@@ -170,7 +170,7 @@ def _of_artifact(artifact: Artifact, recommended: Mapping[str, str | None]) -> E
         tasks=tuple(precisions),
         precisions=precisions,
         size_bytes=artifact.size_bytes,
-        recommended=recommended.get(artifact.id),
+        recommended={task: best for task in precisions if (best := recommended.get(artifact.id))},
         damaged=not ready,
     )
 

@@ -96,6 +96,8 @@ TEXTS: dict[str, str] = {
     "Hold to speak, or tap to begin and tap again to end": "按住说话；或点一下开始，再点一下结束",
     "Record from the microphone": "用麦克风录音",
     "Stop recording": "停止录音",
+    "Level of the microphone": "麦克风音量",
+    "Recorded so far": "已录时长",
     "Choose the microphone": "选择麦克风",
     "Microphone: {name}": "麦克风：{name}",
     "Look again": "重新查找",
@@ -126,6 +128,7 @@ TEXTS: dict[str, str] = {
     "failed": "失败",
     "{count} found": "找到 {count} 处",
     "{done} of {count} done": "已完成 {done} / {count}",
+    "Progress": "进度",
     "{failed} of {count} inputs could not be answered.": "{count} 个输入中有 {failed} 个没有得到结果。",
     # --- where it ran ---
     "Ran on {got} in {precision} (asked: {asked})": "在 {got} 上以 {precision} 精度运行（要求：{asked}）",
