@@ -112,6 +112,13 @@ def watched(folders: dict[str, str], tmp_path: Path) -> tuple[list[str], Path]:
     return [strace, "-f", "-qq", "--seccomp-bpf", "-e", "trace=%network,openat", "-o", str(log)], log
 
 
+def reaching_out(calls: list[str]) -> list[str]:
+    """Connections to hosts, and whatever was sent. What PulseAudio's library tries to send into its own pipes, to learn
+    whether they are sockets, was not."""
+    asked = [line for line in calls if re.search(r"AF_INET6?\b", line) and "connect(" in line]
+    return asked + [line for line in calls if "sendto(" in line and "ENOTSOCK" not in line]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="watches system calls with strace")
 @pytest.mark.parametrize(
     "words",
@@ -135,9 +142,6 @@ def test_a_session_is_silent(
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     calls = log.read_text("utf-8", errors="replace").splitlines()
-    reaching_out = [
-        line for line in calls if (re.search(r"AF_INET6?\b", line) and "connect(" in line) or "sendto(" in line
-    ]
-    assert reaching_out == []
+    assert reaching_out(calls) == []
     # torch asks for the user's name, over a socket of this machine; for the name of a host this file would be read.
     assert [line for line in calls if "resolv.conf" in line] == []

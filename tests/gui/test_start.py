@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -62,6 +63,22 @@ def test_nothing_heavy_is_in_the_windows_process() -> None:
     assert "workbench.api" not in json.loads(shown)
     assert packages(listed) & (HEAVY - {"PySide6", "numpy"}) == set()  # the views draw arrays
     assert "PySide6" in packages(shown)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="watches system calls with strace")
+def test_a_window_reaches_out_to_nobody(tmp_path: Path) -> None:
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("strace is not installed")
+    hidden = ("CI", "GITHUB_ACTIONS", "HF_HUB_OFFLINE", "ORT_DISABLE_TELEMETRY")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    watch = [strace, "-f", "-qq", "--seccomp-bpf", "-e", "trace=%network,openat", "-o", str(tmp_path / "calls")]
+    code = OPENED.replace("singleShot(0, QApplication.quit)", "singleShot(3000, QApplication.quit)")
+    subprocess.run([*watch, sys.executable, "-c", code], env=environment, capture_output=True, timeout=120, check=True)
+    calls = (tmp_path / "calls").read_text("utf-8", errors="replace").splitlines()
+    assert any("workbench/engine/loop" in line for line in calls), "the engine was started meanwhile"
+    assert [line for line in calls if "AF_INET" in line and "connect(" in line] == []
+    assert [line for line in calls if "resolv.conf" in line] == []
 
 
 def test_a_signal_ends_the_window_and_its_children(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ __all__ = ["InputPanel", "TextEditor"]
 
 # A text longer than this is not laid out by the editor, which would stall the window; it is run as a file.
 MAX_SHOWN = 200_000
+# Texts that are compared with each other.
+LEAST_GATHERED = 2
 
 
 class TextEditor(QPlainTextEdit):
@@ -208,7 +210,9 @@ class InputPanel(Panel):
             titles = list(values)
         else:
             return [], []
-        if self._task and self._task.gathers and values:
+        if self._task and self._task.gathers and len(values) < LEAST_GATHERED:
+            return [], []
+        if self._task and self._task.gathers:
             return [values], [tr("{count} texts", count=len(values))]
         return values, titles
 

@@ -164,7 +164,11 @@ class RunPage(Panel):
         """Run what was given."""
         inputs, titles = self.input.inputs()
         task = self._task_info
-        if self.entry is None or task is None or not inputs:
+        if self.entry is None or task is None:
+            return
+        if not inputs:
+            if task.gathers:
+                self.input.banner.tell(lambda: tr("Give at least two sentences, one a line."))
             return
         order = Order(
             model=self.entry.name,

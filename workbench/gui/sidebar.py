@@ -153,8 +153,10 @@ class Sidebar(Panel):
             )
             self._name = None
             QTimer.singleShot(0, self, lambda: self._select(best.name))  # the list is painted first
-        if listing.warnings and listing.entries:
-            self._banner.tell(partial(_warnings_text, listing.warnings), tone="warning")
+        # Without the cache there are still folders and exports; who has no model at all is told where it looked.
+        warnings = tuple(item for item in listing.warnings if item.code != "cache-missing")
+        if warnings and listing.entries:
+            self._banner.tell(partial(_warnings_text, warnings), tone="warning")
         else:
             self._banner.clear()
         self._show_nothing()

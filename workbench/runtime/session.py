@@ -81,6 +81,9 @@ class Session:
         settings = ort.SessionOptions()
         settings.log_severity_level = 3
         settings.intra_op_num_threads = options.threads
+        # Processors with AVX2 but without VNNI add pairs of products of unsigned and signed bytes in 16 bits, which
+        # overflow; with this, onnxruntime turns the weights into unsigned ones there, and answers as elsewhere.
+        settings.add_session_config_entry("session.x64quantprecision", "1")
         self.providers_tried: tuple[str, ...] = tuple(PROVIDERS[name] for name in _wanted(options.provider))
         try:
             self._session = ort.InferenceSession(str(path), settings, providers=list(self.providers_tried))

@@ -55,6 +55,7 @@ TEXTS: dict[str, str] = {
     "Your pictures": "图片",
     "Your sounds": "声音",
     "Type or paste sentences, one a line, at least two. Or drop text files.": "输入或粘贴句子，每行一句，至少两句；也可以拖入文本文件。",
+    "Give at least two sentences, one a line.": "请至少输入两句话，每行一句。",
     "Type or paste a text here, or drop a text file.": "在这里输入或粘贴文本，也可以拖入文本文件。",
     "Drop pictures here": "把图片拖到这里",
     "or paste one, or open files. JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP": "也可以粘贴图片或打开文件。支持 JPEG、PNG、WebP、AVIF、TIFF、GIF、BMP",
