@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["duration", "size"]
+import math
+
+__all__ = ["clock", "duration", "size"]
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
@@ -22,3 +24,12 @@ def duration(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def clock(seconds: float | None) -> str:
+    """``75`` → ``"1:15"``, ``3675`` → ``"1:01:15"``; an unknown time is an ellipsis."""
+    if seconds is None or not math.isfinite(seconds):
+        return "…"
+    whole = max(0, int(seconds))
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"

@@ -8,12 +8,12 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from workbench.errors import WorkbenchError
-from workbench.gui.export_progress import LogView, clock
+from workbench.gui.export_progress import LogView
 from workbench.gui.export_state import ExportState
 from workbench.gui.language import message_of, task_title, tr
 from workbench.gui.widgets.basic import Banner, Button, ElidedLabel, IconLabel, Label, Panel, column, line, row
 from workbench.gui.widgets.theme import SPACE, mark
-from workbench.units import size
+from workbench.units import clock, size
 
 if TYPE_CHECKING:
     from workbench.exporting.report import ExportedVariant, ExportReport

@@ -14,19 +14,13 @@ from workbench.gui.language import task_title, tr
 from workbench.gui.widgets.basic import Button, Label, Panel, column, row
 from workbench.gui.widgets.icons import pixmap
 from workbench.gui.widgets.theme import SPACE, colors, mark
+from workbench.units import clock
 
-__all__ = ["LogView", "RunView", "clock", "give_name", "precision_list", "stage_text"]
+__all__ = ["LogView", "RunView", "give_name", "precision_list", "stage_text"]
 
 MARK_PX = 18
 LOG_PX = 200
 BAR_STEPS = 1000
-
-
-def clock(seconds: float) -> str:
-    """``75`` → ``"1:15"``, the same in every language."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def stage_text(stage: str) -> str:

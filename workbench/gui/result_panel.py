@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QApplication,
@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.errors import WorkbenchError
+from workbench.gui.answer_rows import AnswerRows
 from workbench.gui.background import Background, Job
 from workbench.gui.language import message_of, tr
 from workbench.gui.where_strip import WhereStrip
@@ -37,37 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["ResultPanel"]
 
 MAX_JSON_SHOWN = 400_000
-
-Index = QModelIndex | QPersistentModelIndex
-
-
-class _Answers(QAbstractListModel):
-    """A row an input: its title, and what became of it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._titles: list[str] = []
-        self._reports: dict[int, ItemReport] = {}
-
-    def begin(self, titles: list[str]) -> None:
-        self.beginResetModel()
-        self._titles, self._reports = titles, {}
-        self.endResetModel()
-
-    def set_report(self, row_: int, report: ItemReport) -> None:
-        self._reports[row_] = report
-        index = self.index(row_)
-        self.dataChanged.emit(index, index)
-
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, Qt's own signature
-        return 0 if parent.isValid() else len(self._titles)
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-            title = " ".join(self._titles[index.row()][:120].split())
-            report = self._reports.get(index.row())
-            return f"{title} — {_summary(report)}" if report else title
-        return None
 
 
 class ResultPanel(Panel):
@@ -103,7 +73,7 @@ class ResultPanel(Panel):
         self._progress.setTextVisible(False)
         self._doing = Label(tone="muted", role="small")
         self.banner = Banner()
-        self._answers = _Answers()
+        self._answers = AnswerRows()
         self.list = QListView()
         self.list.setModel(self._answers)
         self.list.setUniformItemSizes(True)
@@ -400,19 +370,3 @@ class ResultPanel(Panel):
 
 def _json_text(result: Result) -> str:
     return json.dumps(result.to_json(), ensure_ascii=False, indent=2)
-
-
-def _summary(report: ItemReport) -> str:
-    """What became of an input, in a few words."""
-    from workbench.results import Labels, Spans, Text, Transcript
-
-    if report.error:
-        return tr("failed")
-    match report.result:
-        case Labels((first, *_)):
-            return f"{first.label} {first.score:.0%}"
-        case Spans(spans):
-            return tr("{count} found", count=len(spans))
-        case Text(text) | Transcript(text):
-            return " ".join(text[:80].split())
-    return tr("done")

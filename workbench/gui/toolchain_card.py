@@ -10,12 +10,13 @@ from PySide6.QtWidgets import QCheckBox, QProgressBar, QWidget
 
 from workbench.gui.export_form import INDENT_PX
 from workbench.gui.export_outcome import error_text
-from workbench.gui.export_progress import LogView, clock, give_name
+from workbench.gui.export_progress import LogView, give_name
 from workbench.gui.export_state import InstallState
 from workbench.gui.exports import Exports
 from workbench.gui.language import message_of, tr
 from workbench.gui.widgets.basic import Banner, Button, ElidedLabel, Label, Panel, column, row
 from workbench.gui.widgets.theme import SPACE, mark
+from workbench.units import clock
 
 if TYPE_CHECKING:
     from workbench.exporting.toolchains import ToolchainStatus

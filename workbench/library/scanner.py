@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from workbench.errors import Notice
+from workbench.garbage import no_collections
 from workbench.library.hub import (
     MODEL_PREFIX,
     RawRepo,
@@ -38,7 +36,7 @@ def scan(roots: Roots) -> Scan:
 
     A folder of the user is a model by itself, holds models one or two levels down, or is a hub cache.
     """
-    with _no_collections():
+    with no_collections():  # a listing makes many objects that stay, none in circles: a tenth of its time
         listing = _Listing(Index(roots.index))
         for cache in roots.hub_caches:
             listing.hub(cache, quiet=cache in roots.quiet)
@@ -119,18 +117,6 @@ def scan_model_folder(folder: Path, root: Path, index: Index, name: str | None =
         leftover_bytes=sum(partial.values()),
         warnings=revision.warnings,
     )
-
-
-@contextmanager
-def _no_collections() -> Iterator[None]:
-    """A listing makes many objects that stay, none in circles: looking for those would take a tenth of its time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 class _Listing:

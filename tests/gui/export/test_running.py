@@ -17,9 +17,9 @@ from workbench.errors import Cancelled, ExportError, ToolchainError
 from workbench.exporting.spec import LogLine, Progress, StageStarted
 from workbench.gui import language
 from workbench.gui.export_outcome import agreement_number, agreement_words
-from workbench.gui.export_progress import clock
 from workbench.gui.export_state import LOG_LINES, Log
 from workbench.gui.widgets import theme
+from workbench.units import clock
 
 OTHER = "openai/whisper-tiny.en"
 STAGES = (StageStarted("stage", 0.0), StageStarted("load", 0.25), StageStarted("reference", 3.25))

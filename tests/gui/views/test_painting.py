@@ -13,7 +13,7 @@ from workbench.gui.views.painting import contrast, percent, readable_on, safe, s
 from workbench.gui.views.ranked import bars
 from workbench.gui.views.shading import heat_color, heat_image, sign_image
 from workbench.gui.widgets import theme
-from workbench.gui.widgets.waveform import clock
+from workbench.units import clock
 
 
 @pytest.mark.parametrize("dark", [False, True])

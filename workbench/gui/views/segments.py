@@ -8,8 +8,8 @@ from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QTextCha
 from workbench.gui.views.painting import number_font, safe
 from workbench.gui.views.reading import Ground, ReadingText
 from workbench.gui.widgets.theme import SPACE, colors
-from workbench.gui.widgets.waveform import clock
 from workbench.results import Segment
+from workbench.units import clock
 
 __all__ = ["SegmentsText"]
 

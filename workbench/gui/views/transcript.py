@@ -16,9 +16,10 @@ from workbench.gui.views.painting import number_font
 from workbench.gui.views.segments import SegmentsText
 from workbench.gui.widgets.basic import Button, Label, column, row
 from workbench.gui.widgets.theme import SPACE, colors, is_theme_change
-from workbench.gui.widgets.waveform import Waveform, clock
+from workbench.gui.widgets.waveform import Waveform
 from workbench.results import Transcript
 from workbench.results import Waveform as Outline
+from workbench.units import clock
 
 __all__ = ["TranscriptView"]
 

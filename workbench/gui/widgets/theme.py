@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cache
 from string import Template
@@ -13,6 +10,7 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
+from workbench.garbage import no_collections
 from workbench.resources import assets_dir
 
 __all__ = ["SPACE", "Colors", "apply", "colors", "is_dark", "is_theme_change", "mark", "scaled_font"]
@@ -218,22 +216,11 @@ def is_dark() -> bool:
 def apply(app: QApplication, *, dark: bool) -> None:
     """Put a theme into force: palette and style sheet. Widgets hear of it by a change event."""
     chosen = DARK if dark else LIGHT
-    with _no_collections():
+    # Qt goes through a list of all widgets and calls Python for each: one that a collection deletes meanwhile would be
+    # a dangling pointer in that list.
+    with no_collections():
         app.setPalette(_palette(chosen))
         app.setStyleSheet(_style_sheet(dark=dark, font_pt=_base_size(app)))
-
-
-@contextmanager
-def _no_collections() -> Iterator[None]:
-    """Qt goes through a list of all widgets and calls Python for each: one that a collection deletes meanwhile would
-    be a dangling pointer in that list."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def is_theme_change(event: QEvent) -> bool:

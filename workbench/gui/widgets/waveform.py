@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +22,14 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip
 from workbench.gui.language import tr
 from workbench.gui.widgets.basic import Panel
 from workbench.gui.widgets.theme import SPACE, colors
+from workbench.units import clock
 
 if TYPE_CHECKING:
     import numpy as np
 
     FloatArray = np.ndarray[Any, np.dtype[np.float32]]
 
-__all__ = ["Waveform", "clock"]
+__all__ = ["Waveform"]
 
 STEP_S = 5.0
 BAR_PX, GAP_PX = 2, 1
@@ -284,12 +284,3 @@ class Waveform(Panel):
                 duration=clock(self._duration_s),
             )
         )
-
-
-def clock(seconds: float | None) -> str:
-    """``75`` → ``"1:15"``, ``3675`` → ``"1:01:15"``; an unknown time is an ellipsis."""
-    if seconds is None or not math.isfinite(seconds):
-        return "…"
-    whole = max(0, int(seconds))
-    hours, minutes = whole // 3600, whole // 60 % 60
-    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
