@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 # In a packaged app the executable is no Python: it starts its own children through this table.
@@ -22,7 +23,7 @@ def main() -> int:
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)
         return 0
     try:
-        if not words:
+        if not words and "_ARGCOMPLETE" not in os.environ:  # which a shell sets that completes the words
             from workbench.gui import run as open_window
 
             return open_window()

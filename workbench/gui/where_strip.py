@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PROVIDER_NAMES", "WhereStrip"]
 
-PROVIDER_NAMES = {"cpu": "CPU", "cuda": "CUDA", "dml": "DirectML", "auto": "auto"}
+PROVIDER_NAMES = {"cpu": "CPU", "cuda": "CUDA", "dml": "DirectML"}
 STEPS = ("load", "preprocess", "session", "postprocess")
 
 
@@ -85,7 +85,8 @@ class WhereStrip(Panel):
     def show_report(self, report: RunReport) -> None:
         self._report = report
         got = " + ".join(PROVIDER_NAMES.get(name, name) for name in report.providers_got)
-        asked = PROVIDER_NAMES.get(report.provider_asked, report.provider_asked)
+        asked = report.provider_asked
+        asked = tr("Automatic") if asked == "auto" else PROVIDER_NAMES.get(asked, asked)
         if report.provider_asked in ("auto", *report.providers_got[:1]):
             text = tr("Ran on {got} in {precision} (asked: {asked})", got=got, precision=report.variant, asked=asked)
         else:
