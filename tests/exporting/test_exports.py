@@ -19,6 +19,7 @@ from tests.exporting.test_quantizing import cosine
 from workbench.cancellation import Cancellation
 from workbench.errors import Cancelled, ExportError
 from workbench.exporting.spec import Event, StageStarted
+from workbench.runtime.session import EXACT_INT8
 
 pytestmark = pytest.mark.toolchain
 
@@ -36,6 +37,7 @@ SENTENCES = (
 
 def session(path: Path) -> ort.InferenceSession:
     options = ort.SessionOptions()
+    options.add_session_config_entry(*EXACT_INT8)
     options.log_severity_level = 3
     return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 

@@ -15,6 +15,7 @@ from exporters.blocks import dequantize_blocks, quantize_blocks
 from exporters.dynamic import quantize_channels
 from exporters.failure import ExportFailure
 from exporters.quantize import check_recipes, operators_of_graph, quantize, recipe_for
+from workbench.runtime.session import EXACT_INT8
 
 VOCABULARY, WIDTH = 1024, 64
 RANDOM = np.random.default_rng(5)
@@ -74,8 +75,10 @@ def merged() -> ModelProto:
     return model_of([helper.make_node("If", ["use_cache"], ["logits"], name="if", **branches)], weights)
 
 
-def run(path: Path, **feeds: Any) -> Any:
+def run(path: Path, *, exact: bool = True, **feeds: Any) -> Any:
     options = ort.SessionOptions()
+    if exact:
+        options.add_session_config_entry(*EXACT_INT8)
     options.log_severity_level = 3
     return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"]).run(None, feeds)[0]
 
@@ -120,11 +123,18 @@ def test_branches_share_their_weights_and_agree(tmp_path: Path, precision: str, 
     graphs.save(merged(), source)
     quantize(source, target, recipe_for(precision, "automatic-speech-recognition-with-past"))
     assert target.stat().st_size < source.stat().st_size * share
+    # onnxruntime does not mend the branches' products on processors without VNNI: there they are as exact as those of
+    # the same graph without branches that is not mended either.
+    plain, small = tmp_path / "plain.onnx", tmp_path / "small.onnx"
+    graphs.save(tied(), plain)
+    quantize(plain, small, recipe_for(precision, "feature-extraction"))
+    least = min(0.999, cosine(run(plain, ids=IDS), run(small, exact=False, ids=IDS)) - 1e-5)
+    assert least > 0.99
     for branch in (True, False):
         feeds = {"ids": IDS, "use_cache": np.array([branch])}
         answer = run(target, **feeds)
         assert answer.dtype == np.float32
-        assert cosine(run(source, **feeds), answer) > 0.999
+        assert cosine(run(source, **feeds), answer) > least
 
 
 @pytest.mark.parametrize("task", ["feature-extraction", "text-generation"])

@@ -19,7 +19,7 @@ import onnxruntime as ort
 from workbench.errors import Cancelled, EngineError, ModelError, ProviderError, WorkbenchError
 from workbench.tasks.base import Array, Outputs, Run
 
-__all__ = ["PROVIDERS", "Call", "Session", "SessionOptions", "available_providers", "runtime_version"]
+__all__ = ["EXACT_INT8", "PROVIDERS", "Call", "Session", "SessionOptions", "available_providers", "runtime_version"]
 
 # What a user says → onnxruntime's name.
 PROVIDERS: dict[str, str] = {
@@ -53,6 +53,11 @@ def available_providers() -> tuple[str, ...]:
     return tuple(name for name in PREFERENCE if PROVIDERS[name] in built)
 
 
+# Processors with AVX2 but without VNNI add pairs of products of unsigned and signed bytes in 16 bits, which overflow;
+# with this entry, onnxruntime turns the weights into unsigned ones there, and answers as elsewhere.
+EXACT_INT8 = ("session.x64quantprecision", "1")
+
+
 @dataclass(frozen=True)
 class SessionOptions:
     """``provider`` is ``"auto"`` or a key of :data:`PROVIDERS`; ``threads`` 0 leaves the number to onnxruntime."""
@@ -81,9 +86,7 @@ class Session:
         settings = ort.SessionOptions()
         settings.log_severity_level = 3
         settings.intra_op_num_threads = options.threads
-        # Processors with AVX2 but without VNNI add pairs of products of unsigned and signed bytes in 16 bits, which
-        # overflow; with this, onnxruntime turns the weights into unsigned ones there, and answers as elsewhere.
-        settings.add_session_config_entry("session.x64quantprecision", "1")
+        settings.add_session_config_entry(*EXACT_INT8)
         self.providers_tried: tuple[str, ...] = tuple(PROVIDERS[name] for name in _wanted(options.provider))
         try:
             self._session = ort.InferenceSession(str(path), settings, providers=list(self.providers_tried))
