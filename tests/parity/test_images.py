@@ -57,6 +57,11 @@ def test_every_model_and_processor_is_compared(made: Path) -> None:
     assert sorted(path.name for path in (made / "processors").iterdir()) == sorted(PROCESSORS)
 
 
+# The same numbers go in, within 1e-5; both runtimes then add them up in orders of their own, which are others on every
+# kind of processor. 1.3e-4 was seen, for mobilenet_v2 without AVX-512.
+SCORES = 3e-4
+
+
 @pytest.mark.parametrize("name", [*(f"models/{m}" for m in MODELS), *(f"processors/{p}" for p in PROCESSORS)])
 def test_the_same_numbers_go_in(made: Path, pixels: dict[str, Any], name: str) -> None:
     processor = ImageProcessor(files_of(made / name))
@@ -78,9 +83,8 @@ def test_the_same_labels_come_out(made: Path, answers: dict[str, Any], name: str
         got: Any = pipeline(str(path), {}, Run()).to_json()
         wanted = answers[name][path.name]
         assert [item["label"] for item in got] == [item["label"] for item in wanted], path.name
-        np.testing.assert_allclose(
-            [item["score"] for item in got], [item["score"] for item in wanted], rtol=0, atol=1e-4, err_msg=path.name
-        )
+        scores, expected = ([item["score"] for item in items] for items in (got, wanted))
+        np.testing.assert_allclose(scores, expected, rtol=0, atol=SCORES, err_msg=path.name)
         tops.add(got[0]["label"])
     assert len(wanted) == (1 if name == "single" else 5)
     assert len(tops) == 1 if name == "single" else len(tops) > 1  # the networks do look at their pictures
