@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from workbench.gui.main_window import MainWindow
 
+BEGIN_MS = 20
+
 __all__ = ["problem_with_screen", "run"]
 
 # What Qt's plugin for X needs and no wheel brings; without it Qt ends the process with many lines.
@@ -27,6 +29,7 @@ def run(words: tuple[str, ...] = ()) -> int:
     if problem:
         print(f"workbench: {problem}; `workbench --help` lists what can be done without a window", file=sys.stderr)
         return 1
+    from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
 
     from workbench.errors import UsageError
@@ -65,7 +68,7 @@ def run(words: tuple[str, ...] = ()) -> int:
     _catch_bugs(window)
     wake = _quit_on_signals(app)
     window.show()
-    window.begin()
+    QTimer.singleShot(BEGIN_MS, window, window.begin)  # the first paint shares the processor with nothing
     try:
         app.exec()
     finally:
