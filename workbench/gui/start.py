@@ -64,7 +64,7 @@ def run(words: tuple[str, ...] = ()) -> int:
     app.setQuitOnLastWindowClosed(False)  # the window ends the app itself, after asking
     first = FirstWindow(app)
     first.asked.connect(window.come_forward)
-    window.closed.connect(app.quit)
+    window.closed.connect(lambda: app.exit())
     _catch_bugs(window)
     wake = _quit_on_signals(app)
     window.show()
@@ -151,7 +151,7 @@ def _quit_on_signals(app: QApplication) -> socket.socket:
 
     def woken() -> None:
         if ours.recv(64):
-            app.quit()
+            app.exit()  # quit() would close the window first, which asks while something goes on
 
     notifier.activated.connect(woken)
     app.setProperty("signals", [theirs])
