@@ -70,6 +70,7 @@ def open_window(qtbot, qapp: QApplication) -> Iterator[Open]:  # type: ignore[no
         if begin:
             window.begin()
             qtbot.waitUntil(lambda: window.library.listing is not None, timeout=20_000)
+            qtbot.waitUntil(lambda: not window.library.entries or window.sidebar.selected is not None)
         return window
 
     yield open_

@@ -5,16 +5,24 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from tests.bench.scan import build_tree
 from tests.engine.tiny import tiny_model
 from tests.gui.conftest import Open
 from tests.gui.heartbeat import Heartbeat, beating, freest
+from tests.gui.looks import dressed, put_theme
 from tests.gui.test_window import answers, drop, files, ran
+from tests.gui.views.fakes import context
+from workbench.gui.views.base import View
+from workbench.gui.views.reading import ReadingText
+from workbench.gui.views.table import VIEWS, view_for
+from workbench.results import Segment, Span, Spans, Text, Transcript
 
 LIMIT_S = 0.1
 LEFT = Qt.MouseButton.LeftButton
@@ -94,6 +102,57 @@ def test_while_a_large_text_is_dropped(open_window: Open, tiny_repo: Path, qtbot
         return heart
 
     assert freest(dropping, LIMIT_S).longest_s < LIMIT_S
+
+
+def test_while_the_theme_and_the_language_are_changed(open_window: Open, tiny_repo: Path, qtbot: QtBot) -> None:
+    def changing() -> Heartbeat:
+        window = open_window()
+        window.run_page.input.set_text("good")
+        qtbot.mouseClick(window.run_page.input.run, LEFT)
+        ran(window, qtbot)
+        qtbot.waitUntil(lambda: len(window.run_page.result.findChildren(View)) == len(VIEWS))
+        with beating() as heart:
+            for theme in ("dark", "light"):
+                window.appearance.set_theme(theme)
+                qtbot.wait(100)
+            for language in ("zh_CN", "en"):
+                window.appearance.set_language(language)
+                qtbot.wait(100)
+        return heart
+
+    assert freest(changing, LIMIT_S).longest_s < LIMIT_S
+
+
+LINE = "Nobody saw Ada go to Paris again.\n"
+LONG = LINE * 5000
+ENTITIES = tuple(Span("PER", 0.9, "Ada", at + 11, at + 14) for at in range(0, len(LONG), len(LINE)))
+SAID = tuple(Segment(" And so she went on and on.", float(n), n + 1.0) for n in range(3000))
+
+
+@pytest.mark.parametrize(
+    "result",
+    [Spans(ENTITIES, grouped=True), Text(LONG, 50_000, "stop"), Transcript("".join(s.text for s in SAID), SAID, "en")],
+    ids=lambda result: type(result).__name__,
+)
+def test_while_a_long_result_is_shown(result: Any, qapp: QApplication, qtbot: QtBot) -> None:
+    put_theme(qapp, dark=False)
+
+    def showing() -> Heartbeat:
+        view = dressed(view_for(result)())
+        qtbot.addWidget(view)
+        view.resize(600, 500)
+        with qtbot.waitExposed(view):
+            view.show()
+        with beating() as heart:
+            view.show_result(result, context(LONG))
+            qtbot.wait(100)
+            last = view.findChild(ReadingText)
+            qtbot.waitUntil(lambda: not last.is_filling)
+            qtbot.wait(20)
+        assert last.document().blockCount() >= 3000
+        return heart
+
+    assert freest(showing, LIMIT_S).longest_s < LIMIT_S
 
 
 @pytest.mark.slow

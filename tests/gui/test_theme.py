@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from tests.gui.looks import put_theme
 from workbench.gui.widgets import theme
 from workbench.gui.widgets.basic import Button
 from workbench.gui.widgets.theme import DARK, LIGHT, Colors
@@ -43,11 +44,11 @@ def test_text_can_be_read_on_every_ground(shades: Colors) -> None:
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_style_sheet_names_files_that_are_there(dark: bool, qapp: QApplication) -> None:
-    theme.apply(qapp, dark=dark)
-    files = re.findall(r'url\("([^"]+)"\)', qapp.styleSheet())
+    put_theme(qapp, dark=dark)
+    files = re.findall(r'url\("([^"]+)"\)', theme.style_sheet())
     assert files
     assert [file for file in files if not Path(file).is_file()] == []
-    assert "$" not in qapp.styleSheet()
+    assert "$" not in theme.style_sheet()
     assert theme.is_dark() == dark
 
 
@@ -74,7 +75,7 @@ def test_an_icon_follows_the_theme(qtbot: QtBot, qapp: QApplication) -> None:
         pixels = [image.pixelColor(x, y) for x in range(18) for y in range(18)]
         return max(pixel.lightness() for pixel in pixels if pixel.alpha() > 200)
 
-    theme.apply(qapp, dark=False)
+    put_theme(qapp, dark=False)
     light = shade()
-    theme.apply(qapp, dark=True)
-    assert shade() > light + 80
+    put_theme(qapp, dark=True)
+    qtbot.waitUntil(lambda: shade() > light + 80)

@@ -313,7 +313,7 @@ def test_language_and_theme_switch_while_it_is_open(window: MainWindow, qtbot: Q
     assert window.run_page.input.editor.toPlainText() == "good"
     assert answers(window)
     appearance.set_theme("dark")
-    assert window.palette().window().color().lightness() < 60
+    qtbot.waitUntil(lambda: window.palette().window().color().lightness() < 60)
     kept = Path(os.environ["WORKBENCH_DATA_DIR"]) / "settings.json"
     wanted = {"theme": "dark", "language": "zh_CN"}
     qtbot.waitUntil(lambda: kept.exists() and json.loads(kept.read_text("utf-8")) == wanted)

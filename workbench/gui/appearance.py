@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QLibraryInfo, QLocale, QObject, Qt, QTranslator, Signal
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QEvent, QLibraryInfo, QLocale, QObject, Qt, QTimer, QTranslator, Signal
+from PySide6.QtWidgets import QApplication, QWidget
 
+from workbench.garbage import no_collections
 from workbench.gui import language
 from workbench.gui.widgets import theme
 from workbench.settings import Settings
@@ -23,7 +24,17 @@ class Appearance(QObject):
         self.theme = settings.theme
         self.language = settings.language
         self._translator: QTranslator | None = None
+        self._parts: list[QWidget] = []
+        self._undressed: list[QWidget] = []
+        self._dressing = QTimer(self)
+        self._dressing.timeout.connect(self._dress_next)
         self._put_language()
+
+    def dress(self, *parts: QWidget) -> None:
+        """Keep these parts of the window, none inside another, in the style sheet of the theme."""
+        for part in parts:
+            self._parts.append(part)
+            part.installEventFilter(self)
 
     def begin(self) -> None:
         """Put the theme into force. Once the window is made: each part would be styled again as it gets its place."""
@@ -50,7 +61,29 @@ class Appearance(QObject):
         dark = self.theme == "dark"
         if self.theme == "system":
             dark = self._app.styleHints().colorScheme() == Qt.ColorScheme.Dark
-        theme.apply(self._app, dark=dark)
+        theme.put_palette(self._app, dark=dark)
+        self._undressed = list(self._parts)
+        for part in self._parts:
+            if part.isVisible():
+                self._put_on(part)
+        self._dressing.start()
+
+    def _dress_next(self) -> None:
+        """What is not seen follows in idle moments, one part at a time: all at once would stall the window."""
+        if self._undressed:
+            self._put_on(self._undressed[0])
+        else:
+            self._dressing.stop()
+
+    def _put_on(self, part: QWidget) -> None:
+        self._undressed.remove(part)
+        with no_collections():  # as for the palette
+            part.setStyleSheet(theme.style_sheet())
+
+    def eventFilter(self, part: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Show and part in self._undressed and isinstance(part, QWidget):
+            self._put_on(part)
+        return False
 
     def _put_language(self) -> None:
         chosen = language.resolve(self.language, QLocale.system().uiLanguages())

@@ -18,7 +18,7 @@ from PySide6.QtGui import (
     QKeyEvent,
     QKeySequence,
 )
-from PySide6.QtWidgets import QFileDialog, QMainWindow, QMessageBox, QSplitter, QStackedWidget, QWidget
+from PySide6.QtWidgets import QFileDialog, QMainWindow, QMessageBox, QStackedWidget, QWidget
 
 from workbench.errors import WorkbenchError
 from workbench.gui.appearance import Appearance
@@ -36,8 +36,9 @@ from workbench.gui.run_page import RunPage
 from workbench.gui.sidebar import Sidebar
 from workbench.gui.simple_pages import UnusablePage, WelcomePage
 from workbench.gui.widgets.basic import Banner, column
+from workbench.gui.widgets.divided import Divided
 from workbench.gui.widgets.icons import app_icon
-from workbench.gui.widgets.theme import SPACE, mark
+from workbench.gui.widgets.theme import SPACE, style_sheet
 from workbench.library.entries import Entry
 from workbench.settings import Settings, data_dir
 
@@ -77,7 +78,6 @@ class MainWindow(QMainWindow):
         for page in (self.welcome, self.run_page, self.export_page, self.unusable):
             self.pages.addWidget(page)
         main = QWidget()
-        mark(main, role="page")
         inner = column(space=0)
         notices = QWidget()
         around = column(self.banner)
@@ -88,11 +88,9 @@ class MainWindow(QMainWindow):
         inner.addWidget(notices)
         inner.addWidget(self.pages, 1)
         main.setLayout(inner)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter = Divided()
         self.splitter.addWidget(self.sidebar)
         self.splitter.addWidget(main)
-        self.splitter.setHandleWidth(1)
-        self.splitter.setChildrenCollapsible(False)
         self.splitter.setStretchFactor(1, 1)
         self.splitter.setSizes([SIDEBAR_PX, 900])
         self.setCentralWidget(self.splitter)
@@ -100,6 +98,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.resize(QSize(1200, 760))
         self.banner.closed.connect(notices.hide)
+        appearance.dress(self.sidebar, notices, self.welcome, self.run_page, self.export_page, self.unusable)
         self.router = InputRouter(background, self.library, self.microphone, self, self)
         self._connect(appearance)
         self.retranslate()
@@ -341,6 +340,7 @@ class MainWindow(QMainWindow):
         stay = box.addButton(tr("Go on"), QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(stay)
         box.setEscapeButton(stay)
+        box.setStyleSheet(style_sheet())
         box.exec()
         return box.clickedButton() is stop
 

@@ -101,6 +101,11 @@ class Sidebar(Panel):
         if is_theme_change(event):  # type: ignore[arg-type]
             self._tint()
 
+    @property
+    def selected(self) -> str | None:
+        """The name of the selected model."""
+        return self._name
+
     def select(self, name: str) -> None:
         """Select a model by its name, as a click would."""
         if self.rows.row_of(name) is None:
@@ -124,6 +129,11 @@ class Sidebar(Panel):
         self._select(name)
         self._show_filter()
         self._show_nothing()
+
+    def _select_first(self, name: str) -> None:
+        """Begin with this model, unless another one was chosen meanwhile."""
+        if self._name is None:
+            self._select(name)
 
     def _select(self, name: str | None) -> None:
         row_ = self.rows.row_of(name) if name else None
@@ -152,7 +162,7 @@ class Sidebar(Panel):
                 (entry for entry in listing.entries if entry.standing == "ready"), listing.entries[0]
             )
             self._name = None
-            QTimer.singleShot(0, self, lambda: self._select(best.name))  # the list is painted first
+            QTimer.singleShot(0, self, lambda: self._select_first(best.name))  # the list is painted first
         # Without the cache there are still folders and exports; who has no model at all is told where it looked.
         warnings = tuple(item for item in listing.warnings if item.code != "cache-missing")
         if warnings and listing.entries:

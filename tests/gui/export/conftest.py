@@ -13,13 +13,13 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from tests.gui.export.fakes import NAME, FakeWorkbench, Script, entry
+from tests.gui.looks import dressed, put_theme
 from workbench.gui import language
 from workbench.gui.background import Background
 from workbench.gui.core import Core
 from workbench.gui.export_page import ExportPage
 from workbench.gui.export_state import ExportState
 from workbench.gui.exports import Exports
-from workbench.gui.widgets import theme
 from workbench.library.entries import Entry
 
 
@@ -61,7 +61,7 @@ class Desk:
 
 @pytest.fixture(autouse=True)
 def light_look(qapp: QApplication) -> Iterator[None]:
-    theme.apply(qapp, dark=False)
+    put_theme(qapp, dark=False)
     language.set_current("en")
     yield
     language.set_current("en")
@@ -73,7 +73,7 @@ def desk(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
     background = Background()
     exports = Exports(cast(Core, SimpleNamespace(workbench=workbench)), background)
     page = ExportPage(exports)
-    qtbot.addWidget(page)
+    qtbot.addWidget(dressed(page))
     page.resize(640, 720)
     yield Desk(qtbot, workbench, exports, page)
     background.close()

@@ -13,12 +13,12 @@ from PySide6.QtWidgets import QApplication, QLabel
 
 from tests.gui.export.conftest import Desk
 from tests.gui.export.fakes import MISSING, NAME, Script, entry, report
+from tests.gui.looks import put_theme
 from workbench.errors import Cancelled, ExportError, ToolchainError
 from workbench.exporting.spec import LogLine, Progress, StageStarted
 from workbench.gui import language
 from workbench.gui.export_outcome import agreement_number, agreement_words
 from workbench.gui.export_state import LOG_LINES, Log
-from workbench.gui.widgets import theme
 from workbench.units import clock
 
 OTHER = "openai/whisper-tiny.en"
@@ -280,7 +280,7 @@ def test_language_and_theme_change_in_the_middle(desk: Desk, qapp: QApplication)
     desk.qtbot.waitUntil(lambda: desk.page.run.rows["reference"].detail.text() == "1 of 26 samples")
     language.set_current("zh_CN")
     QApplication.sendEvent(desk.page, QEvent(QEvent.Type.LanguageChange))
-    theme.apply(qapp, dark=True)
+    put_theme(qapp, dark=True)
     run = desk.page.run
     assert run.heading.text() == "正在导出"
     assert run.rows["reference"].text.text() == "记录原模型的结果"

@@ -9,8 +9,8 @@ import pytest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from tests.gui.looks import dressed, put_theme
 from tests.gui.views.fakes import speak
-from workbench.gui.widgets import theme
 
 Shown = TypeVar("Shown", bound=QWidget)
 
@@ -18,7 +18,7 @@ Shown = TypeVar("Shown", bound=QWidget)
 @pytest.fixture(autouse=True)
 def light_and_english(qapp: QApplication, plain_look: None) -> None:
     qapp.setStyle("Fusion")
-    theme.apply(qapp, dark=False)
+    put_theme(qapp, dark=False)
     speak("en")
 
 
@@ -27,7 +27,7 @@ def shown(qtbot: QtBot) -> Callable[[Shown], Shown]:
     """Puts a widget on the screen, with the focus in its window."""
 
     def show(widget: Shown) -> Shown:
-        qtbot.addWidget(widget)
+        qtbot.addWidget(dressed(widget))
         widget.resize(520, 560)
         with qtbot.waitExposed(widget):
             widget.show()

@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication
 
+from tests.gui.looks import put_theme
 from workbench.gui.views.painting import contrast, percent, readable_on, safe, signed
 from workbench.gui.views.ranked import bars
 from workbench.gui.views.shading import heat_color, heat_image, sign_image
@@ -18,7 +19,7 @@ from workbench.units import clock
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_number_is_readable_on_every_shade(dark: bool, qapp: QApplication) -> None:
-    theme.apply(qapp, dark=dark)
+    put_theme(qapp, dark=dark)
     grounds = [heat_color(number / 100) for number in range(-20, 121)]
     assert min(contrast(readable_on(ground), ground) for ground in grounds) >= 4.5
 

@@ -121,7 +121,7 @@ def test_positions_count_characters_not_units(shown) -> None:
     start = text.index("Béla")
     marked = MarkedText(ODD, [Span("PER", 1.0, "Béla", start, start + 4)], lambda label: 0)
     view = shown(SpansView())
-    marked.fill(view.edit.begin(), view.edit.font())
+    assert list(marked.fill(view.edit.begin(), view.edit.font())) == []
     ground = marked.grounds[0]
     cursor = QTextCursor(view.edit.document())
     cursor.setPosition(ground.start)
@@ -189,8 +189,11 @@ def test_a_huge_text_is_all_there_and_its_end_is_reached(shown, qtbot: QtBot) ->
     spans = tuple(Span("PER", 0.9, "Ana", at, at + 3) for at in range(0, 99_900, 34))
     view = shown(SpansView())
     view.show_result(Spans(spans, grouped=True), context(text))
+    assert view.edit.is_filling
     view.edit.setFocus()
     qtbot.keyClick(view.edit, Qt.Key.Key_End, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: not view.edit.is_filling)
+    assert view.edit.textCursor().atEnd()
     qtbot.keyClick(view.edit, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
     assert view.edit.createMimeDataFromSelection().text() == text
     view.grab()

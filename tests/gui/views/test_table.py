@@ -10,10 +10,10 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QWidget
 
+from tests.gui.looks import put_theme
 from tests.gui.views.fakes import ODD, context, speak, texts_of
 from workbench.gui.views.base import Context, View
 from workbench.gui.views.table import VIEWS, view_for
-from workbench.gui.widgets import theme
 from workbench.results import (
     RESULT_TYPES,
     Embedding,
@@ -111,11 +111,11 @@ def test_a_view_follows_the_theme(name: str, shown, qapp: QApplication) -> None:
     view = _shown(name, shown, RESULTS)
     said = view.text(), texts_of(view)
     light = view.grab().toImage()
-    theme.apply(qapp, dark=True)
+    put_theme(qapp, dark=True)
     qapp.processEvents()
     assert view.grab().toImage() != light
     assert (view.text(), texts_of(view)) == said
-    theme.apply(qapp, dark=False)
+    put_theme(qapp, dark=False)
     qapp.processEvents()
     assert view.grab().toImage() == light
 

@@ -6,14 +6,14 @@ Qt counts units of UTF-16, results count characters, and the names are in betwee
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
 import numpy as np
 from PySide6.QtGui import QFont, QTextCharFormat, QTextCursor
 
 from workbench.gui.views.painting import safe
-from workbench.gui.views.reading import Ground
+from workbench.gui.views.reading import Ground, parts_of
 from workbench.results import Span
 
 __all__ = ["MarkedText", "kind_of"]
@@ -21,6 +21,7 @@ __all__ = ["MarkedText", "kind_of"]
 NAME_SIZE = 0.72
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 MAX_DEPTH = 3
+SPANS_A_STEP = 1000
 
 
 class MarkedText:
@@ -55,24 +56,30 @@ class MarkedText:
             for span, end, depth in zip(self.spans, ends, _depths(self.spans), strict=True)
         ]
 
-    def fill(self, cursor: QTextCursor, font: QFont) -> None:
-        """Write text and names at the cursor of an empty document."""
+    def fill(self, cursor: QTextCursor, font: QFont) -> Iterator[None]:
+        """Write text and names at the cursor of an empty document, step by step, each of little time."""
         name_font = QFont(font)
         name_font.setPointSizeF(font.pointSizeF() * NAME_SIZE)
         name_font.setWeight(QFont.Weight.Bold)
         name_format = QTextCharFormat()
         name_format.setFont(name_font)
         plain = QTextCharFormat()
-        cursor.beginEditBlock()
         at = 0
-        for _, _, number in self._names:
-            span = self.spans[number]
-            if span.end > at:
-                cursor.insertText(self.source[at : span.end], plain)
-                at = span.end
-            cursor.insertText(self._name(span), name_format)
-        cursor.insertText(self.source[at:], plain)
-        cursor.endEditBlock()
+        for first in range(0, len(self._names), SPANS_A_STEP):
+            if first:
+                yield
+            cursor.beginEditBlock()
+            for _, _, number in self._names[first : first + SPANS_A_STEP]:
+                span = self.spans[number]
+                if span.end > at:
+                    cursor.insertText(self.source[at : span.end], plain)
+                    at = span.end
+                cursor.insertText(self._name(span), name_format)
+            cursor.endEditBlock()
+        for number, part in enumerate(parts_of(self.source[at:])):
+            if number:
+                yield
+            cursor.insertText(part, plain)
 
     def source_of(self, place: int) -> int:
         """The character of the text at a place of the document; behind a span for what is in its name."""

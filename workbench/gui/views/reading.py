@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
-from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, QRectF, Qt
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, QRectF, Qt, QTimer
 from PySide6.QtGui import (
     QColor,
     QPainter,
@@ -22,12 +21,14 @@ from PySide6.QtWidgets import QFrame, QTextEdit
 
 from workbench.gui.widgets.theme import SPACE, colors, is_theme_change, mark
 
-__all__ = ["Ground", "ReadingText"]
+__all__ = ["Ground", "Place", "ReadingText", "parts_of"]
 
 RADIUS_PX = 4
 END_PX = SPACE.wide  # the last line is in sight, if not all that is below it
 # A stretch is short; where one is not, its ends alone say how wide it is.
 MAX_PLACES = 200
+# So much text is laid out at once; more takes longer than a window may stand still.
+MAX_PART = 50_000
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,16 @@ class Ground:
     color: str  # a role of the theme, or "hue N"
     depth: int = 0
     whole: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a text is read: selection, place of the scroll bar, and whether that was the end."""
+
+    anchor: int = 0
+    position: int = 0
+    scrolled: int = 0
+    was_at_end: bool = False
 
 
 class ReadingText(QTextEdit):
@@ -65,6 +76,10 @@ class ReadingText(QTextEdit):
         self._starts: set[int] = set()
         self._ends: set[int] = set()
         self.copied: Callable[[int, int], str] | None = None
+        self._steps: Iterator[None] | None = None
+        self._return: Place | None = None
+        self._stepping = QTimer(self)
+        self._stepping.timeout.connect(self._step)
         mark(self, role="reading")
 
     def block_format(self) -> QTextBlockFormat:
@@ -75,33 +90,71 @@ class ReadingText(QTextEdit):
     def put_text(self, text: str) -> None:
         """Show another text, from its beginning."""
         cursor = self.begin()
-        cursor.insertText(text)
-        self.moveCursor(QTextCursor.MoveOperation.Start)
+
+        def steps() -> Iterator[None]:
+            for number, part in enumerate(parts_of(text)):
+                if number:
+                    yield
+                cursor.insertText(part)
+
+        self.go_through(steps())
+
+    def go_through(self, steps: Iterator[None], place: Place | None = None) -> None:
+        """Do the first of these steps, which fill the document, at once, and the others in idle moments.
+
+        ``place`` is where to read on once all is there; without one, it is read from the beginning.
+        """
+        self._steps, self._return = steps, place
+        self._step()
+        if place is None:
+            self.return_to(Place())
+        if self._steps:
+            self._stepping.start()
+
+    def go_to_end(self) -> None:
+        """Do all steps that are still to come."""
+        while self._steps is not None:
+            self._step()
+
+    @property
+    def is_filling(self) -> bool:
+        """Whether there are steps to come."""
+        return self._steps is not None
+
+    def _step(self) -> None:
+        end = object()
+        if self._steps is not None and next(self._steps, end) is end:
+            self._steps = None
+            if self._return is not None:
+                self.return_to(self._return)
+        if self._steps is None:
+            self._stepping.stop()
 
     def begin(self) -> QTextCursor:
         """Empty the document; what is inserted with this cursor has the format of the blocks from the start."""
+        self._steps = None  # what was still to come of the text before
+        self._stepping.stop()
         self.set_grounds(())
         self.clear()
         cursor = QTextCursor(self.document())
         cursor.setBlockFormat(self.block_format())
         return cursor
 
-    @contextmanager
-    def place_kept(self, *, if_: bool = True, follow: bool = False) -> Iterator[None]:
-        """Whatever is done to the text within, what is read stays in sight: the end, where that was, else the place.
-
-        ``follow``: a text that was all in sight is followed to its end as well. ``if_`` False: it begins anew.
-        """
+    def place(self, *, follow: bool = False) -> Place:
+        """Where it is read now. ``follow``: a text that is all in sight is read at its end."""
         bar, cursor = self.verticalScrollBar(), self.textCursor()
-        value, anchor, place = bar.value(), cursor.anchor(), cursor.position()
-        was_at_end = value >= bar.maximum() - END_PX and (follow or bar.maximum() > 0)
-        yield
+        was_at_end = bar.value() >= bar.maximum() - END_PX and (follow or bar.maximum() > 0)
+        return Place(cursor.anchor(), cursor.position(), bar.value(), was_at_end)
+
+    def return_to(self, place: Place) -> None:
+        """Read on there, after the text has changed: at the end, where that was, else at the same place."""
         last = self.document().characterCount() - 1
-        kept = QTextCursor(self.document())
-        kept.setPosition(min(anchor, last) if if_ else 0)
-        kept.setPosition(min(place, last) if if_ else 0, QTextCursor.MoveMode.KeepAnchor)
-        self.setTextCursor(kept)
-        bar.setValue(0 if not if_ else bar.maximum() if was_at_end else value)
+        cursor = QTextCursor(self.document())
+        cursor.setPosition(min(place.anchor, last))
+        cursor.setPosition(min(place.position, last), QTextCursor.MoveMode.KeepAnchor)
+        self.setTextCursor(cursor)
+        bar = self.verticalScrollBar()
+        bar.setValue(bar.maximum() if place.was_at_end else place.scrolled)
 
     def set_grounds(self, grounds: Sequence[Ground]) -> None:
         """Replace all grounds; positions are those of the document."""
@@ -198,6 +251,16 @@ class ReadingText(QTextEdit):
                     right = _room(ground.end, self._starts, 1) if b == end else 2
                     rect = rect.adjusted(-left, -high, right, high)
                     painter.drawRoundedRect(rect, RADIUS_PX, RADIUS_PX)
+
+
+def parts_of(text: str) -> Iterator[str]:
+    """A text in parts of bearable length, at ends of lines where there are some; one empty part of an empty text."""
+    start = 0
+    while len(text) - start > MAX_PART:
+        end = text.rfind("\n", start, start + MAX_PART) + 1 or start + MAX_PART
+        yield text[start:end]
+        start = end
+    yield text[start:]
 
 
 def _line_at(block: QTextBlock, y: float) -> int:

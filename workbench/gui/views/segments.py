@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QTextCharFormat, QTextOption
+from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QTextCharFormat, QTextCursor, QTextOption
 
 from workbench.gui.views.painting import number_font, safe
 from workbench.gui.views.reading import Ground, ReadingText
@@ -12,6 +14,8 @@ from workbench.results import Segment
 from workbench.units import clock
 
 __all__ = ["SegmentsText"]
+
+SEGMENTS_A_STEP = 300
 
 
 class SegmentsText(ReadingText):
@@ -22,32 +26,51 @@ class SegmentsText(ReadingText):
     def __init__(self) -> None:
         super().__init__(line_height_percent=140)
         self._indent = 0
+        self._segments: tuple[Segment, ...] = ()
+        self._tint = colors()
         self._pressed: int | None = None
         self.has_times = False
         self.viewport().setMouseTracking(True)
 
-    def put_segments(self, segments: tuple[Segment, ...]) -> None:
-        cursor = self.begin()
-        self.has_times = True
+    def put_segments(self, segments: Sequence[Segment], *, anew: bool) -> None:
+        """Show these segments. What stands there already is kept as far as it agrees, unless they come ``anew``."""
         times = [clock(item.start_s) for item in segments]
-        font = number_font(self.font())
-        self._indent = max(QFontMetrics(font).horizontalAdvance(text) for text in times) + SPACE.large
+        metrics = QFontMetrics(number_font(self.font()))
+        indent = max(metrics.horizontalAdvance(text) for text in times) + SPACE.large
+        same_look = (indent, colors()) == (self._indent, self._tint)
+        fresh = anew or not self.has_times or self.is_filling or not same_look
+        kept = 0 if fresh else _common(self._segments, segments)
+        place = self.place(follow=True)
+        self._indent, self._tint, self._segments, self.has_times = indent, colors(), tuple(segments), True
+        if kept:
+            cursor = QTextCursor(self.document().findBlockByNumber(kept - 1))
+            cursor.movePosition(QTextCursor.MoveOperation.EndOfBlock)
+            cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
+            cursor.removeSelectedText()
+        else:
+            cursor = self.begin()
+        self.go_through(self._write(cursor, kept, times), None if anew else place)
+
+    def _write(self, cursor: QTextCursor, kept: int, times: Sequence[str]) -> Iterator[None]:
         block = self.block_format()
         block.setLeftMargin(self._indent)
         block.setTextIndent(-self._indent)
         block.setBottomMargin(SPACE.small)
         block.setTabPositions([QTextOption.Tab(self._indent, QTextOption.TabType.LeftTab)])
         time = QTextCharFormat()
-        time.setFont(font)
+        time.setFont(number_font(self.font()))
         time.setForeground(QColor(colors().accent))
-        cursor.beginEditBlock()
-        for number, (item, text) in enumerate(zip(segments, times, strict=True)):
-            if number:
-                cursor.insertBlock()
-            cursor.setBlockFormat(block)
-            cursor.insertText(text + "\t", time)
-            cursor.insertText(safe(" ".join(item.text.split())), QTextCharFormat())
-        cursor.endEditBlock()
+        for first in range(kept, len(times), SEGMENTS_A_STEP):
+            if first > kept:
+                yield
+            cursor.beginEditBlock()
+            for number in range(first, min(first + SEGMENTS_A_STEP, len(times))):
+                if number:
+                    cursor.insertBlock()
+                cursor.setBlockFormat(block)
+                cursor.insertText(times[number] + "\t", time)
+                cursor.insertText(safe(" ".join(self._segments[number].text.split())), QTextCharFormat())
+            cursor.endEditBlock()
 
     def put_plain(self, text: str) -> None:
         self.has_times = False
@@ -59,6 +82,8 @@ class SegmentsText(ReadingText):
             self.set_grounds(())
             return
         block = self.document().findBlockByNumber(number)
+        if not block.isValid():  # it is still to come
+            return
         self.set_grounds((Ground(block.position(), block.position() + block.length(), "accent_soft", whole=True),))
         area = self.document().documentLayout().blockBoundingRect(block)
         bar = self.verticalScrollBar()
@@ -95,3 +120,8 @@ class SegmentsText(ReadingText):
         if not self.has_times or place is None or event.position().x() > self._indent:
             return None
         return self.document().findBlock(place).blockNumber()
+
+
+def _common(a: Sequence[Segment], b: Sequence[Segment]) -> int:
+    """With how many equal segments both begin."""
+    return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from PySide6.QtCore import QEvent, QPoint
@@ -139,12 +140,18 @@ class SpansView(View):
 
     def _fill(self, *_: Any) -> None:
         """Write the text anew, with the labels that are switched on. The place that is read stays."""
-        before, self._marked = self._marked, None  # the old one is not asked while the document changes
+        before = self._marked
         shown = [span for span in self._result.spans if self.legend.is_on(span.label)]
         marked = MarkedText(self._source, shown, self._hue_of)
-        with self.edit.place_kept(if_=before is not None and before.source == marked.source):
-            self._font = self.edit.font()
-            marked.fill(self.edit.begin(), self._font)
+        same = before is not None and before.source == marked.source
+        place = self.edit.place() if same else None
+        self._font = self.edit.font()
+        cursor = self.edit.begin()
+        self._marked = marked  # right for the part that stands there, too
+
+        def steps() -> Iterator[None]:
+            yield from marked.fill(cursor, self._font)
             self.edit.set_grounds(marked.grounds)
-        self._marked = marked
-        self.tell_caret()
+            self.tell_caret()
+
+        self.edit.go_through(steps(), place)

@@ -56,12 +56,14 @@ class TextView(View):
         if not kept or not grows:
             self.edit.put_text(text)
         else:
-            with self.edit.place_kept(follow=True):
-                cursor = QTextCursor(self.edit.document())
-                cursor.movePosition(QTextCursor.MoveOperation.End)
-                cursor.setPosition(_units(kept), QTextCursor.MoveMode.KeepAnchor)
-                cursor.removeSelectedText()
-                cursor.insertText(text[len(kept) :])
+            self.edit.go_to_end()
+            place = self.edit.place(follow=True)
+            cursor = QTextCursor(self.edit.document())
+            cursor.movePosition(QTextCursor.MoveOperation.End)
+            cursor.setPosition(_units(kept), QTextCursor.MoveMode.KeepAnchor)
+            cursor.removeSelectedText()
+            cursor.insertText(text[len(kept) :])
+            self.edit.return_to(place)
         self._written = text
 
     def _note(self) -> None:

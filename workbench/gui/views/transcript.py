@@ -125,11 +125,10 @@ class TranscriptView(View):
 
     def _fill(self) -> None:
         result, self._tinted = self._result, colors()
-        with self.segments.place_kept(if_=self._shown is not None, follow=True):
-            if result.segments:
-                self.segments.put_segments(result.segments)
-            else:
-                self.segments.put_plain(result.text.strip())
+        if result.segments:
+            self.segments.put_segments(result.segments, anew=self._shown is None)
+        else:
+            self.segments.put_plain(result.text.strip())
         self._shown, self._playing = result, None
         self._mark_boundaries()
         self._mark_playing()

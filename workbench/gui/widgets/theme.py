@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from functools import cache
 from string import Template
+from typing import cast
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette
@@ -13,7 +14,17 @@ from PySide6.QtWidgets import QApplication, QWidget
 from workbench.garbage import no_collections
 from workbench.resources import assets_dir
 
-__all__ = ["SPACE", "Colors", "apply", "colors", "is_dark", "is_theme_change", "mark", "scaled_font"]
+__all__ = [
+    "SPACE",
+    "Colors",
+    "colors",
+    "is_dark",
+    "is_theme_change",
+    "mark",
+    "put_palette",
+    "scaled_font",
+    "style_sheet",
+]
 
 
 @dataclass(frozen=True)
@@ -99,7 +110,7 @@ DARK = Colors(
 
 # Dynamic properties that the style sheet below knows; :func:`mark` sets them.
 STYLE = Template("""
-QMainWindow, QDialog, QWidget[role="page"] { background: $window; }
+QDialog, QWidget[role="page"] { background: $window; }
 QWidget[role="sidebar"] { background: $sidebar; }
 QWidget[role="card"] { background: $surface; border: 1px solid $border; border-radius: 10px; }
 QWidget[role="drop"] { background: $surface; border: 2px dashed $border; border-radius: 10px; }
@@ -184,8 +195,6 @@ QTableView { background: $surface; border: none; gridline-color: $border; }
 QProgressBar { background: $border; border: none; border-radius: 3px; max-height: 6px; min-height: 6px; }
 QProgressBar::chunk { background: $accent; border-radius: 3px; }
 
-QSplitter::handle { background: $border; }
-QSplitter::handle:hover { background: $accent; }
 QScrollBar:vertical { background: transparent; width: 12px; margin: 0; }
 QScrollBar::handle:vertical { background: $border_strong; min-height: 32px; }
 QScrollBar:horizontal { background: transparent; height: 12px; margin: 0; }
@@ -213,14 +222,22 @@ def is_dark() -> bool:
     return QGuiApplication.palette().color(QPalette.ColorRole.Window).lightness() < 128
 
 
-def apply(app: QApplication, *, dark: bool) -> None:
-    """Put a theme into force: palette and style sheet. Widgets hear of it by a change event."""
-    chosen = DARK if dark else LIGHT
+def put_palette(app: QApplication, *, dark: bool) -> None:
+    """Put a theme into force, all but its style sheet. Widgets hear of it by a change event."""
+    _base_size(app)
     # Qt goes through a list of all widgets and calls Python for each: one that a collection deletes meanwhile would be
     # a dangling pointer in that list.
     with no_collections():
-        app.setPalette(_palette(chosen))
-        app.setStyleSheet(_style_sheet(dark=dark, font_pt=_base_size(app)))
+        app.setPalette(_palette(DARK if dark else LIGHT))
+
+
+def style_sheet() -> str:
+    """The style sheet of the theme in force.
+
+    It belongs on each page, not on the app: there, Qt tells every widget of every change to any other (10,000 events
+    for 400 widgets, a quarter of a second).
+    """
+    return _style_sheet(dark=is_dark(), font_pt=_base_size(cast(QApplication, QApplication.instance())))
 
 
 def is_theme_change(event: QEvent) -> bool:
