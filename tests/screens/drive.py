@@ -40,7 +40,7 @@ class Driver:
     def __init__(self, window: main_window.MainWindow) -> None:
         self.window = window
 
-    def wait(self, what: str, seen: Callable[[], Any], timeout_s: float = 120) -> None:
+    def wait(self, what: str, seen: Callable[[], Any], timeout_s: float = 600) -> None:
         began = time.monotonic()
         while not seen():
             if time.monotonic() - began > timeout_s:
