@@ -21,7 +21,7 @@ settings.register_profile("here", deadline=None, database=None)
 settings.load_profile("here")
 
 # What a test may take over from outside; every other variable of ours or the hub's is taken away.
-KEPT = ("WORKBENCH_TEST_TOOLCHAIN", "WORKBENCH_TEST_HUB")
+KEPT = ("WORKBENCH_TEST_TOOLCHAIN", "WORKBENCH_TEST_HUB", "WORKBENCH_TEST_PARITY_RECORDS")
 HUB_VARIABLES = ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "TRANSFORMERS_CACHE", "HF_TOKEN")
 LEAK_GRACE_S = 5.0
 HOW = "run `python3 packaging/bootstrap.py test`, which prepares it and sets {name}"

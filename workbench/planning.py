@@ -57,7 +57,7 @@ def plan_export(
         repo_id=found.name,
         commit=revision.commit or _fingerprint(revision),
         task=chosen.id,
-        export_task=chosen.export_task,
+        export_task=chosen.layout_for(revision.contents.architectures).export_task,
         precisions=names,
         samples=samples(chosen.id),
         licence=revision.contents.licence,

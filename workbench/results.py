@@ -7,25 +7,36 @@ points) of the input, end exclusive; times are seconds.
 from __future__ import annotations
 
 import dataclasses
-import types
 import typing
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
-from workbench.wire import Buffer
+from workbench.encoding import base64_png, base64_wav
 
 if TYPE_CHECKING:
     import numpy as np
 
     FloatArray = np.ndarray[Any, np.dtype[np.float32]]
+    ByteArray = np.ndarray[Any, np.dtype[np.uint8]]
 
 __all__ = [
     "RESULT_TYPES",
+    "Answer",
+    "Answers",
+    "Audio",
+    "Box",
+    "Boxes",
+    "Depth",
     "Embedding",
+    "Fill",
+    "Fills",
     "Label",
     "Labels",
+    "Mask",
+    "Masks",
     "Picture",
+    "Rank",
+    "Ranking",
     "Result",
     "Segment",
     "Similarity",
@@ -34,9 +45,19 @@ __all__ = [
     "Text",
     "Transcript",
     "Waveform",
-    "pack",
-    "unpack",
 ]
+
+
+class _ByValue:
+    """Compares arrays by their numbers: a dataclass by itself asks for their truth values, which they lack."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and all(
+            _same(getattr(self, field.name), getattr(other, field.name))
+            for field in dataclasses.fields(self)  # type: ignore[arg-type]  # only dataclasses are made of it
+        )
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
@@ -85,37 +106,23 @@ class Spans:
 
 
 @dataclass(frozen=True, eq=False)
-class Embedding:
+class Embedding(_ByValue):
     """Features, float32 of shape [vectors, hidden]: one vector a token, or a single pooled one."""
 
     vectors: FloatArray
     pooled: bool
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Embedding) and self.pooled == other.pooled and _same_array(self.vectors, other.vectors)
-
-    __hash__ = None  # type: ignore[assignment]
 
     def to_json(self) -> list[list[float]]:
         return typing.cast("list[list[float]]", self.vectors.tolist())
 
 
 @dataclass(frozen=True, eq=False)
-class Similarity:
+class Similarity(_ByValue):
     """Cosine similarity in [-1, 1], float32 of shape [rows, columns], of each row text with each column text."""
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     scores: FloatArray
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Similarity)
-            and (self.rows, self.columns) == (other.rows, other.columns)
-            and _same_array(self.scores, other.scores)
-        )
-
-    __hash__ = None  # type: ignore[assignment]
 
     def to_json(self) -> list[float] | list[list[float]]:
         """A list for one source sentence (the hub's schema), a matrix for many."""
@@ -125,14 +132,18 @@ class Similarity:
 
 @dataclass(frozen=True)
 class Text:
-    """Generated text. ``token_count`` counts the new tokens; ``finish`` is why it ended: ``"stop"`` or ``"length"``."""
+    """Generated text. ``token_count`` counts the new tokens; ``finish`` is why it ended: ``"stop"`` or ``"length"``.
+
+    ``key`` is what the hub's schema of the task calls the text.
+    """
 
     text: str
     token_count: int
     finish: str
+    key: str = "generated_text"
 
     def to_json(self) -> dict[str, Any]:
-        return {"generated_text": self.text, "token_count": self.token_count, "finish_reason": self.finish}
+        return {self.key: self.text, "token_count": self.token_count, "finish_reason": self.finish}
 
 
 @dataclass(frozen=True)
@@ -159,6 +170,181 @@ class Transcript:
 
 
 @dataclass(frozen=True)
+class Fill:
+    """What may stand in the place of a mask: a token, and the text with it there."""
+
+    token: int
+    word: str
+    score: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Fills:
+    """For each mask of a text, in their order, what may stand there, the likeliest first."""
+
+    masks: tuple[tuple[Fill, ...], ...]
+
+    def to_json(self) -> list[Any]:
+        """One list for one mask (the hub's schema), a list of lists for several."""
+        lists = [
+            [
+                {"score": item.score, "token": item.token, "token_str": item.word, "sequence": item.text}
+                for item in fills
+            ]
+            for fills in self.masks
+        ]
+        return lists[0] if len(lists) == 1 else lists
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A stretch of the context that answers; empty, from 0 to 0, where the model says that nothing does."""
+
+    answer: str
+    score: float
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers to a question out of a context, the likeliest first."""
+
+    question: str
+    context: str
+    answers: tuple[Answer, ...]
+
+    def to_json(self) -> list[dict[str, Any]]:
+        return [
+            {"answer": item.answer, "score": item.score, "start": item.start, "end": item.end} for item in self.answers
+        ]
+
+
+@dataclass(frozen=True)
+class Rank:
+    """A text with its place in the input, and how well it fits: a logit or a probability, as the model was trained."""
+
+    index: int
+    text: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Texts by how well they fit a query, the best first."""
+
+    query: str
+    ranks: tuple[Rank, ...]
+
+    def to_json(self) -> list[dict[str, Any]]:
+        return [{"index": item.index, "score": item.score, "text": item.text} for item in self.ranks]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A thing in a picture. Pixels of the upright picture from its upper left corner; they may lie outside of it."""
+
+    label: str
+    score: float
+    xmin: float
+    ymin: float
+    xmax: float
+    ymax: float
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """Things found in a picture of this size, the surest first."""
+
+    width_px: int
+    height_px: int
+    boxes: tuple[Box, ...]
+
+    def to_json(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "label": item.label,
+                "score": item.score,
+                "box": {"xmin": item.xmin, "ymin": item.ymin, "xmax": item.xmax, "ymax": item.ymax},
+            }
+            for item in self.boxes
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class Mask(_ByValue):
+    """The part of a picture that has a label: uint8 of shape [height_px, width_px], 255 inside and 0 outside.
+
+    ``score`` is None where the model gives none (semantic segmentation). ``is_thing`` tells countable things, each
+    with a mask of its own, from stuff.
+    """
+
+    label: str
+    score: float | None
+    pixels: ByteArray
+    is_thing: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Masks(_ByValue):
+    """Parts of a picture of this size."""
+
+    width_px: int
+    height_px: int
+    masks: tuple[Mask, ...]
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The mask is a PNG in base64, white inside, as the hub's schema has it."""
+        return [{"label": item.label, "score": item.score, "mask": base64_png(item.pixels)} for item in self.masks]
+
+
+@dataclass(frozen=True, eq=False)
+class Depth(_ByValue):
+    """How far, or how near, each pixel is: float32 of shape [height_px, width_px] in the model's own unit.
+
+    ``unit`` is ``"m"`` where larger is farther in metres, ``"relative"`` where larger is nearer without a unit.
+    """
+
+    values: FloatArray
+    unit: str
+
+    def to_json(self) -> dict[str, Any]:
+        """``depth`` is a PNG in base64, 8 bits of grey from the least value to the greatest."""
+        low, high = float(self.values.min()), float(self.values.max())
+        scaled = (self.values - low) * (255 / (high - low) if high > low else 0)
+        height, width = self.values.shape
+        return {
+            "depth": base64_png(scaled.astype("uint8")),
+            "minimum": low,
+            "maximum": high,
+            "unit": self.unit,
+            "width": width,
+            "height": height,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Audio(_ByValue):
+    """Sound, float32 of shape [samples] in [-1, 1]."""
+
+    samples: FloatArray
+    sampling_rate: int
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.samples) / self.sampling_rate
+
+    def to_json(self) -> dict[str, Any]:
+        """``audio`` is a WAV file (16 bits) in base64."""
+        return {
+            "audio": base64_wav(self.samples, self.sampling_rate),
+            "sampling_rate": self.sampling_rate,
+            "duration_s": self.duration_s,
+        }
+
+
+@dataclass(frozen=True)
 class Picture:
     """A picture as a model gets it, made smaller. ``rgb`` is uint8 of shape [height_px, width_px, 3], row by row."""
 
@@ -175,52 +361,26 @@ class Waveform:
     peaks: FloatArray
 
 
-Result = Labels | Spans | Embedding | Similarity | Text | Transcript
+Result = (
+    Labels
+    | Spans
+    | Embedding
+    | Similarity
+    | Text
+    | Transcript
+    | Fills
+    | Answers
+    | Ranking
+    | Boxes
+    | Masks
+    | Depth
+    | Audio
+)
 
 RESULT_TYPES: dict[str, type[Any]] = {cls.__name__: cls for cls in typing.get_args(Result)}
 
 
-def pack(result: Result) -> dict[str, Any]:
-    """The result as the body of a message: its type's name and its fields, arrays as buffers."""
-    return {"type": type(result).__name__, "fields": _pack(result)}
-
-
-def unpack(body: Mapping[str, Any]) -> Result:
-    """The result out of the body that :func:`pack` made. Arrays are read-only views of the message."""
-    cls = RESULT_TYPES[body["type"]]
-    return typing.cast(Result, _unpack(cls, body["fields"]))
-
-
-def _same_array(a: FloatArray, b: FloatArray) -> bool:
-    # What a dataclass compares by itself are the truth values of arrays, which have none.
-    return a.shape == b.shape and bool((a == b).all())
-
-
-def _pack(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, (type, Buffer)):
-        return {field.name: _pack(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, tuple):
-        return [_pack(item) for item in value]
-    if hasattr(value, "dtype") and hasattr(value, "shape"):
-        return Buffer.of(value)
-    return value
-
-
-def _unpack(hint: Any, value: Any) -> Any:
-    if isinstance(value, Buffer):
-        return value.array()
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        hints = _hints(hint)
-        return hint(**{name: _unpack(hints[name], item) for name, item in value.items()})
-    origin = typing.get_origin(hint)
-    if origin is tuple:
-        return tuple(_unpack(typing.get_args(hint)[0], item) for item in value)
-    if origin in (Union, types.UnionType) and value is not None:
-        inner = [item for item in typing.get_args(hint) if item is not type(None)]
-        return _unpack(inner[0], value)
-    return value
-
-
-def _hints(cls: type[Any]) -> dict[str, Any]:
-    # FloatArray exists for type checkers only: at run time an array is recognised by being a Buffer.
-    return typing.get_type_hints(cls, localns={"FloatArray": object})
+def _same(a: Any, b: Any) -> bool:
+    if hasattr(a, "dtype") and hasattr(b, "dtype"):
+        return a.shape == b.shape and bool((a == b).all())
+    return bool(a == b)

@@ -11,7 +11,8 @@ from workbench.cancellation import Cancellation
 from workbench.engine.host import EngineHost
 from workbench.engine.request import ModelChoice
 from workbench.errors import Notice, WorkbenchError, error_from_wire, error_to_wire
-from workbench.results import Result, unpack
+from workbench.packing import unpack
+from workbench.results import Result
 from workbench.wire import Message
 
 __all__ = ["BenchReport", "ItemReport", "RunReport", "bench", "run", "short_provider"]

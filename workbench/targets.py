@@ -61,7 +61,7 @@ def choose_target(found: Found, wish: Wish, artifacts: Callable[[], Artifacts]) 
     if place.only_files is not None:  # a file that the manifest does not name does not exist
         variants = _named_only(variants, place)
     chosen = choose_variant(
-        variants, task.graphs, folder=place.folder, precision=wish.precision, recommended=place.recommended
+        variants, task.layouts, folder=place.folder, precision=wish.precision, recommended=place.recommended
     )
     choice = ModelChoice(
         name=place.name,

@@ -35,7 +35,7 @@ def optimum_s(python: Path, source: Path, task: str) -> float:
         str(python),
         "-c",
         "from optimum.commands.optimum_cli import main; main()",
-        *("export", "onnx", "--model", str(source), "--task", task_info(task).export_task),
+        *("export", "onnx", "--model", str(source), "--task", task_info(task).layouts[0].export_task),
     ]
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": folder}

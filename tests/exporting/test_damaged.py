@@ -36,7 +36,7 @@ def verify() -> Any:
     host = EngineHost()
 
     def run(folder: Path, task: str, precision: str) -> Mapping[str, Any]:
-        graphs = choose_variant(find_variants(folder), task_info(task).graphs, folder=folder, precision=precision)
+        graphs = choose_variant(find_variants(folder), task_info(task).layouts, folder=folder, precision=precision)
         return verify_variant(host, folder, graphs.graphs, task, precision)
 
     yield run

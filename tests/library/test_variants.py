@@ -19,9 +19,10 @@ from workbench.library.variants import (
     variant_bytes,
 )
 from workbench.tasks.catalog import TASKS
+from workbench.tasks.info import Layout
 
-ONE = (("model",),)
-SPEECH = TASKS["automatic-speech-recognition"].graphs
+ONE = (Layout("text-classification"),)
+SPEECH = TASKS["automatic-speech-recognition"].layouts
 
 
 @pytest.mark.parametrize(

@@ -7,27 +7,34 @@ import pytest
 
 from workbench.errors import UsageError
 from workbench.results import RESULT_TYPES
-from workbench.tasks.catalog import TASKS, Param, TaskInfo, check_params, task_info
+from workbench.tasks.catalog import TASKS, Param, TaskInfo, check_params, same_graph, task_info
 
 EXAMPLE = TaskInfo(
     id="example",
     title="",
     input="text",
     result="Labels",
-    export_task="",
-    architectures=(),
+    layouts=(),
     params=(
         Param("count", int, None, "", minimum=1, maximum=9),
         Param("share", float, 0.5, "", minimum=0),
         Param("name", str, "x", ""),
         Param("mode", str, "slow", "", choices=("slow", "fast")),
         Param("loud", bool, False, ""),
+        Param("words", list, (), ""),
     ),
 )
 
 
 def test_what_is_not_given_has_its_default() -> None:
-    assert check_params(EXAMPLE, {}) == {"count": None, "share": 0.5, "name": "x", "mode": "slow", "loud": False}
+    assert check_params(EXAMPLE, {}) == {
+        "count": None,
+        "share": 0.5,
+        "name": "x",
+        "mode": "slow",
+        "loud": False,
+        "words": (),
+    }
 
 
 @pytest.mark.parametrize(
@@ -45,6 +52,10 @@ def test_what_is_not_given_has_its_default() -> None:
         ("loud", "true", True),
         ("loud", "True", True),
         ("loud", False, False),
+        ("words", "", ()),
+        ("words", "a, b c,,d", ("a", "b c", "d")),
+        ("words", '["a, b", "c"]', ("a, b", "c")),
+        ("words", ["a", "b"], ("a", "b")),
     ],
 )
 def test_values_are_converted(name: str, given: Any, value: Any) -> None:
@@ -74,6 +85,9 @@ def test_values_are_converted(name: str, given: Any, value: Any) -> None:
         ("loud", "1", "bool"),
         ("loud", "yes", "bool"),
         ("loud", 1, "bool"),
+        ("words", "[1]", "list of texts"),
+        ("words", "[a", "list of texts"),
+        ("words", 7, "list of texts"),
     ],
 )
 def test_other_values_are_refused_with_what_was_expected(name: str, given: Any, says: str) -> None:
@@ -84,7 +98,7 @@ def test_other_values_are_refused_with_what_was_expected(name: str, given: Any, 
 
 
 def test_an_unknown_parameter_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="count, share, name, mode, loud"):
+    with pytest.raises(UsageError, match="count, share, name, mode, loud, words"):
         check_params(EXAMPLE, {"volume": 1})
 
 
@@ -112,7 +126,7 @@ class TestEachTask:
     def test_is_verified_by_a_task_that_exists(self, task: TaskInfo) -> None:
         other = task_info(task.verified_as or task.id)
         assert check_params(other, task.verified_with) is not None
-        assert other.export_task == task.export_task
+        assert same_graph(other.id, task.id)
 
     def test_explains_every_parameter(self, task: TaskInfo) -> None:
         assert task.title

@@ -8,11 +8,25 @@ from typing import Any
 import numpy as np
 import pytest
 
+from workbench.encoding import base64_png, base64_wav
+from workbench.packing import pack, unpack
 from workbench.results import (
     RESULT_TYPES,
+    Answer,
+    Answers,
+    Audio,
+    Box,
+    Boxes,
+    Depth,
     Embedding,
+    Fill,
+    Fills,
     Label,
     Labels,
+    Mask,
+    Masks,
+    Rank,
+    Ranking,
     Result,
     Segment,
     Similarity,
@@ -20,8 +34,6 @@ from workbench.results import (
     Spans,
     Text,
     Transcript,
-    pack,
-    unpack,
 )
 from workbench.wire import Channel, Message
 
@@ -55,6 +67,56 @@ EXAMPLES: list[tuple[Result, Any]] = [
         },
     ),
     (Transcript("", ()), {"text": "", "chunks": []}),
+    (
+        Text("kurz", 1, "length", "summary_text"),
+        {"summary_text": "kurz", "token_count": 1, "finish_reason": "length"},
+    ),
+    (
+        Fills(((Fill(7, "cat", 0.5, "a cat"), Fill(8, "dog", 0.25, "a dog")),)),
+        [
+            {"score": 0.5, "token": 7, "token_str": "cat", "sequence": "a cat"},
+            {"score": 0.25, "token": 8, "token_str": "dog", "sequence": "a dog"},
+        ],
+    ),
+    (
+        Fills(((Fill(7, "a", 0.5, "a b"),), (Fill(8, "b", 0.5, "a b"),))),
+        [
+            [{"score": 0.5, "token": 7, "token_str": "a", "sequence": "a b"}],
+            [{"score": 0.5, "token": 8, "token_str": "b", "sequence": "a b"}],
+        ],
+    ),
+    (
+        Answers("Who?", "Ada did.", (Answer("Ada", 0.5, 0, 3),)),
+        [{"answer": "Ada", "score": 0.5, "start": 0, "end": 3}],
+    ),
+    (Ranking("q", (Rank(1, "b", 2.5),)), [{"index": 1, "score": 2.5, "text": "b"}]),
+    (
+        Boxes(4, 2, (Box("cat", 0.5, -0.5, 0.0, 2.0, 1.5),)),
+        [{"label": "cat", "score": 0.5, "box": {"xmin": -0.5, "ymin": 0.0, "xmax": 2.0, "ymax": 1.5}}],
+    ),
+    (
+        Masks(2, 1, (Mask("sky", None, np.array([[255, 0]], np.uint8)),)),
+        [{"label": "sky", "score": None, "mask": base64_png(np.array([[255, 0]], np.uint8))}],
+    ),
+    (
+        Depth(np.array([[1.0, 3.0]], np.float32), "m"),
+        {
+            "depth": base64_png(np.array([[0, 255]], np.uint8)),
+            "minimum": 1.0,
+            "maximum": 3.0,
+            "unit": "m",
+            "width": 2,
+            "height": 1,
+        },
+    ),
+    (
+        Audio(np.array([0.0, 0.5], np.float32), 2),
+        {
+            "audio": base64_wav(np.array([0.0, 0.5], np.float32), 2),
+            "sampling_rate": 2,
+            "duration_s": 1.0,
+        },
+    ),
 ]
 
 

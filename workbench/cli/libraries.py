@@ -286,7 +286,7 @@ def _when(seconds: float) -> str:
 
 
 def _input(task: TaskInfo) -> str:
-    return ", ".join(task.fields) if task.fields else task.input
+    return ", ".join(item.name for item in task.fields) if task.fields else task.input
 
 
 def _values(param: Param) -> str:
@@ -302,7 +302,7 @@ def _task_json(task: TaskInfo) -> dict[str, Any]:
         "id": task.id,
         "title": task.title,
         "input": task.input,
-        "fields": list(task.fields),
+        "fields": [item.name for item in task.fields],
         "result": task.result,
         "params": [
             {

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from workbench.cli.output import table
-from workbench.results import Embedding, Labels, Result, Similarity, Spans, Text, Transcript
+from workbench.results import (
+    Answers,
+    Audio,
+    Boxes,
+    Depth,
+    Embedding,
+    Fill,
+    Fills,
+    Labels,
+    Masks,
+    Ranking,
+    Result,
+    Similarity,
+    Spans,
+    Text,
+    Transcript,
+)
 
 __all__ = ["result_text"]
 
+NOTHING = "(nothing found)"
 MAX_NUMBERS = 6
 MAX_CELL = 40
 
@@ -16,9 +33,8 @@ def result_text(result: Result) -> str:
     match result:
         case Labels(labels):
             return table(("label", "score"), [(item.label, f"{item.score:.4f}") for item in labels], right=(1,))
-        case Spans(spans):
-            rows = [(item.label, item.word, f"{item.score:.4f}", f"{item.start}–{item.end}") for item in spans]
-            return table(("entity", "text", "score", "characters"), rows, right=(2,)) if rows else "(nothing found)"
+        case Spans():
+            return _spans(result)
         case Embedding(vectors, pooled):
             return _embedding(vectors, pooled)
         case Similarity():
@@ -27,6 +43,45 @@ def result_text(result: Result) -> str:
             return _transcript(result)
         case Text(text):
             return text
+        case Fills():
+            return "\n\n".join(_fills(fills) for fills in result.masks)
+        case Answers():
+            return _answers(result)
+        case Ranking():
+            ranks = [(f"{rank.score:.4f}", str(rank.index), rank.text) for rank in result.ranks]
+            return table(("score", "number", "text"), ranks, right=(0, 1))
+        case Boxes():
+            return _boxes(result)
+        case Masks():
+            return _masks(result)
+        case Depth(values, unit):
+            height, width = values.shape
+            return f"depth of {width}×{height} pixels, from {values.min():.4g} to {values.max():.4g} ({unit})"
+        case Audio():
+            return f"{result.duration_s:.2f} s of sound at {result.sampling_rate} Hz"
+
+
+def _spans(result: Spans) -> str:
+    rows = [(item.label, item.word, f"{item.score:.4f}", f"{item.start}–{item.end}") for item in result.spans]
+    return table(("entity", "text", "score", "characters"), rows, right=(2,)) if rows else NOTHING
+
+
+def _fills(fills: tuple[Fill, ...]) -> str:
+    rows = [(fill.word, f"{fill.score:.4f}", fill.text) for fill in fills]
+    return table(("token", "score", "text"), rows, right=(1,))
+
+
+def _answers(result: Answers) -> str:
+    rows = [(item.answer or "(no answer)", f"{item.score:.4f}", f"{item.start}–{item.end}") for item in result.answers]
+    return table(("answer", "score", "characters"), rows, right=(1,))
+
+
+def _boxes(result: Boxes) -> str:
+    rows = [
+        (box.label, f"{box.score:.4f}", f"{box.xmin:.0f}, {box.ymin:.0f} – {box.xmax:.0f}, {box.ymax:.0f}")
+        for box in result.boxes
+    ]
+    return table(("label", "score", "box (px)"), rows, right=(1,)) if rows else NOTHING
 
 
 def _embedding(vectors: object, pooled: bool) -> str:
@@ -53,6 +108,15 @@ def _transcript(result: Transcript) -> str:
     if not result.segments:
         return result.text.strip() or "(no speech)"
     return "\n".join(f"[{_clock(item.start_s)} → {_clock(item.end_s)}] {item.text.strip()}" for item in result.segments)
+
+
+def _masks(result: Masks) -> str:
+    pixels = result.width_px * result.height_px
+    rows = [
+        (mask.label, "–" if mask.score is None else f"{mask.score:.4f}", f"{(mask.pixels > 0).sum() / pixels:.1%}")
+        for mask in result.masks
+    ]
+    return table(("label", "score", "share of the picture"), rows, right=(1, 2)) if rows else NOTHING
 
 
 def _clock(seconds: float | None) -> str:

@@ -167,5 +167,5 @@ def _named(item: Any) -> str:
 
 def _expected(task: TaskInfo) -> str:
     if task.input == "fields":
-        return "texts, or --input with the fields " + ", ".join(task.fields)
+        return "texts, or --input with the fields " + ", ".join(item.name for item in task.fields)
     return {"text": "a text (or @FILE)", "image": "a picture", "audio": "a sound file"}[task.input]

@@ -11,7 +11,8 @@ from workbench.engine.loading import LoadedModel
 from workbench.engine.verification import verify
 from workbench.engine.worker import Steps
 from workbench.errors import WorkbenchError, error_to_wire
-from workbench.results import Result, pack
+from workbench.packing import pack
+from workbench.results import Result
 from workbench.runtime.benchmark import Benchmark
 from workbench.tasks.base import Run
 

@@ -40,7 +40,7 @@ def export(
 
     def verify(staged: Path, task: str, precision: str) -> Mapping[str, Any]:
         graphs = choose_variant(
-            find_variants(staged), task_info(task).graphs, folder=staged, precision=precision
+            find_variants(staged), task_info(task).layouts, folder=staged, precision=precision
         ).graphs
         return verify_variant(
             engine,

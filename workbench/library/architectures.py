@@ -138,7 +138,7 @@ def _tasks_of(
 
 def _fits(task: str, architectures: tuple[str, ...], model_type: str | None, by_class: str | None) -> bool:
     info = TASKS[task]
-    if info.input in ("text", "fields") and model_type in NO_TEXT:
+    if info.modality == "text" and model_type in NO_TEXT:
         return False
     if not info.architectures or not architectures:
         return by_class in (None, task) or not info.architectures

@@ -12,9 +12,10 @@ from workbench.errors import Notice
 from workbench.library.architectures import needs_own_code, tasks_of
 from workbench.library.hub import RawSnapshot
 from workbench.library.model import BrokenFile, Contents, Revision, State, Support, Totals
-from workbench.library.variants import graphs_by_precision
+from workbench.library.variants import graphs_by_precision, names_of_graphs
 from workbench.library.weights import exportable_pickles, exportable_safetensors, format_of, missing_shards
 from workbench.tasks.catalog import TASKS, TaskInfo
+from workbench.tasks.info import Layout
 
 __all__ = ["judge"]
 
@@ -162,16 +163,19 @@ def _run(
 
 
 def _lacks(info: TaskInfo, folder: str, named: _Named) -> Notice | None:
-    there = named.precisions.values()
-    whole = any(all(any(graph in found for graph in needed) for needed in info.graphs) for found in there)
+    whole = [layout for layout in info.layouts if _is_whole(layout, named)]
     if not whole:
-        wanted = ", ".join(needed[0] for needed in info.graphs)
+        wanted = " or ".join(names_of_graphs(layout.graphs) for layout in info.layouts)
         return Notice.of("variant-none", folder=folder, wanted=wanted)
-    needed = ["config.json", "preprocessor_config.json" if info.input == "image" else "tokenizer.json"]
-    if info.input == "audio":
-        needed.append("preprocessor_config.json")
+    needed = ("config.json", *whole[0].files)
     missing = next((name for name in needed if name not in named.names), None)
     return Notice.of("model-file-missing", file=os.path.join(folder, missing)) if missing else None  # noqa: PTH118
+
+
+def _is_whole(layout: Layout, named: _Named) -> bool:
+    """Whether a precision has all graphs of a layout."""
+    there = named.precisions.values()
+    return any(all(any(graph in found for graph in names) for names in layout.graphs) for found in there)
 
 
 def _no_task(task: str | None, contents: Contents) -> Notice:

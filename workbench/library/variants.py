@@ -8,8 +8,17 @@ from pathlib import Path
 
 from exporters.protocol import PRECISIONS, precision_of_suffix
 from workbench.errors import ModelError, UsageError
+from workbench.tasks.info import Layout
 
-__all__ = ["Choice", "choose_variant", "external_data", "find_variants", "graphs_by_precision", "variant_bytes"]
+__all__ = [
+    "Choice",
+    "choose_variant",
+    "external_data",
+    "find_variants",
+    "graphs_by_precision",
+    "names_of_graphs",
+    "variant_bytes",
+]
 
 GRAPHS_FOLDER = "onnx"
 # Of graphs that nobody has measured, the more exact one first.
@@ -61,24 +70,24 @@ def find_variants(folder: Path) -> dict[str, dict[str, Path]]:
 
 def choose_variant(
     variants: Mapping[str, Mapping[str, Path]],
-    graphs: Sequence[Sequence[str]],
+    layouts: Sequence[Layout],
     *,
     folder: Path,
     precision: str | None = None,
     recommended: str | None = None,
 ) -> Choice:
-    """The variant to run, with one file for each entry of ``graphs`` (a set of alternatives, as ``TaskInfo.graphs``).
+    """The variant to run, with one file for each graph of the first of these layouts that is whole.
 
     ``precision`` is what the user asked for, a name or an alias; ``recommended`` what was found best for this artifact.
     Raises UsageError for a precision that does not exist, ModelError for one that is not there or lacks a graph.
     """
-    complete = {name: chosen for name, found in variants.items() if (chosen := _chosen(found, graphs))}
+    complete = {name: chosen for name, found in variants.items() if (chosen := _chosen(found, layouts))}
     if precision is not None:
         name = _name_of(precision)
         if name in complete:
             return Choice(name, complete[name], "asked")
         if name in variants:
-            missing = _names([names for names in graphs if not any(graph in variants[name] for graph in names)])
+            missing = names_of_graphs(_missing(variants[name], layouts))
             raise ModelError("variant-incomplete", folder=folder, precision=name, missing=missing)
         exportable = [item.name for item in PRECISIONS.values() if item.exportable]
         raise ModelError(
@@ -89,7 +98,8 @@ def choose_variant(
             exportable=", ".join(exportable),
         )
     if not complete:
-        raise ModelError("variant-none", folder=folder, wanted=_names(graphs))
+        wanted = " or ".join(names_of_graphs(layout.graphs) for layout in layouts)
+        raise ModelError("variant-none", folder=folder, wanted=wanted)
     if recommended in complete and recommended is not None:
         return Choice(recommended, complete[recommended], "recommended")
     best = min(complete, key=EXACT_FIRST.index)
@@ -107,19 +117,25 @@ def variant_bytes(graphs: Mapping[str, Path]) -> int:
     return sum(path.stat().st_size for path in files if path.is_file())
 
 
-def _chosen(found: Mapping[str, Path], graphs: Sequence[Sequence[str]]) -> dict[str, Path] | None:
-    chosen = {}
-    for alternatives in graphs:
-        name = next((graph for graph in alternatives if graph in found), None)
-        if name is None:
-            return None
-        chosen[name] = found[name]
-    return chosen
-
-
-def _names(graphs: Sequence[Sequence[str]]) -> str:
+def names_of_graphs(graphs: Sequence[Sequence[str]]) -> str:
     """The preferred name of each graph; two may be served by the same one."""
     return ", ".join(dict.fromkeys(names[0] for names in graphs))
+
+
+def _chosen(found: Mapping[str, Path], layouts: Sequence[Layout]) -> dict[str, Path] | None:
+    for layout in layouts:
+        if not _missing(found, (layout,)):
+            names = [next(name for name in names if name in found) for names in layout.graphs]
+            return {name: found[name] for name in names}
+    return None
+
+
+def _missing(found: Mapping[str, Path], layouts: Sequence[Layout]) -> list[Sequence[str]]:
+    """What the layout that lacks least lacks."""
+    lacking: list[list[Sequence[str]]] = [
+        [names for names in layout.graphs if not any(name in found for name in names)] for layout in layouts
+    ]
+    return min(lacking, key=len)
 
 
 def _name_of(precision: str) -> str:
