@@ -5,9 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from exporters.answers import Answer, Answerer, MakeAnswerer, as_numpy, load_tokenizer, max_tokens, recorded_tokens
+from exporters.failure import ExportFailure
 
 __all__ = ["TEXT_ANSWERERS"]
+
+# As the engine reads a question and its context where nothing else is asked for.
+MAX_SEQ_LEN, DOC_STRIDE = 384, 128
 
 
 def _text_encoder(task: str, output: str) -> MakeAnswerer:
@@ -39,10 +45,85 @@ def _text_generation(model: Any, source: Path, samples: int) -> Answerer:
     return answer
 
 
-# Export task without its "-with-past" → what answers its samples.
+def _text_pairs(task: str, fields: tuple[str, str], cut: str, template: str = "{}") -> MakeAnswerer:
+    """Logits [pairs, classes] of a text with each of several others put into ``template``, each pair by itself."""
+
+    def make(model: Any, source: Path, samples: int) -> Answerer:
+        tokenizer = load_tokenizer(source, task)
+        limit = max_tokens(tokenizer, model.config)
+
+        def answer(sample: Any) -> Answer:
+            text, others = (sample[name] for name in fields)
+            logits = []
+            for other in others:
+                other = template.format(other)
+                inputs = tokenizer(text, other, return_tensors="pt", truncation=cut, max_length=limit)
+                logits.append(as_numpy(model(**inputs).logits))
+            return Answer({"logits": np.concatenate(logits)})
+
+        return answer
+
+    return make
+
+
+def _question_answering(model: Any, source: Path, samples: int) -> Answerer:
+    """Logits [tokens of all stretches of the context], in stretches as transformers' pipeline makes them."""
+    tokenizer = load_tokenizer(source, "question-answering")
+    limit = min(max_tokens(tokenizer, model.config), MAX_SEQ_LEN)
+    last = tokenizer.padding_side == "left"
+
+    def answer(sample: Any) -> Answer:
+        texts = [sample["question"], sample["context"]]
+        windows = tokenizer(
+            *(reversed(texts) if last else texts),
+            truncation="only_first" if last else "only_second",
+            max_length=limit,
+            stride=min(limit // 2, DOC_STRIDE),
+            return_overflowing_tokens=True,
+        )
+        found: dict[str, list[Any]] = {"start_logits": [], "end_logits": []}
+        for number in range(len(windows["input_ids"])):
+            inputs = {name: _row(windows[name][number]) for name in tokenizer.model_input_names if name in windows}
+            outputs = model(**inputs)
+            for name, rows in found.items():
+                rows.append(as_numpy(outputs[name])[0])
+        return Answer({name: np.concatenate(rows) for name, rows in found.items()})
+
+    return answer
+
+
+def _fill_mask(model: Any, source: Path, samples: int) -> Answerer:
+    """Logits [masks, vocabulary]. A sample says [MASK], whatever the model's own mask is."""
+    tokenizer = load_tokenizer(source, "fill-mask")
+    if tokenizer.mask_token is None:
+        raise ExportFailure("export-no-inputs", task="fill-mask", reason="the tokenizer has no mask_token")
+    limit = max_tokens(tokenizer, model.config)
+
+    def answer(sample: Any) -> Answer:
+        text = sample.replace("[MASK]", tokenizer.mask_token)
+        inputs = tokenizer(text, return_tensors="pt", truncation=True, max_length=limit)
+        masks = inputs.input_ids[0] == tokenizer.mask_token_id
+        return Answer({"logits": as_numpy(model(**inputs).logits[0, masks])})
+
+    return answer
+
+
+def _row(values: list[int]) -> Any:
+    import torch
+
+    return torch.tensor([values])
+
+
+# Task, or its export task without "-with-past" → what answers its samples.
 TEXT_ANSWERERS: dict[str, MakeAnswerer] = {
     "feature-extraction": _text_encoder("feature-extraction", "last_hidden_state"),
     "text-classification": _text_encoder("text-classification", "logits"),
     "token-classification": _text_encoder("token-classification", "logits"),
+    "zero-shot-classification": _text_pairs(
+        "zero-shot-classification", ("text", "candidate_labels"), "only_first", "This example is {}."
+    ),
+    "text-ranking": _text_pairs("text-ranking", ("query", "texts"), "longest_first"),
+    "question-answering": _question_answering,
+    "fill-mask": _fill_mask,
     "text-generation": _text_generation,
 }

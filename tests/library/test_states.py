@@ -198,7 +198,7 @@ class TestExport:
                 },
                 "task-other-architecture",
             ),
-            ({**CLASSIFIER, "README.md": card(pipeline_tag="text-ranking")}, "export-other-task"),
+            ({**CLASSIFIER, "README.md": card(pipeline_tag="table-question-answering")}, "export-other-task"),
         ],
         ids=lambda value: value if isinstance(value, str) else "",
     )
@@ -239,9 +239,9 @@ class TestRun:
         [
             (CLASSIFIER, "run-needs-export", "export the model first"),
             (
-                {**ONNX, "README.md": card(pipeline_tag="text-ranking"), "config.json": {}},
+                {**ONNX, "README.md": card(pipeline_tag="table-question-answering"), "config.json": {}},
                 "run-unknown-task",
-                "text-ranking",
+                "table-question-answering",
             ),
             (
                 {name: content for name, content in ONNX.items() if name != "tokenizer.json"},
@@ -319,6 +319,47 @@ class TestTask:
         assert model.task == "sentence-similarity"
         assert model.revision
         assert model.revision.export.tasks == ("sentence-similarity", "feature-extraction")
+
+    @pytest.mark.parametrize(
+        ("labels", "more", "tag", "task", "tasks"),
+        [
+            (["LABEL_0"], {}, None, "text-classification", ("text-classification", "text-ranking")),
+            (["LABEL_0"], {"sentence_transformers": {"version": "5"}}, None, "text-ranking", None),
+            (["LABEL_0"], {}, "text-ranking", "text-ranking", ("text-ranking", "text-classification")),
+            (["a", "b"], {}, "text-ranking", "text-ranking", ("text-classification",)),
+            (
+                ["no", "Entailment"],
+                {},
+                None,
+                "text-classification",
+                ("text-classification", "zero-shot-classification"),
+            ),
+            (["no", "entail"], {}, "zero-shot-classification", "zero-shot-classification", None),
+            (["a", "b"], {}, "zero-shot-classification", "zero-shot-classification", ("text-classification",)),
+            (["a", "b"], {}, None, "text-classification", ("text-classification",)),
+        ],
+    )
+    def test_a_classifier_does_what_its_labels_are_fit_for(
+        self,
+        hub: Hub,
+        only_model: Listed,
+        labels: list[str],
+        more: dict[str, Any],
+        tag: str | None,
+        task: str,
+        tasks: tuple[str, ...] | None,
+    ) -> None:
+        files = {**CLASSIFIER, "config.json": config(id2label=dict(enumerate(labels)), **more)}
+        hub.add("org/model", {**files, "README.md": card(pipeline_tag=tag) if tag else card()})
+        model = only_model()
+        assert model.task == task
+        assert model.revision
+        assert model.revision.export.tasks == (tasks or (task, "text-classification"))
+
+    def test_a_discriminator_has_no_words_to_fill_in(self, hub: Hub, only_model: Listed) -> None:
+        files = {"config.json": config("ElectraForPreTraining", "electra"), "model.safetensors": safetensors()}
+        hub.add("org/model", files)
+        assert only_model().task == "feature-extraction"
 
     def test_a_diffusers_pipeline(self, hub: Hub, only_model: Listed) -> None:
         files = {

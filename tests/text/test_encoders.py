@@ -13,7 +13,7 @@ from workbench.errors import Cancelled, EngineError, InputError, ModelError, Usa
 from workbench.results import Embedding, Similarity
 from workbench.tasks.base import Run
 from workbench.tasks.feature_extraction import FeatureExtraction
-from workbench.tasks.sentence_similarity import BATCH_TEXTS, BATCH_TOKENS, SentenceSimilarity, _batches
+from workbench.tasks.sentence_similarity import SentenceSimilarity
 
 RECIPE: dict[str, Any] = {
     "modules.json": [
@@ -193,23 +193,11 @@ def test_sentences_in_batches_are_what_each_is_alone(tmp_path: Path) -> None:
     assert [report[1:] for report in reports] == [(32, 70, "texts"), (64, 70, "texts"), (70, 70, "texts")]
 
 
-def test_a_batch_is_bounded_in_texts_and_tokens() -> None:
-    lengths = [3, 512, 7, 512, *[512] * 20, *[4] * 100]
-    batches = _batches(lengths, together=True)
-    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
-    assert max(map(len, batches)) == BATCH_TEXTS
-    for batch in batches:
-        assert len(batch) * max(lengths[index] for index in batch) <= BATCH_TOKENS
-    assert sum(len(b) * max(lengths[i] for i in b) for b in batches) < 1.1 * sum(lengths)
-    assert _batches([100_000, 100_000], together=True) == [[0], [1]]
-
-
 def test_texts_go_alone_where_nothing_pads_them(tmp_path: Path) -> None:
     pipeline = SentenceSimilarity(write_files(tmp_path, others=RECIPE), session(tmp_path, inputs=("input_ids",)))
     reports: list[float] = []
     pipeline(["red", "red Anna"], {}, Run(on_progress=lambda stage, done, total, unit: reports.append(done)))
     assert reports == [1, 2]
-    assert _batches([3, 3], together=False) == [[0], [1]]
 
 
 def test_the_time_of_each_step_is_kept_apart(tmp_path: Path) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from workbench.cancellation import Cancellation
+from workbench.engine.answering import Answered, answer_all
 from workbench.engine.loading import LoadedModel
 from workbench.engine.verification import verify
 from workbench.engine.worker import Steps
-from workbench.errors import WorkbenchError, error_to_wire
+from workbench.errors import error_to_wire
 from workbench.packing import pack
 from workbench.results import Result
 from workbench.runtime.benchmark import Benchmark
@@ -24,26 +24,29 @@ Send = Callable[[Any, Mapping[str, Any]], None]
 def run_steps(
     model: LoadedModel, body: Mapping[str, Any], cancellation: Cancellation, send: Send, result: dict[str, Any]
 ) -> Steps:
-    """Answer each of ``body["inputs"]``. Each answer goes out as a ``partial`` of its own, so that memory stays flat.
+    """Answer each of ``body["inputs"]``, in their order. Each answer goes out as a ``partial`` of its own, so that
+    memory stays flat.
 
     A bad input gets its error in its place and stops nothing else.
     """
     result |= model.facts()
-    for index, item in enumerate(body["inputs"]):
-        run = _run_for(index, cancellation, send)
-        started = time.perf_counter()
+
+    def done(item: Answered) -> None:
         answer: dict[str, Any]
-        try:
-            answer = {"result": pack(model.pipeline(item, body["params"], run))}
-        except WorkbenchError as error:
-            answer = {"error": error_to_wire(error)}
+        answer = {"result": pack(item.result)} if item.result is not None else {}
+        if item.error is not None:
+            answer = {"error": error_to_wire(item.error)}
         answer |= {
-            "index": index,
-            "warnings": [notice.to_json() for notice in run.notices],
-            "times_s": run.times_s | {"total": time.perf_counter() - started},
+            "index": item.index,
+            "warnings": [notice.to_json() for notice in item.run.notices],
+            "times_s": item.run.times_s,
         }
         send("partial", answer)
-        yield
+
+    def run_for(index: int) -> Run:
+        return _run_for(index, cancellation, send)
+
+    yield from answer_all(model.pipeline, body["inputs"], body["params"], run_for, done)
 
 
 def bench_steps(

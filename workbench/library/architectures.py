@@ -76,6 +76,8 @@ ENDINGS: tuple[tuple[str, str], ...] = (
     ("ForImageTextToText", "image-text-to-text"),
 )
 WHOLE = {
+    # Tells which words were replaced, and has no vocabulary to choose from.
+    "ElectraForPreTraining": "feature-extraction",
     "VisionEncoderDecoderModel": "image-to-text",
     "SpeechEncoderDecoderModel": "automatic-speech-recognition",
     "VitsModel": "text-to-speech",
@@ -111,6 +113,8 @@ def tasks_of(contents: Contents, names: frozenset[str]) -> tuple[str | None, tup
         contents.model_type,
         "modules.json" in names,
         "model_index.json" in names and "config.json" not in names,
+        contents.label_count,
+        contents.entails,
     )
 
 
@@ -122,18 +126,33 @@ def _tasks_of(
     model_type: str | None,
     has_modules: bool,
     is_pipeline: bool,
+    label_count: int | None,
+    entails: bool,
 ) -> tuple[str | None, tuple[str, ...]]:
     by_class = _of_classes(architectures, model_type, is_pipeline)
     if tag is None:
-        of_sentences = has_modules and library in (None, "sentence-transformers")
-        tag = "sentence-similarity" if of_sentences else by_class
+        tag = _of_library(by_class, library, has_modules, label_count)
     wanted = [tag, by_class]
+    if by_class == "text-classification":
+        # A graph of classes does what its labels are fit for. One label alone may be a class, or how well texts fit.
+        fit = {"zero-shot-classification": entails, "text-ranking": label_count == 1}
+        wanted += [name for name, fits in fit.items() if fits]
+        if label_count is not None:  # whatever the card says
+            wanted = [name for name in wanted if fit.get(name or "", True)]
     if "sentence-similarity" in wanted or "feature-extraction" in wanted:
         wanted += ["sentence-similarity", "feature-extraction"]
     elif by_class == "fill-mask":
         wanted.append("feature-extraction")
     possible = [name for name in wanted if name in TASKS and _fits(name, architectures, model_type, by_class)]
     return tag, tuple(dict.fromkeys(possible))
+
+
+def _of_library(by_class: str | None, library: str | None, has_modules: bool, label_count: int | None) -> str | None:
+    """What a model is for whose card does not tell. Those of sentence-transformers make vectors of sentences by their
+    modules, or read pairs (cross-encoders) to tell how well they fit."""
+    if library == "sentence-transformers" and by_class == "text-classification" and label_count == 1:
+        return "text-ranking"
+    return "sentence-similarity" if has_modules and library in (None, "sentence-transformers") else by_class
 
 
 def _fits(task: str, architectures: tuple[str, ...], model_type: str | None, by_class: str | None) -> bool:

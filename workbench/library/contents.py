@@ -45,11 +45,17 @@ def _of_config(folder: str, files: Mapping[str, StoredFile], broken: list[Broken
         return Contents(architectures=(name,) if name else ())
     quantization = config.get("quantization_config")
     names = config.get("architectures")
+    labels = config.get("id2label")
+    labels = labels if isinstance(labels, dict) else {}
     return Contents(
         architectures=tuple(filter(None, map(_text, names[:MAX_WORDS]))) if isinstance(names, list) else (),
         model_type=_text(config.get("model_type")),
         remote_code="auto_map" in config,
         quantization=_text(quantization.get("quant_method")) if isinstance(quantization, dict) else None,
+        # A cross-encoder says so in its config; models of sentences have files of their own.
+        library="sentence-transformers" if "sentence_transformers" in config else None,
+        label_count=len(labels) or None,
+        entails=any(isinstance(label, str) and label.lower().startswith("entail") for label in labels.values()),
     )
 
 
@@ -69,7 +75,7 @@ def _of_card(contents: Contents, folder: str, files: Mapping[str, StoredFile]) -
     return replace(
         contents,
         pipeline_tag=_text(card.metadata.get("pipeline_tag")),
-        library=_text(card.metadata.get("library_name")),
+        library=_text(card.metadata.get("library_name")) or contents.library,
         licence=_text(", ".join(licences[:MAX_WORDS])),
         languages=tuple(filter(None, map(_text, languages))),
         warnings=card.warnings,

@@ -30,7 +30,7 @@ from workbench.library.model import BrokenFile, Contents, StoredFile
 __all__ = ["Index", "pack"]
 
 # Of the way contents are read; with another one, and with another workbench, nothing of an old index counts.
-VERSION = f"workbench-index 3 {__version__}"
+VERSION = f"workbench-index 4 {__version__}"
 TEXTS = frozenset({"model_type", "quantization", "pipeline_tag", "library", "licence"})
 ONLY_TEXT = frozenset({str})
 LISTS = frozenset({"architectures", "languages"})

@@ -73,12 +73,17 @@ class BrokenFile:
 
 @dataclass(frozen=True)
 class Contents:
-    """What the files of a revision say in themselves; kept in the index, everything else is worked out of it."""
+    """What the files of a revision say in themselves; kept in the index, everything else is worked out of it.
+
+    ``label_count`` is that of a classifier's labels; ``entails`` says that one of them is an entailment.
+    """
 
     architectures: tuple[str, ...] = ()
     model_type: str | None = None
     remote_code: bool = False
     quantization: str | None = None
+    label_count: int | None = None
+    entails: bool = False
     pipeline_tag: str | None = None
     library: str | None = None
     licence: str | None = None

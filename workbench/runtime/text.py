@@ -16,7 +16,7 @@ import numpy as np
 from tokenizers import Encoding
 
 from workbench.errors import InputError, ModelError
-from workbench.runtime.tokenizer_file import encoded, read_tokenizer, whole_characters
+from workbench.runtime.tokenizer_file import cleaned, decoded, encoded, read_tokenizer, whole_characters
 from workbench.runtime.tokenizer_settings import apply_settings, special_token
 from workbench.tasks.base import Array, ModelFiles, Run, SessionLike
 
@@ -34,7 +34,12 @@ LEARNED_POSITIONS = (*OFFSET_POSITIONS, "albert", "bert", "distilbert", "electra
 CHARACTERS_PER_TOKEN = 32
 LONG_CHARACTERS = 1 << 14
 GROWTH = 64
-INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+# Tokens that neighbouring stretches of a long text have in common, as transformers has it.
+DEFAULT_STRIDE = 128
+INPUTS = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
+
+# At most so many tokens, which text is cut, and how many tokens neighbouring stretches have in common.
+Cutting = tuple[int, str, int]
 
 
 @dataclass(frozen=True)
@@ -81,12 +86,17 @@ class TextTokenizer:
         padding, truncation = self._tokenizer.padding or {}, self._tokenizer.truncation or {}
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        self._cut_at: int | None = None
+        self._cutting: Cutting | None = None
         self._cut_side = str(self.settings.get("truncation_side") or truncation.get("direction") or "right")
         self.pads_left = (self.settings.get("padding_side") or padding.get("direction")) == "left"
         apply_settings(self._tokenizer, self.settings, files.config)
         pad = special_token("pad_token", self.settings, specials) or padding.get("pad_token")
         self.pad_id: int | None = self._tokenizer.token_to_id(pad) if pad else files.config.get("pad_token_id")
+        self.mask_token = special_token("mask_token", self.settings, specials)
+        self.cls_token = special_token("cls_token", self.settings, specials)
+        eos = special_token("eos_token", self.settings, specials)
+        self.eos_id: int | None = self._tokenizer.token_to_id(eos) if eos else None
+        self._clean_up = bool(self.settings.get("clean_up_tokenization_spaces", False))
         unknown = special_token("unk_token", self.settings, specials)
         unknown = unknown or getattr(self._tokenizer.model, "unk_token", None)
         self.unknown_id: int | None = self._tokenizer.token_to_id(unknown) if unknown else None
@@ -100,16 +110,22 @@ class TextTokenizer:
         least = int(self._tokenizer.num_special_tokens_to_add(True)) + 1
         return max(least, min(limit, self._most or limit))
 
-    def encode(self, text: str, pair: str | None = None, *, run: Run, limit: int | None = None) -> Tokens:
+    def encode(
+        self, text: str, pair: str | None = None, *, run: Run, limit: int | None = None, whole_pair: bool = False
+    ) -> Tokens:
         """The tokens of a text or a pair, at most ``limit`` (None: as many as the model takes).
 
-        Of a pair the longer text is cut first. Warns in ``run`` of what was cut off. Raises InputError.
+        Of a pair the longer text is cut first; with ``whole_pair`` the first text alone. Warns in ``run`` of what was
+        cut off. Raises InputError.
         """
         limit = limit or self.limit
         texts = [whole_characters(value, run) for value in (text, pair) if value is not None]
+        strategy = "only_first" if whole_pair else "longest_first"
+        if whole_pair:
+            self._check_room(texts[-1], limit)
         parts = [self._beginning(value, limit) for value in texts]
         run.cancellation.check()
-        encoding = self._encode(parts, limit)
+        encoding = self._encode(parts, (limit, strategy, 0))
         if not len(encoding):
             raise InputError("text-no-tokens", text=text[:40])
         if encoding.overflowing:
@@ -122,6 +138,42 @@ class TextTokenizer:
                 characters=sum(map(len, texts)),
             )
         return Tokens(encoding, texts[0])
+
+    def windows(
+        self, question: str, context: str, *, limit: int, stride: int | None, run: Run, question_last: bool = False
+    ) -> list[Tokens]:
+        """A question with each stretch of a context, at most ``limit`` tokens together, as one text and its pair.
+
+        Neighbouring stretches have ``stride`` tokens in common (None: 128, or as many as fit); ``question_last``
+        puts the context first. The offsets refer to question and context each. Raises InputError where no room is
+        left for the context.
+        """
+        question, context = whole_characters(question, run), whole_characters(context, run)
+        room = self._check_room(question, limit, more=stride or 0)
+        stride = min(limit // 2, DEFAULT_STRIDE, room - 1) if stride is None else stride
+        run.cancellation.check()
+        texts = [context, question] if question_last else [question, context]
+        encoding = self._encode(texts, (limit, "only_first" if question_last else "only_second", stride))
+        return [Tokens(item, context) for item in (encoding, *encoding.overflowing)]
+
+    def shortened(self, text: str, tokens: int) -> str:
+        """The beginning of a text that has so many tokens."""
+        encoding = self._encode([text], None, special=False)
+        return text if len(encoding) <= tokens else text[: encoding.offsets[tokens - 1][1]]
+
+    def plain_ids(self, text: str) -> list[int]:
+        """The tokens of a text and none around it. Raises InputError."""
+        return list(self._encode([text], None, special=False).ids)
+
+    def token_id(self, token: str) -> int | None:
+        """The id of a token of the vocabulary."""
+        number: int | None = self._tokenizer.token_to_id(token)
+        return number
+
+    def decode(self, token_ids: Sequence[int], *, special: bool) -> str:
+        """The text of these tokens, with or without special ones, as ``tokenizer_config.json`` wants its spaces."""
+        text = decoded(self._tokenizer, token_ids, special=special)
+        return cleaned(text) if self._clean_up else text
 
     def token(self, token_id: int) -> str:
         """A token as the vocabulary has it (``"##ing"``, ``"Ġthe"``)."""
@@ -141,14 +193,23 @@ class TextTokenizer:
             size *= GROWTH
         return text
 
-    def _encode(self, texts: Sequence[str], limit: int | None) -> Encoding:
-        if limit != self._cut_at:
-            if limit is None:
+    def _check_room(self, kept: str, limit: int, more: int = 0) -> int:
+        """How many tokens are left beside a text that is not cut; more than ``more``. Raises InputError."""
+        tokens = len(self._encode([self._beginning(kept, limit)], None, special=False))
+        room = limit - tokens - int(self._tokenizer.num_special_tokens_to_add(True))
+        if room <= more:
+            raise InputError("text-no-room", text=kept[:40], tokens=tokens, limit=limit)
+        return room
+
+    def _encode(self, texts: Sequence[str], cutting: Cutting | None, *, special: bool = True) -> Encoding:
+        if cutting != self._cutting:
+            if cutting is None:
                 self._tokenizer.no_truncation()
             else:
-                self._tokenizer.enable_truncation(limit, direction=self._cut_side)
-            self._cut_at = limit
-        return encoded(self._tokenizer, texts[0], texts[1] if len(texts) > 1 else None)
+                limit, strategy, stride = cutting
+                self._tokenizer.enable_truncation(limit, stride=stride, strategy=strategy, direction=self._cut_side)
+            self._cutting = cutting
+        return encoded(self._tokenizer, texts[0], texts[1] if len(texts) > 1 else None, special=special)
 
 
 class TextFeeds:
@@ -160,6 +221,7 @@ class TextFeeds:
             if name not in INPUTS:
                 raise ModelError("model-unknown-input", name=name, known=", ".join(INPUTS))
         self._dtypes = {name: session.input_dtypes[name] for name in session.input_names}
+        self._fixed = any(isinstance(session.input_shapes[name][0], int) for name in session.input_names)
         self._tokenizer = tokenizer
         # A tokenizer can say that its model knows no types: then all are 0.
         names = tokenizer.settings.get("model_input_names")
@@ -168,22 +230,26 @@ class TextFeeds:
     @property
     def can_pad(self) -> bool:
         """Whether texts of different lengths may go through the graph together."""
-        return self._tokenizer.pad_id is not None and "attention_mask" in self._dtypes
+        return self._tokenizer.pad_id is not None and "attention_mask" in self._dtypes and not self._fixed
 
     def __call__(self, batch: Sequence[Tokens]) -> dict[str, Array]:
-        """Arrays of the shape [texts, tokens of the longest], shorter ones padded."""
+        """Arrays of the shape [texts, tokens of the longest], shorter ones padded.
+
+        Padding stands behind the tokens, whatever side a tokenizer pads by itself: so the first token keeps the first
+        position, as in a text that is alone.
+        """
         ids, mask = self._ids(batch)
         feeds = {"input_ids": ids, "attention_mask": mask}
         if "token_type_ids" in self._dtypes:
             feeds["token_type_ids"] = self._types(batch, mask)
+        if "position_ids" in self._dtypes:
+            feeds["position_ids"] = np.broadcast_to(np.arange(ids.shape[1]), ids.shape)
         return {name: feeds[name].astype(dtype, copy=False) for name, dtype in self._dtypes.items()}
 
     def mask(self, batch: Sequence[Tokens]) -> Array:
         """1 for tokens, 0 for padding, int64 [texts, tokens of the longest]."""
         lengths = np.fromiter((len(item) for item in batch), np.int64, len(batch))[:, None]
-        places = np.arange(lengths.max())
-        kept = places >= lengths.max() - lengths if self._tokenizer.pads_left else places < lengths
-        return kept.astype(np.int64)
+        return (np.arange(lengths.max()) < lengths).astype(np.int64)
 
     def _ids(self, batch: Sequence[Tokens]) -> tuple[Array, Array]:
         if len(batch) == 1:

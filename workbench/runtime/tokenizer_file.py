@@ -13,9 +13,11 @@ from tokenizers import Encoding, Tokenizer
 from workbench.errors import InputError, ModelError, WorkbenchError
 from workbench.tasks.base import ModelFiles, Run
 
-__all__ = ["decoded", "encoded", "read_tokenizer", "whole_characters"]
+__all__ = ["cleaned", "decoded", "encoded", "read_tokenizer", "whole_characters"]
 
 FILE = "tokenizer.json"
+# What `clean_up_tokenization_spaces` in a tokenizer_config.json stands for: these lose their spaces, in this order.
+CLEANED = (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're")
 MAX_REASON = 300
 
 T = TypeVar("T")
@@ -33,17 +35,27 @@ def read_tokenizer(files: ModelFiles) -> Tokenizer:
     return _guarded(lambda: Tokenizer.from_file(str(path)), failed)
 
 
-def encoded(tokenizer: Tokenizer, text: str, pair: str | None = None) -> Encoding:
-    """The tokens of a text or of a pair, with those that the model wants around it. Raises InputError."""
-    return _guarded(lambda: tokenizer.encode(text, pair), lambda reason: InputError("text-not-encoded", reason=reason))
-
-
-def decoded(tokenizer: Tokenizer, token_ids: Sequence[int]) -> str:
-    """The text of these tokens, special ones as well. Raises InputError."""
+def encoded(tokenizer: Tokenizer, text: str, pair: str | None = None, *, special: bool = True) -> Encoding:
+    """The tokens of a text or of a pair, with ``special`` those that the model wants around it. Raises InputError."""
     return _guarded(
-        lambda: str(tokenizer.decode(list(token_ids), skip_special_tokens=False)),
+        lambda: tokenizer.encode(text, pair, add_special_tokens=special),
         lambda reason: InputError("text-not-encoded", reason=reason),
     )
+
+
+def decoded(tokenizer: Tokenizer, token_ids: Sequence[int], *, special: bool = True) -> str:
+    """The text of these tokens, with ``special`` the special ones as well. Raises InputError."""
+    return _guarded(
+        lambda: str(tokenizer.decode(list(token_ids), skip_special_tokens=not special)),
+        lambda reason: InputError("text-not-encoded", reason=reason),
+    )
+
+
+def cleaned(text: str) -> str:
+    """Decoded text without the spaces that tokenizers leave before marks."""
+    for found in CLEANED:
+        text = text.replace(found, found.strip())
+    return text
 
 
 def whole_characters(text: str, run: Run) -> str:

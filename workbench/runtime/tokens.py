@@ -8,7 +8,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from workbench.runtime.tokenizer_file import decoded, encoded, read_tokenizer, whole_characters
+from workbench.runtime.tokenizer_file import cleaned, decoded, encoded, read_tokenizer, whole_characters
 from workbench.runtime.tokenizer_settings import apply_settings
 from workbench.tasks.base import ModelFiles, Run
 
@@ -16,8 +16,6 @@ __all__ = ["Vocabulary"]
 
 # Under these names a tokenizer_config.json tells the tokens that are no text.
 NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
-# What `clean_up_tokenization_spaces` in a tokenizer_config.json stands for: these lose their spaces, in this order.
-CLEANED = (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're")
 
 
 @dataclass(frozen=True)
@@ -56,10 +54,7 @@ class Vocabulary:
         """The text of these tokens, without special ones."""
         kept = [token for token in token_ids if token not in self.special_ids]
         text = decoded(self.tokenizer, kept)
-        if self.clean_up:
-            for found in CLEANED:
-                text = text.replace(found, found.strip())
-        return text
+        return cleaned(text) if self.clean_up else text
 
 
 def _named(settings: Mapping[str, Any]) -> list[str]:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from workbench.results import Embedding, Labels, Result, Similarity, Spans, Text, Transcript
+from workbench.results import (
+    Answers,
+    Embedding,
+    Fill,
+    Fills,
+    Labels,
+    Ranking,
+    Result,
+    Similarity,
+    Spans,
+    Text,
+    Transcript,
+)
 from workbench.tasks.base import Array
 
 __all__ = ["Agreement", "agreement", "cosine", "word_error_rate"]
@@ -25,7 +38,9 @@ def agreement(got: Result, wanted: Result) -> Agreement:
     """The measure that fits the kind of result.
 
     Labels: the same label comes first. Spans: F1 of (label, start, end). Embedding, Similarity: mean cosine of the
-    vectors. Transcript: 1 - word error rate, at least 0. Text: the texts are the same.
+    vectors. Transcript: 1 - word error rate, at least 0. Text: the texts are the same. Fills: the share of masks with
+    the same token first. Answers: the same stretch comes first. Ranking: the share of pairs of texts that stand in the
+    same order.
     """
     match got, wanted:
         case Labels(), Labels():
@@ -40,6 +55,14 @@ def agreement(got: Result, wanted: Result) -> Agreement:
             return Agreement("cosine", cosine(got.scores, wanted.scores))
         case Transcript(), Transcript():
             return Agreement("word accuracy", max(0.0, 1 - word_error_rate(got.text, wanted.text)))
+        case Fills(), Fills():
+            same = [_first(a) == _first(b) for a, b in zip(got.masks, wanted.masks, strict=True)]
+            return Agreement("same word", float(np.mean(same)))
+        case Answers(), Answers():
+            best = [(item.answers[0].start, item.answers[0].end) if item.answers else None for item in (got, wanted)]
+            return Agreement("same answer", float(best[0] == best[1]))
+        case Ranking(), Ranking():
+            return Agreement("same order", _same_order(got, wanted))
         case Text(), Text():
             return Agreement("same text", float(got.text == wanted.text))
     raise TypeError(f"{type(got).__name__} cannot be compared with {type(wanted).__name__}")
@@ -60,6 +83,17 @@ def word_error_rate(got: str, wanted: str) -> float:
     if not theirs:
         return float(bool(ours))
     return _distance(ours, theirs) / len(theirs)
+
+
+def _first(fills: Sequence[Fill]) -> int | None:
+    return fills[0].token if fills else None
+
+
+def _same_order(got: Ranking, wanted: Ranking) -> float:
+    """The share of pairs of texts of which the same one stands first; 1 where there are no pairs."""
+    ours, theirs = ({rank.index: place for place, rank in enumerate(item.ranks)} for item in (got, wanted))
+    pairs = list(itertools.combinations(sorted(ours.keys() & theirs.keys()), 2))
+    return float(np.mean([(ours[a] < ours[b]) == (theirs[a] < theirs[b]) for a, b in pairs])) if pairs else 1.0
 
 
 def _top(labels: Labels) -> str | None:

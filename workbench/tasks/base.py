@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from workbench.batching import BatchLimits, Share
 from workbench.cancellation import Cancellation
 from workbench.errors import ModelError, Notice
 from workbench.results import Result
@@ -113,6 +114,9 @@ class Pipeline(ABC):
 
     A subclass reads what it needs of the model's files in ``__init__`` (and fails there, with the file's name, rather
     than at the first input) and implements the three steps. ``prepared`` is the subclass's own type.
+
+    One that can take several inputs through its graphs together says so in ``batch_limits`` and ``batch_share``, and
+    implements ``forward_batch``; each answer must be that of the input alone, but for rounding.
     """
 
     def __init__(self, files: ModelFiles, sessions: Mapping[str, SessionLike]) -> None:
@@ -130,6 +134,20 @@ class Pipeline(ABC):
     @abstractmethod
     def postprocess(self, outputs: Outputs, prepared: Any, params: Mapping[str, Any], run: Run) -> Result:
         """The answer. Must accept the arrays of the reference model as well: verification passes them."""
+
+    @property
+    def batch_limits(self) -> BatchLimits | None:
+        """The most that goes through the graphs together; None where each input goes alone. Asked before each batch
+        is gathered: it may turn out in use that a graph cannot."""
+        return None
+
+    def batch_share(self, prepared: Any, params: Mapping[str, Any]) -> Share:
+        """What an input takes of a batch; only asked where there are limits."""
+        raise NotImplementedError
+
+    def forward_batch(self, prepared: Sequence[Any], params: Mapping[str, Any], run: Run) -> list[Outputs]:
+        """:meth:`forward` for several inputs; only called where there are limits."""
+        return [self.forward(item, params, run) for item in prepared]
 
     def __call__(self, item: Any, params: Mapping[str, Any], run: Run) -> Result:
         """The answer for one input. ``Session.run`` adds its own time under ``"session"``."""

@@ -8,6 +8,7 @@ from workbench.tasks.shared_params import FUNCTION, TOP_K
 __all__ = ["TEXT_TASKS"]
 
 ENCODER = Layout("feature-extraction")
+CLASSIFIER = Layout("text-classification", ("ForSequenceClassification",))
 
 TEXT_TASKS = (
     TaskInfo(
@@ -43,7 +44,7 @@ TEXT_TASKS = (
         title="Text classification",
         input="text",
         result="Labels",
-        layouts=(Layout("text-classification", ("ForSequenceClassification",)),),
+        layouts=(CLASSIFIER,),
         params=(TOP_K, FUNCTION),
     ),
     TaskInfo(
@@ -60,6 +61,63 @@ TEXT_TASKS = (
                 "How tokens are grouped into entities",
                 choices=("none", "simple", "first", "average", "max"),
             ),
+        ),
+    ),
+    TaskInfo(
+        id="zero-shot-classification",
+        title="Zero-shot text classification",
+        input="text",
+        result="Labels",
+        layouts=(CLASSIFIER,),
+        params=(
+            Param("candidate_labels", list, (), "The labels to choose from; in a text, divided by commas"),
+            Param(
+                "hypothesis_template",
+                str,
+                "This example is {}.",
+                "The sentence that a label makes; {} stands for the label",
+            ),
+            Param("multi_label", bool, False, "Whether several labels can be right, each with a score of its own"),
+        ),
+    ),
+    TaskInfo(
+        id="question-answering",
+        title="Question answering",
+        input="fields",
+        fields=(Field("question"), Field("context")),
+        result="Answers",
+        layouts=(Layout("question-answering", ("ForQuestionAnswering", "ForQuestionAnsweringSimple")),),
+        params=(
+            Param("top_k", int, 1, "How many answers to return, the likeliest first", minimum=1, maximum=1000),
+            Param("handle_impossible_answer", bool, False, "Let the model say that the context has no answer"),
+            Param("max_answer_len", int, 15, "How many tokens an answer has at most", minimum=1),
+            Param("max_seq_len", int, None, "How many tokens are read at once, the question among them", minimum=8),
+            Param("doc_stride", int, None, "How many tokens neighbouring stretches of a context share", minimum=0),
+            Param("max_question_len", int, None, "How many tokens of the question to read", minimum=1),
+            Param("align_to_words", bool, True, "Widen answers to whole words"),
+        ),
+    ),
+    TaskInfo(
+        id="fill-mask",
+        title="Fill in the blank",
+        input="text",
+        result="Fills",
+        layouts=(Layout("fill-mask", ("ForMaskedLM", "ForPreTraining")),),
+        params=(
+            Param("top_k", int, 5, "How many words to return for each mask, the likeliest first", minimum=1),
+            Param("targets", list, None, "Only these words; none: all of the vocabulary"),
+        ),
+    ),
+    TaskInfo(
+        id="text-ranking",
+        title="Text ranking",
+        input="fields",
+        fields=(Field("query"), Field("texts", "texts")),
+        result="Ranking",
+        layouts=(CLASSIFIER,),
+        params=(
+            Param("top_k", int, None, "How many texts to return, the best first", minimum=1),
+            Param("function_to_apply", str, "none", "How scores become probabilities", choices=("none", "sigmoid")),
         ),
     ),
     TaskInfo(

@@ -7,7 +7,7 @@ pooling as the model's ``modules.json`` and its like say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,9 +17,10 @@ import numpy as np
 from workbench.errors import EngineError, UsageError
 from workbench.results import Embedding
 from workbench.runtime.pooling import SentenceRecipe, normalized, pooled
-from workbench.runtime.text import TextFeeds, TextTokenizer, Tokens
-from workbench.tasks.base import ModelFiles, Outputs, Pipeline, Run, SessionLike
+from workbench.runtime.text import Tokens
+from workbench.tasks.base import ModelFiles, Outputs, Run, SessionLike
 from workbench.tasks.text_inputs import hidden_output, text_of
+from workbench.tasks.text_pipeline import TextPipeline
 
 __all__ = ["PIPELINE", "FeatureExtraction", "Prepared"]
 
@@ -32,16 +33,12 @@ class Prepared:
     tokens: Tokens
 
 
-class FeatureExtraction(Pipeline):
+class FeatureExtraction(TextPipeline):
     """An input is a text."""
 
     def __init__(self, files: ModelFiles, sessions: Mapping[str, SessionLike]) -> None:
         """Raises ModelError: no tokenizer, a graph that is no text encoder."""
-        super().__init__(files, sessions)
-        self._session = sessions["model"]
-        self._tokenizer = TextTokenizer(files)
-        self._feeds = TextFeeds(self._session, self._tokenizer)
-        self._output = hidden_output(self._session)
+        super().__init__(files, sessions, (hidden_output(sessions["model"]),), each_token=True)
 
     @cached_property
     def _recipe(self) -> SentenceRecipe:
@@ -62,9 +59,9 @@ class FeatureExtraction(Pipeline):
         limit = self._tokenizer.bounded(recipe.max_tokens) if recipe.max_tokens else None
         return Prepared(text, self._tokenizer.encode(recipe.text(text), run=run, limit=limit))
 
-    def forward(self, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Outputs:
-        """``last_hidden_state`` (or what the graph calls it), float [1, tokens, hidden]."""
-        return self._session.run(self._feeds([prepared.tokens]), run, (self._output,))
+    def rows(self, prepared: Prepared) -> Sequence[Tokens]:
+        """One text: ``last_hidden_state`` (or what the graph calls it), float [1, tokens, hidden]."""
+        return (prepared.tokens,)
 
     def postprocess(self, outputs: Outputs, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Embedding:
         hidden = next(iter(outputs.values())).astype(np.float32, copy=False)

@@ -16,6 +16,10 @@ TEXT_LISTS: dict[str, tuple[str, ...]] = {
     "sentence-similarity": ("sentences",),
     "text-classification": ("sentences", "pairs"),
     "token-classification": ("entities",),
+    "zero-shot-classification": ("topics",),
+    "question-answering": ("questions",),
+    "fill-mask": ("masks",),
+    "text-ranking": ("searches",),
     "text-generation": ("prompts",),
 }
 # Task → the folder of assets/samples, and the files in it, that it gets.
@@ -26,7 +30,7 @@ MEDIA: dict[str, tuple[str, frozenset[str]]] = {
 
 
 def samples(task_id: str) -> tuple[Any, ...]:
-    """The built-in inputs of a task, one sample each: texts, ``{"text", "text_pair"}``, or absolute paths of files.
+    """The built-in inputs of a task, one sample each: texts, fields of structured inputs, or absolute paths of files.
 
     A task that works on all inputs of a call together (``TaskInfo.gathers``) gets its texts one by one as well.
     """

@@ -14,15 +14,13 @@ import numpy as np
 from workbench.errors import EngineError, InputError
 from workbench.results import Similarity
 from workbench.runtime.pooling import SentenceRecipe, normalized
-from workbench.runtime.text import TextFeeds, TextTokenizer, Tokens
-from workbench.tasks.base import ModelFiles, Outputs, Pipeline, Run, SessionLike
+from workbench.runtime.text import Tokens
+from workbench.tasks.base import ModelFiles, Outputs, Run, SessionLike
 from workbench.tasks.text_inputs import hidden_output, is_texts
+from workbench.tasks.text_pipeline import TextPipeline
 
 __all__ = ["PIPELINE", "Prepared", "SentenceSimilarity"]
 
-# Sentences go through the graph together, but not more than this many, nor more tokens: memory stays flat.
-BATCH_TEXTS = 32
-BATCH_TOKENS = 4096
 EXPECTED = '{"source_sentence": …, "sentences": […]}, or several texts'
 
 
@@ -36,17 +34,15 @@ class Prepared:
     tokens: tuple[Tokens, ...]
 
 
-class SentenceSimilarity(Pipeline):
+class SentenceSimilarity(TextPipeline):
     """An input is ``{"source_sentence", "sentences"}``, which gives one row, or a list of texts (bare, or as
     ``{"sentences"}``), which gives the matrix of each with each."""
 
+    stage = "embed"
+
     def __init__(self, files: ModelFiles, sessions: Mapping[str, SessionLike]) -> None:
         """Raises ModelError: no tokenizer, a graph that is no text encoder, a module that is not known."""
-        super().__init__(files, sessions)
-        self._session = sessions["model"]
-        self._tokenizer = TextTokenizer(files)
-        self._feeds = TextFeeds(self._session, self._tokenizer)
-        self._output = hidden_output(self._session)
+        super().__init__(files, sessions, (hidden_output(sessions["model"]),), each_token=True)
         self._recipe = SentenceRecipe.of_model(files)
         limit = self._recipe.max_tokens
         self._limit = self._tokenizer.bounded(limit) if limit else self._tokenizer.limit
@@ -60,23 +56,13 @@ class SentenceSimilarity(Pipeline):
         tokens = tuple(self._tokenizer.encode(self._recipe.text(text), run=run, limit=self._limit) for text in texts)
         return Prepared(rows, columns, texts, tokens)
 
-    def forward(self, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Outputs:
-        """``sentence_embedding`` float32 [different texts, size]: what the graph gives is pooled batch by batch."""
-        vectors: list[Any] = [None] * len(prepared.texts)
-        done = 0
-        batches = _batches([len(item) for item in prepared.tokens], together=self._feeds.can_pad)
-        for batch in batches:
-            tokens = [prepared.tokens[index] for index in batch]
-            with run.timed("preprocess"):
-                feeds = self._feeds(tokens)
-            hidden = self._session.run(feeds, run, (self._output,))[self._output]
-            with run.timed("postprocess"):
-                for index, vector in zip(batch, self._recipe.vectors(hidden, self._feeds.mask(tokens)), strict=True):
-                    vectors[index] = vector
-            done += len(batch)
-            if len(batches) > 1:
-                run.progress("embed", done, len(vectors), "texts")
-        return {"sentence_embedding": np.stack(vectors)}
+    def rows(self, prepared: Prepared) -> Sequence[Tokens]:
+        return prepared.tokens
+
+    def kept(self, row: Tokens, outputs: Outputs) -> Outputs:
+        """``sentence_embedding`` float32 [1, size]: vectors of tokens become one as they come."""
+        (hidden,) = outputs.values()
+        return {"sentence_embedding": self._recipe.vectors(hidden, np.ones(hidden.shape[:2], np.int64))}
 
     def postprocess(self, outputs: Outputs, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Similarity:
         vectors = normalized(outputs["sentence_embedding"])
@@ -102,19 +88,6 @@ def _sentences(item: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if not isinstance(source, str):
         raise InputError("text-bad-input", expected="a text as source_sentence", got=type(source).__name__)
     return (source,), tuple(sentences)
-
-
-def _batches(lengths: Sequence[int], *, together: bool) -> list[list[int]]:
-    """Indices of texts in batches of similar lengths, longest first."""
-    batches: list[list[int]] = []
-    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
-        longest = lengths[batches[-1][0]] if batches else 0
-        fits = len(batches[-1]) < BATCH_TEXTS and longest * (len(batches[-1]) + 1) <= BATCH_TOKENS if batches else False
-        if together and fits:
-            batches[-1].append(index)
-        else:
-            batches.append([index])
-    return batches
 
 
 PIPELINE = SentenceSimilarity

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 from workbench.errors import InputError, ModelError
 from workbench.tasks.base import SessionLike
 
-__all__ = ["hidden_output", "is_texts", "text_of", "texts_of_pair"]
+__all__ = ["fields_of", "hidden_output", "is_texts", "kind_of", "text_of", "texts_of_pair"]
 
 # What exporters call the vectors of the tokens: Optimum for transformers, Optimum for sentence-transformers.
 HIDDEN_NAMES = ("last_hidden_state", "token_embeddings")
@@ -19,7 +19,7 @@ def text_of(item: Any) -> str:
     if isinstance(item, Mapping) and set(item) == {"text"}:
         item = item["text"]
     if not isinstance(item, str):
-        raise InputError("text-bad-input", expected='a text, or {"text": …}', got=_kind(item))
+        raise InputError("text-bad-input", expected='a text, or {"text": …}', got=kind_of(item))
     return item
 
 
@@ -31,7 +31,18 @@ def texts_of_pair(item: Any) -> tuple[str, str | None]:
         text, pair = item["text"], item.get("text_pair")
         if isinstance(text, str) and isinstance(pair, (str, type(None))):
             return text, pair
-    raise InputError("text-bad-input", expected='a text, or {"text": …, "text_pair": …}', got=_kind(item))
+    raise InputError("text-bad-input", expected='a text, or {"text": …, "text_pair": …}', got=kind_of(item))
+
+
+def fields_of(item: Any, texts: Sequence[str], lists: Sequence[str] = ()) -> dict[str, Any]:
+    """The fields of a structured input: ``texts`` are one text each, ``lists`` at least one. Raises InputError."""
+    names = (*texts, *lists)
+    if isinstance(item, Mapping) and set(item) == set(names):
+        fits = all(isinstance(item[name], str) for name in texts) and all(is_texts(item[name]) for name in lists)
+        if fits:
+            return {name: item[name] for name in names}
+    shown = ", ".join(f'"{name}": {"[…]" if name in lists else "…"}' for name in names)
+    raise InputError("text-bad-input", expected=f"{{{shown}}}", got=kind_of(item))
 
 
 def is_texts(value: Any) -> TypeGuard[Sequence[str]]:
@@ -47,7 +58,7 @@ def hidden_output(session: SessionLike) -> str:
     raise ModelError("graph-no-output", wanted=HIDDEN_NAMES[0], got=", ".join(session.output_names))
 
 
-def _kind(item: Any) -> str:
+def kind_of(item: Any) -> str:
     """An input in a few words, for a message."""
     if isinstance(item, Mapping):
         return "{" + ", ".join(f"{name!r}: {type(value).__name__}" for name, value in list(item.items())[:6]) + "}"

@@ -1,29 +1,26 @@
-"""What the tasks share whose graph gives logits for a text."""
+"""What the tasks share whose graph gives logits for a text, or for each of its tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workbench.runtime.text import TextFeeds, TextTokenizer, Tokens
-from workbench.tasks.base import ModelFiles, Outputs, Pipeline, Run, SessionLike
+from workbench.runtime.text import Tokens
+from workbench.tasks.base import ModelFiles, SessionLike
 from workbench.tasks.classes import logits_output
+from workbench.tasks.text_pipeline import TextPipeline
 
 __all__ = ["TextLogits"]
 
 
-class TextLogits(Pipeline):
-    """Loads tokenizer, graph and labels, and runs the graph."""
+class TextLogits(TextPipeline):
+    """An input is one text. ``logits`` float [1, classes], or [1, tokens, classes] where each token has its own."""
 
-    def __init__(self, files: ModelFiles, sessions: Mapping[str, SessionLike]) -> None:
+    def __init__(self, files: ModelFiles, sessions: Mapping[str, SessionLike], *, each_token: bool = False) -> None:
         """Raises ModelError: no tokenizer, a graph that asks for something else than text, or gives no logits."""
-        super().__init__(files, sessions)
-        self._session = sessions["model"]
-        self._tokenizer = TextTokenizer(files)
-        self._feeds = TextFeeds(self._session, self._tokenizer)
-        self._output = logits_output(self._session)
+        self._output = logits_output(sessions["model"])
+        super().__init__(files, sessions, (self._output,), each_token=each_token)
         self._labels = files.labels
 
-    def forward(self, prepared: Tokens, params: Mapping[str, Any], run: Run) -> Outputs:
-        """``logits`` float [1, classes], or [1, tokens, classes] where each token has its own."""
-        return self._session.run(self._feeds([prepared]), run, (self._output,))
+    def rows(self, prepared: Any) -> Sequence[Tokens]:
+        return (prepared,)

@@ -15,7 +15,7 @@ import numpy as np
 
 from workbench.results import Span, Spans
 from workbench.runtime.text import Tokens
-from workbench.tasks.base import Array, Outputs, Run
+from workbench.tasks.base import Array, ModelFiles, Outputs, Run, SessionLike
 from workbench.tasks.classes import class_scores
 from workbench.tasks.text_inputs import text_of
 from workbench.tasks.text_logits import TextLogits
@@ -47,6 +47,10 @@ WORD_SCORES: dict[str, Callable[[Sequence[Piece]], Array]] = {
 
 class TokenClassification(TextLogits):
     """An input is a text."""
+
+    def __init__(self, files: ModelFiles, sessions: Mapping[str, SessionLike]) -> None:
+        """Raises ModelError: no tokenizer, a graph that is no token classifier."""
+        super().__init__(files, sessions, each_token=True)
 
     def preprocess(self, item: Any, params: Mapping[str, Any], run: Run) -> Tokens:
         """Raises InputError."""

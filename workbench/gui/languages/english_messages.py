@@ -33,10 +33,6 @@ MESSAGES: dict[str, str] = {
 
 TASKS: dict[str, str] = {
     # --- text ---
-    "zero-shot-classification": "Zero-shot text classification",
-    "question-answering": "Question answering",
-    "fill-mask": "Fill in the blank",
-    "text-ranking": "Text ranking",
     "summarization": "Summarization",
     "translation": "Translation",
     "text2text-generation": "Text to text",
@@ -73,9 +69,19 @@ TASKS: dict[str, str] = {
 PARAMS: dict[str, str] = {
     "pooling": "Pooling",
     "normalize": "Scale to length 1",
-    "top_k": "Number of labels",
+    "top_k": "How many to return",
     "function_to_apply": "Score function",
     "aggregation_strategy": "Grouping of tokens",
+    "candidate_labels": "Candidate labels",
+    "hypothesis_template": "Hypothesis",
+    "multi_label": "Several labels can be right",
+    "handle_impossible_answer": "Allow no answer",
+    "max_answer_len": "Longest answer in tokens",
+    "max_seq_len": "Tokens read at once",
+    "doc_stride": "Tokens shared by stretches",
+    "max_question_len": "Tokens of the question",
+    "align_to_words": "Whole words",
+    "targets": "Only these words",
     "language": "Spoken language",
     "task": "What to do",
     "return_timestamps": "Segments with times",
