@@ -15,13 +15,8 @@ import numpy as np
 
 from workbench.errors import ModelError
 from workbench.results import Transcript
-from workbench.runtime.generate import (
-    FloatArray,
-    Seq2SeqDecoder,
-    fitting,
-    greedy,
-    teacher_forced,
-)
+from workbench.runtime.generate import Seq2SeqDecoder, fitting, greedy, teacher_forced
+from workbench.runtime.logits_processors import FloatArray
 from workbench.runtime.mel import LogMel
 from workbench.runtime.sound import Sound, load_audio, sound_of_array
 from workbench.runtime.tokens import Vocabulary

@@ -17,6 +17,9 @@ TEXT_LISTS: dict[str, tuple[str, ...]] = {
     "text-classification": ("sentences", "pairs"),
     "token-classification": ("entities",),
     "text-generation": ("prompts",),
+    "text2text-generation": ("instructions",),
+    "summarization": ("articles",),
+    "translation": ("phrases",),
 }
 # Task → the folder of assets/samples, and the files in it, that it gets.
 MEDIA: dict[str, tuple[str, frozenset[str]]] = {

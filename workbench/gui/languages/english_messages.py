@@ -37,9 +37,6 @@ TASKS: dict[str, str] = {
     "question-answering": "Question answering",
     "fill-mask": "Fill in the blank",
     "text-ranking": "Text ranking",
-    "summarization": "Summarization",
-    "translation": "Translation",
-    "text2text-generation": "Text to text",
     # --- pictures and video ---
     "object-detection": "Object detection",
     "image-segmentation": "Image segmentation",
@@ -81,6 +78,9 @@ PARAMS: dict[str, str] = {
     "return_timestamps": "Segments with times",
     "max_new_tokens": "New tokens at most",
     "stop": "End before",
+    "num_beams": "Number of beams",
+    "src_lang": "Language of the text",
+    "tgt_lang": "Language to translate into",
 }
 
 # The same value can belong to several parameters.
