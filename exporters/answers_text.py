@@ -61,6 +61,7 @@ def _text_to_text(task: str) -> MakeAnswerer:
                 **inputs, generation_config=write.generation_config, max_new_tokens=WRITTEN_TOKENS, do_sample=False
             )
             tokens = generated[:1, :recorded]
+            said = tokenizer.decode(generated[0], skip_special_tokens=True, clean_up_tokenization_spaces=False)
             encoded = model.get_encoder()(**inputs)
             logits = model(
                 attention_mask=inputs.attention_mask, encoder_outputs=encoded, decoder_input_ids=tokens
@@ -70,12 +71,7 @@ def _text_to_text(task: str) -> MakeAnswerer:
                     "encoder.last_hidden_state": as_numpy(encoded.last_hidden_state),
                     "decoder.logits": as_numpy(logits),
                 },
-                {
-                    "text": tokenizer.decode(
-                        generated[0], skip_special_tokens=True, clean_up_tokenization_spaces=False
-                    ),
-                    "token_ids": tokens[0].tolist(),
-                },
+                {"text": said, "token_ids": tokens[0].tolist()},
             )
 
         return answer

@@ -50,7 +50,7 @@ TEXTS = (
     "One. Two! Three?  Four;   five",
     "",
 )
-NOISE, DRAWS = 1e-3, 2
+NOISE, DRAWS = 1e-3, 1
 SETTINGS: dict[str, dict[str, Any]] = {
     "plain": {},
     "early": {"early_stopping": True, "max_length": 14},
@@ -121,7 +121,7 @@ def t5(out: Path, folder: Path) -> PreTrainedModel:
 
 
 def mt5(out: Path, folder: Path) -> PreTrainedModel:
-    spiece = pieces(out, "mt5", 300, pad_id=0, eos_id=1, unk_id=2, bos_id=-1, byte_fallback=True)
+    spiece = pieces(out, "mt5", 400, pad_id=0, eos_id=1, unk_id=2, bos_id=-1, byte_fallback=True)
     tokenizer = T5TokenizerFast(str(spiece), extra_ids=0)
     tokenizer.save_pretrained(folder)
     sizes = {"d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4}
@@ -141,7 +141,7 @@ def bart(out: Path, folder: Path) -> PreTrainedModel:
 def marian(out: Path, folder: Path) -> PreTrainedModel:
     """Two sentencepiece models over one vocabulary, which lacks some pieces of the source's."""
     source = pieces(out, "source", 160, model_type="unigram", normalization_rule_name="nmt_nfkc")
-    target = pieces(out, "target", 220, model_type="bpe", normalization_rule_name="nmt_nfkc")
+    target = pieces(out, "target", 240, model_type="bpe", normalization_rule_name="nmt_nfkc")
     words = ["</s>", "<unk>", ">>deu<<", ">>fra<<"]
     for number, path in enumerate((source, target)):
         model = sentencepiece.SentencePieceProcessor(model_file=str(path))
@@ -206,7 +206,7 @@ def answers(name: str, folder: Path) -> list[dict[str, Any]]:
             settings = {**own, "bos_token_id": 0, **json.loads(json.dumps(given).replace('"eos"', str(end)))}
             model.generation_config = GenerationConfig(**settings)
             write = pipeline(task, model=model, tokenizer=tokenizer, device="cpu")
-            for text in TEXTS:
+            for text in TEXTS if task == "text2text-generation" else TEXTS[:2]:
                 for beams in (None, 1, 3) if task == "text2text-generation" else (None,):
                     limit = {} if kind != "plain" else {"max_new_tokens": 20}
                     asked = limit | ({} if beams is None else {"num_beams": beams})
@@ -234,7 +234,15 @@ def record(folder: Path, task: str) -> None:
 def spellings(folder: Path) -> list[dict[str, Any]]:
     """How the slow Marian tokenizer reads and writes."""
     tokenizer = MarianTokenizer.from_pretrained(folder)
-    texts = [*TEXTS, ">>deu<< Hello  there", ">>xxx<<Hello", "  a\tb\nc ﬁne Ⅷ ", "漢字 🐉🐉 x🐉", "▁odd <unk> </s> end", "ä́"]
+    texts = [
+        *TEXTS,
+        ">>deu<< Hello  there",
+        ">>xxx<<Hello",
+        "  a\tb\nc ﬁne Ⅷ ",
+        "漢字 🐉🐉 x🐉",
+        "▁odd <unk> </s> end",
+        "ä́",
+    ]
     rows = []
     for text in texts:
         ids = tokenizer(text).input_ids
@@ -254,7 +262,7 @@ def main(out: Path) -> None:
         rows += answers(name, folder)
         record(folder, "summarization" if name == "t5" else "translation")
     (out / "cases.json").write_text(json.dumps(rows, indent=1), "utf-8")
-    (out / "spellings.json").write_text(json.dumps(spellings(out / "marian"), indent=1), "utf-8")
+    # (out / "spellings.json").write_text(json.dumps(spellings(out / "marian"), indent=1), "utf-8")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import numpy as np
 from workbench.results import Text
 from workbench.runtime.generate import Seq2SeqDecoder
 from workbench.runtime.generation_settings import GenerationSettings
+from workbench.runtime.marian import MarianReader
 from workbench.runtime.text import TextTokenizer
 from workbench.runtime.tokens import Vocabulary
 from workbench.tasks.base import Array, ModelFiles, Outputs, Pipeline, Run, SessionLike
@@ -47,6 +48,9 @@ class Seq2SeqText(Pipeline):
         self.tokenizer = TextTokenizer(files)
         # These pipelines never clean spaces up, whatever the tokenizer's files say.
         self.vocabulary = replace(Vocabulary.of_model(files), clean_up=False)
+        marian = files.config.get("model_type") == "marian"
+        size = int(files.config.get("vocab_size") or 0)
+        self._marian = MarianReader(self.tokenizer, self.vocabulary.tokenizer, size) if marian else None
         self._encoder = sessions["encoder_model"]
         self._writer = Writer(Seq2SeqDecoder(sessions), self.vocabulary, self.key)
         self.settings = GenerationSettings.of_model(files, PIPELINE_SETTINGS, self.task)
@@ -57,7 +61,8 @@ class Seq2SeqText(Pipeline):
 
     def prepared(self, text: str, settings: GenerationSettings, params: Mapping[str, Any], run: Run) -> Prepared:
         """The tokens of a text behind the prefix that the settings ask for, and the settings with the caller's."""
-        ids = self.tokenizer.encode(settings.prefix + text, run=run).ids
+        text = settings.prefix + text
+        ids = self._marian(text, run) if self._marian else self.tokenizer.encode(text, run=run).ids
         wishes = {name: params.get(name) for name in ("max_new_tokens", "num_beams")}
         return Prepared(tuple(ids), settings.wishing(**wishes))
 
