@@ -15,6 +15,9 @@ __all__ = ["TEXT_ANSWERERS"]
 # As the engine reads a question and its context where nothing else is asked for.
 MAX_SEQ_LEN, DOC_STRIDE = 384, 128
 
+# How much is written for each sample; workbench/tasks/catalog_text.py verifies with the same number.
+WRITTEN_TOKENS = 48
+
 
 def _text_encoder(task: str, output: str) -> MakeAnswerer:
     """Answers of a text encoder: one output, by the attribute's name, for a text or a pair of texts."""
@@ -114,7 +117,44 @@ def _row(values: list[int]) -> Any:
     return torch.tensor([values])
 
 
-# Task, or its export task without "-with-past" → what answers its samples.
+def _text_to_text(task: str) -> MakeAnswerer:
+    """What transformers' pipeline of this name writes, and the logits when the first tokens of it are fed back in."""
+
+    def make(model: Any, source: Path, samples: int) -> Answerer:
+        from transformers import pipeline
+
+        tokenizer = load_tokenizer(source, task)
+        limit = max_tokens(tokenizer, model.config)
+        write = pipeline(task, model=model, tokenizer=tokenizer, device="cpu")
+        recorded = recorded_tokens(model.config, samples)
+
+        def answer(sample: Any) -> Answer:
+            text = (write.prefix or "") + sample
+            inputs = tokenizer(text, return_tensors="pt", truncation=True, max_length=limit)
+            inputs.pop("token_type_ids", None)
+            generated = model.generate(
+                **inputs, generation_config=write.generation_config, max_new_tokens=WRITTEN_TOKENS, do_sample=False
+            )
+            tokens = generated[:1, :recorded]
+            said = tokenizer.decode(generated[0], skip_special_tokens=True, clean_up_tokenization_spaces=False)
+            encoded = model.get_encoder()(**inputs)
+            logits = model(
+                attention_mask=inputs.attention_mask, encoder_outputs=encoded, decoder_input_ids=tokens
+            ).logits
+            return Answer(
+                {
+                    "encoder.last_hidden_state": as_numpy(encoded.last_hidden_state),
+                    "decoder.logits": as_numpy(logits),
+                },
+                {"text": said, "token_ids": tokens[0].tolist()},
+            )
+
+        return answer
+
+    return make
+
+
+# Task, or export task without its "-with-past" → what answers its samples.
 TEXT_ANSWERERS: dict[str, MakeAnswerer] = {
     "feature-extraction": _text_encoder("feature-extraction", "last_hidden_state"),
     "text-classification": _text_encoder("text-classification", "logits"),
@@ -126,4 +166,7 @@ TEXT_ANSWERERS: dict[str, MakeAnswerer] = {
     "question-answering": _question_answering,
     "fill-mask": _fill_mask,
     "text-generation": _text_generation,
+    "text2text-generation": _text_to_text("text2text-generation"),
+    "summarization": _text_to_text("summarization"),
+    "translation": _text_to_text("translation"),
 }

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from exporters.failure import ExportFailure
+from exporters.marian_tokenizer import convert_marian, is_marian
 
 __all__ = ["SLOW_TOKENIZER_FILES", "copy_source_files", "ensure_tokenizer", "keep_files_of_export"]
 
@@ -64,8 +65,11 @@ def ensure_tokenizer(source: Path, output: Path, task: str) -> None:
     from transformers.convert_slow_tokenizer import convert_slow_tokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(source))
-        fast = tokenizer.backend_tokenizer if tokenizer.is_fast else convert_slow_tokenizer(tokenizer)
+        if is_marian(source):
+            fast = convert_marian(source)
+        else:
+            tokenizer = AutoTokenizer.from_pretrained(str(source))
+            fast = tokenizer.backend_tokenizer if tokenizer.is_fast else convert_slow_tokenizer(tokenizer)
         fast.save(str(target))
     except Exception as error:  # each tokenizer class fails in its own way
         if there == ["tokenizer_config.json"]:

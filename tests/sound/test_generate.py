@@ -10,17 +10,13 @@ import pytest
 
 from tests.sound.fakes import FakeDecoder, likely
 from workbench.errors import Cancelled, EngineError, ModelError
-from workbench.runtime.generate import (
-    CausalDecoder,
-    Seq2SeqDecoder,
-    TextStream,
+from workbench.runtime.generate import CausalDecoder, Seq2SeqDecoder, TextStream, greedy, teacher_forced
+from workbench.runtime.logits_processors import (
     configured,
-    greedy,
     no_repeated_ngrams,
     repetition_penalty,
     suppressed,
     suppressed_at,
-    teacher_forced,
 )
 from workbench.tasks.base import Array, Outputs, Run
 

@@ -44,6 +44,8 @@ TEXT = frozenset([
     "mpnet", "mpt", "nemotron", "nystromformer", "olmo", "olmo2", "opt", "phi", "phi3", "qwen2", "qwen3", "rembert",
     "roberta", "roformer", "smollm3", "squeezebert", "stablelm", "starcoder2", "xlm", "xlm-roberta",
 ])
+# What a text with an encoder and a decoder may have been taught; nothing but a card tells which.
+SEQ2SEQ_TASKS = ("text2text-generation", "translation", "summarization")
 NO_TEXT = SPEECH | VISION | MIXED
 KNOWN_TYPES = SPEECH | VISION | MIXED | SEQ2SEQ_TEXT | TEXT
 # fmt: on
@@ -62,6 +64,7 @@ ENDINGS: tuple[tuple[str, str], ...] = (
     ("ForPreTraining", "fill-mask"),
     ("ForCausalLM", "text-generation"),
     ("LMHeadModel", "text-generation"),
+    ("MTModel", "translation"),
     ("ForCTC", "automatic-speech-recognition"),
     ("ForSpeechSeq2Seq", "automatic-speech-recognition"),
     ("ForTextToSpeech", "text-to-speech"),
@@ -143,6 +146,8 @@ def _tasks_of(
         wanted += ["sentence-similarity", "feature-extraction"]
     elif by_class == "fill-mask":
         wanted.append("feature-extraction")
+    if model_type in SEQ2SEQ_TEXT:
+        wanted += SEQ2SEQ_TASKS
     possible = [name for name in wanted if name in TASKS and _fits(name, architectures, model_type, by_class)]
     return tag, tuple(dict.fromkeys(possible))
 

@@ -1,4 +1,4 @@
-"""Making text token by token: decoders with a cache, and what is done to the scores before the next token is chosen.
+"""Making text token by token: decoders with a cache, and the loop that always takes the likeliest token.
 
 A :class:`DecoderState` is one input being decoded; it remembers the keys and values of the tokens it has seen. Graphs
 are fed by the names and types they ask for, so the same loop serves every precision and both of Optimum's layouts.
@@ -7,27 +7,21 @@ are fed by the names and types they ask for, so the same loop serves every preci
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from workbench.errors import EngineError, ModelError
+from workbench.runtime.logits_processors import FloatArray, LogitsProcessor
 from workbench.tasks.base import Array, Run, SessionLike
 
 __all__ = [
     "CausalDecoder",
     "DecoderState",
-    "FloatArray",
-    "LogitsProcessor",
     "Seq2SeqDecoder",
     "TextStream",
-    "configured",
     "fitting",
     "greedy",
-    "no_repeated_ngrams",
-    "repetition_penalty",
-    "suppressed",
-    "suppressed_at",
     "teacher_forced",
 ]
 
@@ -35,11 +29,6 @@ PAST = "past_key_values."
 PRESENT = "present."
 # What byte-level decoders put in the place of bytes that are no whole character.
 REPLACEMENT = "\ufffd"
-
-FloatArray = np.ndarray[Any, np.dtype[np.float32]]
-
-# Changes the scores of the next token, float32 [vocabulary], in place, given all tokens so far.
-LogitsProcessor = Callable[[FloatArray, Sequence[int]], None]
 
 
 class DecoderState(Protocol):
@@ -119,60 +108,6 @@ class TextStream:
         return now[len(known) :]
 
 
-def configured(settings: Mapping[str, Any]) -> list[LogitsProcessor]:
-    """What a ``generation_config.json`` asks for in greedy decoding too."""
-    processors = []
-    if (penalty := float(settings.get("repetition_penalty") or 1)) != 1:
-        processors.append(repetition_penalty(penalty))
-    if size := int(settings.get("no_repeat_ngram_size") or 0):
-        processors.append(no_repeated_ngrams(size))
-    return processors
-
-
-def suppressed(ids: Sequence[int]) -> LogitsProcessor:
-    """Never one of these tokens."""
-    index = np.array(sorted(set(ids)), dtype=np.int64)
-
-    def process(scores: FloatArray, tokens: Sequence[int]) -> None:
-        scores[index[index < len(scores)]] = -np.inf
-
-    return process
-
-
-def suppressed_at(position: int, ids: Sequence[int]) -> LogitsProcessor:
-    """None of these tokens at one position, counted from the start of the prompt."""
-    suppress = suppressed(ids)
-
-    def process(scores: FloatArray, tokens: Sequence[int]) -> None:
-        if len(tokens) == position:
-            suppress(scores, tokens)
-
-    return process
-
-
-def repetition_penalty(penalty: float) -> LogitsProcessor:
-    """Make every token that has occurred less likely (Keskar et al. 2019, "CTRL", section 4.1)."""
-
-    def process(scores: FloatArray, tokens: Sequence[int]) -> None:
-        seen = np.unique(np.asarray(tokens, dtype=np.int64))
-        values = scores[seen]
-        scores[seen] = np.where(values < 0, values * penalty, values / penalty)
-
-    return process
-
-
-def no_repeated_ngrams(size: int) -> LogitsProcessor:
-    """No sequence of ``size`` tokens twice."""
-
-    def process(scores: FloatArray, tokens: Sequence[int]) -> None:
-        tail = tuple(tokens[len(tokens) - size + 1 :])
-        for start in range(len(tokens) - size + 1):
-            if tuple(tokens[start : start + size - 1]) == tail:
-                scores[tokens[start + size - 1]] = -np.inf
-
-    return process
-
-
 class Seq2SeqDecoder:
     """The decoder of an encoder-decoder model, over either of Optimum's layouts.
 
@@ -212,13 +147,34 @@ class Seq2SeqState:
         self._length = 0
 
     def advance(self, token_ids: Sequence[int], run: Run) -> FloatArray:
+        logits: FloatArray = self._advance(np.array([token_ids], dtype=np.int64), run)[0]
+        return logits
+
+    def advance_beams(self, token_ids: Sequence[int], run: Run) -> FloatArray:
+        """Take in one further token for each beam; logits float32 [beams, vocabulary]. Raises Cancelled."""
+        logits: FloatArray = self._advance(np.array(token_ids, dtype=np.int64)[:, None], run)[:, -1]
+        return logits
+
+    def keep(self, beams: Sequence[int]) -> None:
+        """Go on with these beams, by their places now; one may go on several times."""
+        same = len(beams) == len(self._hidden_states)
+        index = np.array(beams, dtype=np.int64)
+        for name, value in self._past.items():
+            # All beams read the same input: what comes of the encoder only has to be there for as many as there are.
+            if not (same and ".encoder." in name):
+                self._past[name] = value[index]
+        if not same:
+            self._hidden_states = self._hidden_states[index]
+
+    def _advance(self, token_ids: Array, run: Run) -> FloatArray:
+        """Logits float32 [beams, tokens, vocabulary] for tokens int64 [beams, tokens]."""
         session = self._decoder.rest if self._past else self._decoder.first
-        length = self._length + len(token_ids)
+        beams, length = len(token_ids), self._length + token_ids.shape[1]
         feeds = {
-            "input_ids": np.array([token_ids], dtype=np.int64),
+            "input_ids": token_ids,
             "encoder_hidden_states": self._hidden_states,
             "encoder_attention_mask": np.ones(self._hidden_states.shape[:2], dtype=np.int64),
-            "decoder_attention_mask": np.ones((1, length), dtype=np.int64),
+            "decoder_attention_mask": np.ones((beams, length), dtype=np.int64),
             "cache_position": np.arange(self._length, length, dtype=np.int64),
             "use_cache_branch": np.array([bool(self._past)]),
             **(self._past or _empty_past(session)),
@@ -228,7 +184,7 @@ class Seq2SeqState:
         outputs = session.run(fitting(session, feeds), run, _logits_and_cache(wanted))
         self._past |= _as_past(outputs)
         self._length = length
-        logits: FloatArray = outputs["logits"][0].astype(np.float32, copy=False)
+        logits: FloatArray = outputs["logits"].astype(np.float32, copy=False)
         return logits
 
 

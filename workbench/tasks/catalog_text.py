@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from workbench.tasks.info import Field, Layout, Param, TaskInfo
-from workbench.tasks.shared_params import FUNCTION, TOP_K
+from workbench.tasks.info import ENCODER_DECODER, Field, Layout, Param, TaskInfo
+from workbench.tasks.shared_params import FUNCTION, NUM_BEAMS, TOP_K, WRITTEN_TOKENS
 
 __all__ = ["TEXT_TASKS"]
 
 ENCODER = Layout("feature-extraction")
 CLASSIFIER = Layout("text-classification", ("ForSequenceClassification",))
+SEQ2SEQ = Layout(
+    "text2text-generation-with-past",
+    ("ForConditionalGeneration", "MTModel"),
+    graphs=ENCODER_DECODER,
+)
+# An export writes no more for each sample; exporters/answers_text.py does the same.
+VERIFIED_TOKENS = {"max_new_tokens": 48}
 
 TEXT_TASKS = (
     TaskInfo(
@@ -135,6 +142,38 @@ TEXT_TASKS = (
         params=(
             Param("max_new_tokens", int, 128, "How many tokens to add at most", minimum=1),
             Param("stop", str, None, "End before this text"),
+        ),
+    ),
+    TaskInfo(
+        id="text2text-generation",
+        title="Text to text",
+        input="text",
+        result="Text",
+        layouts=(SEQ2SEQ,),
+        verified_with=VERIFIED_TOKENS,
+        params=(WRITTEN_TOKENS, NUM_BEAMS),
+    ),
+    TaskInfo(
+        id="summarization",
+        title="Summarization",
+        input="text",
+        result="Text",
+        layouts=(SEQ2SEQ,),
+        verified_with=VERIFIED_TOKENS,
+        params=(WRITTEN_TOKENS, NUM_BEAMS),
+    ),
+    TaskInfo(
+        id="translation",
+        title="Translation",
+        input="text",
+        result="Text",
+        layouts=(SEQ2SEQ,),
+        verified_with=VERIFIED_TOKENS,
+        params=(
+            Param("src_lang", str, None, "The language of the text, as the model names it; none: the model's own"),
+            Param("tgt_lang", str, None, "The language to translate into, as the model names it"),
+            WRITTEN_TOKENS,
+            NUM_BEAMS,
         ),
     ),
 )

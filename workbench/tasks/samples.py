@@ -21,6 +21,9 @@ TEXT_LISTS: dict[str, tuple[str, ...]] = {
     "fill-mask": ("masks",),
     "text-ranking": ("searches",),
     "text-generation": ("prompts",),
+    "text2text-generation": ("instructions",),
+    "summarization": ("articles",),
+    "translation": ("phrases",),
 }
 # Task → the folder of assets/samples, and the files in it, that it gets.
 MEDIA: dict[str, tuple[str, frozenset[str]]] = {

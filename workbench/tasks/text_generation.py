@@ -10,7 +10,8 @@ import numpy as np
 
 from workbench.errors import InputError, ModelError
 from workbench.results import Text
-from workbench.runtime.generate import CausalDecoder, TextStream, configured, greedy, teacher_forced
+from workbench.runtime.generate import CausalDecoder, TextStream, greedy, teacher_forced
+from workbench.runtime.logits_processors import configured
 from workbench.runtime.tokens import Vocabulary
 from workbench.tasks.base import ModelFiles, Outputs, Pipeline, Run, SessionLike
 

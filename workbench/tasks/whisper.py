@@ -15,7 +15,7 @@ import numpy as np
 
 from workbench.errors import ModelError, UsageError
 from workbench.results import Segment, Transcript
-from workbench.runtime.generate import FloatArray, LogitsProcessor, configured, suppressed, suppressed_at
+from workbench.runtime.logits_processors import FloatArray, LogitsProcessor, configured, suppressed, suppressed_at
 from workbench.tasks.base import ModelFiles
 
 __all__ = ["Cut", "Scribe", "WhisperTokens", "Window", "cut_window", "timestamp_rules"]

@@ -131,9 +131,13 @@ MESSAGES: dict[str, str] = {
     "zero-shot-no-entailment": "{file} 中没有以 entail 开头的标签（现有：{labels}），因此模型无法判断文本是否符合某个标签；请使用为自然语言推理训练的模型",
     "ranking-labels": "{file} 中有 {count} 个标签；用于文本排序的模型只有一个标签",
     "text-not-encoded": "分词器处理这段文本时出错（{reason}）",
+    "generation-unsupported": "{file} 要求生成设置“{name}”为“{value}”，本应用不支持",
+    "generation-not-sampled": "模型的文件要求随机抽取词元；本应用总是取可能性最大的，因此答案每次相同",
+    "translation-no-target": "这个模型支持多种语言；请设置源语言和目标语言。可用的语言：{known}",
+    "translation-one-pair": "这个模型只懂一对语言；所选语言没有作用",
     "text-prompt-cut": "提示词有 {tokens} 个词元，模型最多接受 {limit} 个；将从最后 {kept} 个词元继续生成",
     "asr-english-only": "这个模型只支持英语，不能设置 {name}（“{value}”）；请留空，或选择多语言模型",
-    "asr-not-whisper": "{folder} 中的语音模型类型为“{model_type}”；本应用只能运行 whisper",
+    "asr-unknown-model": "{folder} 中的语音模型类型为“{model_type}”；本应用可运行 {known}",
     "model-files-disagree": "{file} 中的 {name} 与模型不符；请重新下载或重新导出该模型",
     "graph-not-finite": "模型给出的分数不是有效的数字；请选择其他精度",
     "model-bad-setting": "{file} 把 {name} 设为“{value}”，本应用不支持",
@@ -277,6 +281,9 @@ PARAMS: dict[str, str] = {
     "return_timestamps": "带时间的分段",
     "max_new_tokens": "最多新增词元",
     "stop": "停止文本",
+    "num_beams": "集束数量",
+    "src_lang": "原文语言",
+    "tgt_lang": "目标语言",
 }
 
 PARAM_HELP: dict[str, str] = {
@@ -303,6 +310,10 @@ PARAM_HELP: dict[str, str] = {
     "Cut the text into segments with times": "把文字切成带时间的分段",
     "How many tokens to add at most": "最多新增多少个词元",
     "End before this text": "遇到这段文本时，在它之前结束",
+    "How many tokens to write at most; none: as the model says": "最多写多少个词元；留空则按模型设定",
+    "How many texts to try side by side; 1 is fastest, none: the usual": "同时尝试多少个候选文本；1 最快，留空则用常用值",
+    "The language of the text, as the model names it; none: the model's own": "原文的语言，填写模型使用的名称；留空则按模型设定",
+    "The language to translate into, as the model names it": "要翻译成的语言，填写模型使用的名称",
 }
 
 # The same value can belong to several parameters.

@@ -33,9 +33,6 @@ MESSAGES: dict[str, str] = {
 
 TASKS: dict[str, str] = {
     # --- text ---
-    "summarization": "Summarization",
-    "translation": "Translation",
-    "text2text-generation": "Text to text",
     # --- pictures and video ---
     "object-detection": "Object detection",
     "image-segmentation": "Image segmentation",
@@ -87,6 +84,9 @@ PARAMS: dict[str, str] = {
     "return_timestamps": "Segments with times",
     "max_new_tokens": "New tokens at most",
     "stop": "End before",
+    "num_beams": "Number of beams",
+    "src_lang": "Language of the text",
+    "tgt_lang": "Language to translate into",
 }
 
 # The same value can belong to several parameters.

@@ -1,0 +1,81 @@
+"""Text out of a decoder behind an encoder, whatever the encoder reads: search, partial text, the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from workbench.errors import ModelError
+from workbench.results import Text
+from workbench.runtime.beam_search import beam_search
+from workbench.runtime.generate import REPLACEMENT, Seq2SeqDecoder, fitting, greedy, teacher_forced
+from workbench.runtime.generation_settings import GenerationSettings
+from workbench.runtime.tokens import Vocabulary
+from workbench.tasks.base import Array, Outputs, Run, SessionLike
+
+__all__ = ["ENCODER_OUTPUT", "Writer", "run_encoder"]
+
+ENCODER_OUTPUT = "last_hidden_state"
+
+
+def run_encoder(session: SessionLike, feeds: Mapping[str, Array], run: Run) -> Array:
+    """The encoder's output, float [1, positions, hidden]. Raises ModelError for an input that is not known."""
+    for name in session.input_names:
+        if name not in feeds:
+            raise ModelError("model-unknown-input", name=name, known=", ".join(feeds))
+    if ENCODER_OUTPUT not in session.output_names:
+        raise ModelError("graph-no-output", wanted=ENCODER_OUTPUT, got=", ".join(session.output_names))
+    return session.run(fitting(session, feeds), run, (ENCODER_OUTPUT,))[ENCODER_OUTPUT]
+
+
+class Writer:
+    """Writes text for encoder outputs. ``key`` is what the task's schema calls the text."""
+
+    def __init__(self, decoder: Seq2SeqDecoder, vocabulary: Vocabulary, key: str) -> None:
+        self._decoder = decoder
+        self._vocabulary = vocabulary
+        self._key = key
+
+    def write(self, hidden_states: Array, settings: GenerationSettings, source: Sequence[int], run: Run) -> Array:
+        """The new tokens, int64 [tokens], with the end token if it came to that.
+
+        ``hidden_states`` is the encoder's output, float [1, positions, hidden], ``source`` the tokens that it read.
+        Partial text is that of the best beam, which another may overtake. Raises Cancelled.
+        """
+        settings.warn(run)
+        prompt = (settings.start,)
+        state = self._decoder.start(hidden_states)
+        asked: dict[str, Any] = {
+            "stop": settings.stop,
+            "max_length": settings.max_length(len(prompt)),
+            "processors": settings.processors(prompt, source),
+            "run": run,
+        }
+        if settings.beams.count > 1:
+            tokens = beam_search(
+                state, prompt, settings.beams, on_step=lambda said: self._report(said, settings, run), **asked
+            )
+        else:
+            tokens = []
+            for token in greedy(state, prompt, **asked):
+                tokens.append(token)
+                self._report(tokens, settings, run)
+        return np.array(tokens, dtype=np.int64)
+
+    def text(self, tokens: Sequence[int], settings: GenerationSettings) -> Text:
+        """The answer that these new tokens are."""
+        ended = bool(tokens) and tokens[-1] in settings.stop
+        text = self._vocabulary.decode([settings.start, *tokens])
+        return Text(text, len(tokens) - ended, "stop" if ended else "length", self._key)
+
+    def reference_outputs(self, hidden_states: Array, token_ids: Sequence[int], run: Run) -> Outputs:
+        """``encoder.last_hidden_state``, and ``decoder.logits`` float32 [1, tokens, vocabulary] for these tokens."""
+        logits = teacher_forced(self._decoder.start(hidden_states), token_ids, run)
+        return {f"encoder.{ENCODER_OUTPUT}": hidden_states, "decoder.logits": logits[None]}
+
+    def _report(self, tokens: Sequence[int], settings: GenerationSettings, run: Run) -> None:
+        if run.on_partial:
+            answer = self.text(tokens, settings)
+            run.partial(Text(answer.text.rstrip(REPLACEMENT), answer.token_count, "", self._key))
