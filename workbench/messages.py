@@ -124,7 +124,7 @@ MESSAGES: dict[str, str] = {
     "text-prompt-cut": "the prompt has {tokens} tokens, the model takes {limit}; it goes on from the last {kept}",
     "transcript-without-times": "this transcript has no times, which subtitles need; run the model again with return_timestamps",
     "asr-english-only": "this model knows English only, so it has no {name} ({value!r}); leave it out, or choose a multilingual model",
-    "asr-not-whisper": "{folder} holds a speech model of the kind {model_type!r}; the workbench runs whisper",
+    "asr-unknown-model": "{folder} holds a speech model of the kind {model_type!r}; the workbench runs {known}",
     "model-files-disagree": "{file} does not fit the model in {name}; download the model again or export it again",
     "graph-not-finite": "the model gave scores that are no numbers; choose another precision",
     "model-bad-setting": "{file} sets {name} to {value!r}, which the workbench does not support",

@@ -18,7 +18,8 @@ from workbench.errors import UsageError
 from workbench.results import Transcript
 from workbench.runtime.mel import LogMel
 from workbench.runtime.session import Session, SessionOptions
-from workbench.tasks.automatic_speech_recognition import PIPELINE, AutomaticSpeechRecognition
+from workbench.tasks.asr_whisper import WhisperRecognition
+from workbench.tasks.automatic_speech_recognition import PIPELINE
 from workbench.tasks.base import ModelFiles, Run
 
 pytestmark = pytest.mark.toolchain
@@ -29,10 +30,12 @@ RATE = 16_000
 SOUNDS = ("short", "long", "exact", "quiet")
 
 
-def load(folder: Path, graphs: tuple[str, ...] = MERGED, suffix: str = "") -> AutomaticSpeechRecognition:
+def load(folder: Path, graphs: tuple[str, ...] = MERGED, suffix: str = "") -> WhisperRecognition:
     files = ModelFiles(folder, {name: folder / "onnx" / f"{name}{suffix}.onnx" for name in graphs})
     options = SessionOptions("cpu", threads=2)
-    return PIPELINE(files, {name: Session(path, options) for name, path in files.graphs.items()})
+    pipeline = PIPELINE(files, {name: Session(path, options) for name, path in files.graphs.items()})
+    assert isinstance(pipeline, WhisperRecognition)
+    return pipeline
 
 
 @pytest.fixture(scope="session")

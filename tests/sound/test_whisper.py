@@ -14,7 +14,8 @@ from tokenizers import AddedToken, Tokenizer, decoders, models
 from tests.sound.fakes import FakeDecoder, FakeEncoder
 from workbench.errors import Cancelled, InputError, ModelError, UsageError
 from workbench.results import Segment, Transcript
-from workbench.tasks.automatic_speech_recognition import PIPELINE, AutomaticSpeechRecognition
+from workbench.tasks.asr_whisper import WhisperRecognition
+from workbench.tasks.automatic_speech_recognition import PIPELINE
 from workbench.tasks.base import ModelFiles, Run
 from workbench.tasks.whisper import Cut, WhisperTokens, cut_window, timestamp_rules
 
@@ -169,10 +170,11 @@ def speaker(*windows: Sequence[int], language: int = DE) -> Any:
     return say
 
 
-def load(folder: Path, say: Any, dtype: str = "float32") -> AutomaticSpeechRecognition:
-    return PIPELINE(
-        ModelFiles(folder, {}), {"encoder_model": FakeEncoder(dtype), "decoder_model_merged": FakeDecoder(say, dtype)}
-    )
+def load(folder: Path, say: Any, dtype: str = "float32") -> WhisperRecognition:
+    sessions = {"encoder_model": FakeEncoder(dtype), "decoder_model_merged": FakeDecoder(say, dtype)}
+    pipeline = PIPELINE(ModelFiles(folder, {}), sessions)
+    assert isinstance(pipeline, WhisperRecognition)
+    return pipeline
 
 
 def sound(seconds: float) -> dict[str, Any]:
@@ -275,7 +277,7 @@ def test_no_sound(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "values", "code"),
     [
-        ("config.json", {"model_type": "moonshine"}, "asr-not-whisper"),
+        ("config.json", {"model_type": "parakeet"}, "asr-unknown-model"),
         ("config.json", {"max_source_positions": 1400}, "model-files-disagree"),
         ("preprocessor_config.json", {"feature_size": 128}, "model-files-disagree"),
         ("preprocessor_config.json", {"chunk_length": 20}, "model-files-disagree"),
