@@ -17,6 +17,19 @@ WINDOW_S = 30
 MAX_NEW_TOKENS = 200
 
 
+def _audio_classification(model: Any, source: Path, samples: int) -> Answerer:
+    from transformers import AutoFeatureExtractor
+
+    extractor = AutoFeatureExtractor.from_pretrained(str(source))
+
+    def answer(sample: Any) -> Answer:
+        sound = _read_sound(sample, extractor.sampling_rate)
+        inputs = extractor(sound, sampling_rate=extractor.sampling_rate, return_tensors="pt")
+        return Answer({"logits": as_numpy(model(**inputs).logits)})
+
+    return answer
+
+
 def _speech(model: Any, source: Path, samples: int) -> Answerer:
     if model.config.model_type == "whisper":
         return _whisper(model, source, samples)
@@ -27,8 +40,9 @@ def _speech(model: Any, source: Path, samples: int) -> Answerer:
     extractor = AutoFeatureExtractor.from_pretrained(str(source))
 
     def answer(sample: Any) -> Answer:
-        inputs = extractor(_read_sound(sample), sampling_rate=SAMPLE_RATE, return_tensors="pt")
-        return Answer({"logits": as_numpy(model(inputs.input_values).logits)})
+        sound = _read_sound(sample, extractor.sampling_rate)
+        inputs = extractor(sound, sampling_rate=extractor.sampling_rate, return_tensors="pt")
+        return Answer({"logits": as_numpy(model(**inputs).logits)})
 
     return answer
 
@@ -74,8 +88,8 @@ def _whisper(model: Any, source: Path, samples: int) -> Answerer:
     return answer
 
 
-def _read_sound(path: str) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """A sound file as float32 mono at 16 kHz."""
+def _read_sound(path: str, rate_hz: int = SAMPLE_RATE) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """A sound file as float32 mono at this rate."""
     import math
 
     import soundfile
@@ -83,13 +97,14 @@ def _read_sound(path: str) -> np.ndarray[Any, np.dtype[np.float32]]:
 
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     mono = samples.mean(axis=1)
-    if rate != SAMPLE_RATE:
-        common = math.gcd(rate, SAMPLE_RATE)
-        mono = resample_poly(mono, SAMPLE_RATE // common, rate // common)
+    if rate != rate_hz:
+        common = math.gcd(rate, rate_hz)
+        mono = resample_poly(mono, rate_hz // common, rate // common)
     return np.asarray(mono, np.float32)
 
 
 # Export task without its "-with-past" → what answers its samples.
 AUDIO_ANSWERERS: dict[str, MakeAnswerer] = {
+    "audio-classification": _audio_classification,
     "automatic-speech-recognition": _speech,
 }

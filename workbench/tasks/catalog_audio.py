@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workbench.tasks.info import ENCODER_DECODER, Layout, Param, TaskInfo
+from workbench.tasks.shared_params import FUNCTION, TOP_K
 
 __all__ = ["AUDIO_TASKS"]
 
@@ -27,5 +28,19 @@ AUDIO_TASKS = (
             Param("task", str, "transcribe", "Write down or translate to English", choices=("transcribe", "translate")),
             Param("return_timestamps", bool, True, "Cut the text into segments with times"),
         ),
+    ),
+    TaskInfo(
+        id="audio-classification",
+        title="Audio classification",
+        input="audio",
+        result="Labels",
+        layouts=(
+            Layout(
+                "audio-classification",
+                ("ForAudioClassification", "ForSequenceClassification"),
+                files=("preprocessor_config.json",),
+            ),
+        ),
+        params=(TOP_K, FUNCTION),
     ),
 )

@@ -53,7 +53,6 @@ TASKS: dict[str, str] = {
     "text-to-image": "Text to image",
     "video-classification": "Video classification",
     # --- sound ---
-    "audio-classification": "Audio classification",
     "zero-shot-audio-classification": "Zero-shot audio classification",
     "text-to-speech": "Text to speech",
     "text-to-audio": "Text to audio",
