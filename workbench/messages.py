@@ -128,6 +128,8 @@ MESSAGES: dict[str, str] = {
     "sound-heard-in-parts": "the sound was heard in {count} parts of up to {seconds} s, and their scores were averaged",
     "transcript-without-times": "this transcript has no times, which subtitles need; run the model again with return_timestamps",
     "asr-english-only": "this model knows English only, so it has no {name} ({value!r}); leave it out, or choose a multilingual model",
+    "asr-one-language": "this model writes down its one language only, so it has no {name} ({value!r}); leave it out, or choose a multilingual model",
+    "asr-ctc-only": "only models that listen letter by letter (CTC) have {name} ({value!r}); leave it out, or choose such a model",
     "asr-unknown-model": "{folder} holds a speech model of the kind {model_type!r}; the workbench runs {known}",
     "model-files-disagree": "{file} does not fit the model in {name}; download the model again or export it again",
     "graph-not-finite": "the model gave scores that are no numbers; choose another precision",

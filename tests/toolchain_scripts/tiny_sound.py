@@ -64,7 +64,12 @@ def extractor_of(name: str) -> Any:
     return transformers.Wav2Vec2FeatureExtractor(do_normalize=not plain, return_attention_mask=False)
 
 
-def with_margin(make: Callable[[int], Any], sharpen: Callable[[Any], None], scores: Callable[[Any], Any]) -> Any:
+def with_margin(
+    make: Callable[[int], Any],
+    sharpen: Callable[[Any], None],
+    scores: Callable[[Any], Any],
+    margin: float = MARGIN,
+) -> Any:
     """The first seeded model whose best score [..., classes] leads by a margin everywhere, and is not one for all."""
     for seed in range(SEEDS):
         with torch.no_grad():
@@ -72,6 +77,6 @@ def with_margin(make: Callable[[int], Any], sharpen: Callable[[Any], None], scor
             sharpen(model)
             best = scores(model).topk(2, -1)
         lead = best.values[..., 0] - best.values[..., 1]
-        if float(lead.min()) > MARGIN and len(best.indices[..., 0].unique()) > 1:
+        if float(lead.min()) > margin and len(best.indices[..., 0].unique()) > 1:
             return model
     raise SystemExit("no seed gives a model with a margin")

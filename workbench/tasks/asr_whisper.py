@@ -25,6 +25,7 @@ from workbench.runtime.generate import (
 from workbench.runtime.mel import LogMel
 from workbench.runtime.sound import Sound, load_audio, sound_of_array
 from workbench.runtime.tokens import Vocabulary
+from workbench.tasks.asr_params import refuse_ctc_params
 from workbench.tasks.base import Array, ModelFiles, Outputs, Pipeline, Run, SessionLike
 from workbench.tasks.whisper import Scribe, WhisperTokens, Window
 
@@ -91,6 +92,7 @@ class WhisperRecognition(Pipeline):
 
     def preprocess(self, item: Any, params: Mapping[str, Any], run: Run) -> Prepared:
         """Raises InputError for what is no sound, UsageError for a language or task that the model does not have."""
+        refuse_ctc_params(params)
         self._tokens.check(params.get("language"), params.get("task", "transcribe"))
         sound = self._sound(item, run)
         return Prepared(self._mel(sound.samples, run.cancellation.check), sound.duration_s)

@@ -22,11 +22,28 @@ AUDIO_TASKS = (
                 graphs=ENCODER_DECODER,
                 files=LISTENER,
             ),
+            Layout("automatic-speech-recognition", ("ForCTC",), files=("preprocessor_config.json",)),
         ),
         params=(
             Param("language", str, None, "The language spoken, as the model names it ('en'); none: detected"),
             Param("task", str, "transcribe", "Write down or translate to English", choices=("transcribe", "translate")),
-            Param("return_timestamps", bool, True, "Cut the text into segments with times"),
+            Param(
+                "return_timestamps",
+                bool,
+                True,
+                "Cut the text into segments with times; models that listen letter by letter (CTC) can time each word "
+                "or character",
+                choices=("word", "char"),
+            ),
+            Param(
+                "chunk_length_s",
+                float,
+                None,
+                "Hear the sound in chunks of so many seconds, 0 for all at once; for models that listen letter by "
+                "letter (CTC)",
+                minimum=0,
+                maximum=600,
+            ),
         ),
     ),
     TaskInfo(

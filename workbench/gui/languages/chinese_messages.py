@@ -129,6 +129,8 @@ MESSAGES: dict[str, str] = {
     "sound-heard-in-parts": "这段声音分成了 {count} 段处理，每段最多 {seconds} 秒，分数取各段的平均值",
     "transcript-without-times": "这份转写结果没有时间信息，无法生成字幕；请在参数中打开时间戳后重新运行",
     "asr-english-only": "这个模型只支持英语，不能设置 {name}（“{value}”）；请留空，或选择多语言模型",
+    "asr-one-language": "这个模型只能转写它自己的语言，不能设置 {name}（“{value}”）；请留空，或选择多语言模型",
+    "asr-ctc-only": "只有逐字识别（CTC）的模型才能设置 {name}（“{value}”）；请留空，或选择这类模型",
     "asr-unknown-model": "{folder} 中的语音模型类型为“{model_type}”；本应用可运行 {known}",
     "model-files-disagree": "{file} 中的 {name} 与模型不符；请重新下载或重新导出该模型",
     "graph-not-finite": "模型给出的分数不是有效的数字；请选择其他精度",
@@ -260,7 +262,8 @@ PARAMS: dict[str, str] = {
     "aggregation_strategy": "词元合并方式",
     "language": "语音的语言",
     "task": "处理方式",
-    "return_timestamps": "带时间的分段",
+    "return_timestamps": "时间",
+    "chunk_length_s": "每块秒数",
     "max_new_tokens": "最多新增词元",
     "stop": "停止文本",
 }
@@ -273,7 +276,8 @@ PARAM_HELP: dict[str, str] = {
     "How tokens are grouped into entities": "如何把词元合并成实体",
     "The language spoken, as the model names it ('en'); none: detected": "语音的语言，填写模型使用的名称（如“en”）；留空则自动检测",
     "Write down or translate to English": "转写成文字，或翻译成英语",
-    "Cut the text into segments with times": "把文字切成带时间的分段",
+    "Cut the text into segments with times; models that listen letter by letter (CTC) can time each word or character": "把文字切成带时间的分段；逐字识别（CTC）的模型还能给出每个词或每个字符的时间",
+    "Hear the sound in chunks of so many seconds, 0 for all at once; for models that listen letter by letter (CTC)": "按这个秒数把声音分块处理，0 表示一次处理全部；仅用于逐字识别（CTC）的模型",
     "How many tokens to add at most": "最多新增多少个词元",
     "End before this text": "遇到这段文本时，在它之前结束",
 }
@@ -288,6 +292,8 @@ CHOICES: dict[str, str] = {
     "simple": "合并相邻词元",
     "first": "取词的首个词元",
     "average": "按词取平均",
+    "word": "每个词",
+    "char": "每个字符",
     "transcribe": "转写",
     "translate": "翻译成英语",
 }

@@ -77,7 +77,8 @@ PARAMS: dict[str, str] = {
     "aggregation_strategy": "Grouping of tokens",
     "language": "Spoken language",
     "task": "What to do",
-    "return_timestamps": "Segments with times",
+    "return_timestamps": "Times",
+    "chunk_length_s": "Seconds a chunk",
     "max_new_tokens": "New tokens at most",
     "stop": "End before",
 }
@@ -92,6 +93,8 @@ CHOICES: dict[str, str] = {
     "simple": "Join neighbours",
     "first": "First token of a word",
     "average": "Average over a word",
+    "word": "Each word",
+    "char": "Each character",
     "transcribe": "Transcribe",
     "translate": "Translate to English",
 }
