@@ -13,7 +13,13 @@ from workbench.tasks.feature_extraction import FeatureExtraction
 from workbench.tasks.samples import samples
 from workbench.tasks.text_inputs import text_of, texts_of_pair
 
-LEAST = {"image-classification": 4, "automatic-speech-recognition": 2, "audio-classification": 4, "text-generation": 4}
+LEAST = {
+    "image-classification": 4,
+    "automatic-speech-recognition": 2,
+    "audio-classification": 4,
+    "text-generation": 4,
+    "text-to-speech": 4,
+}
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -60,4 +60,23 @@ AUDIO_TASKS = (
         ),
         params=(TOP_K, FUNCTION),
     ),
+    TaskInfo(
+        id="text-to-speech",
+        title="Text to speech",
+        input="text",
+        result="Audio",
+        layouts=(Layout("text-to-audio", ("VitsModel",), files=("vocab.json",)),),
+        params=(
+            Param("speaking_rate", float, None, "How fast to speak, 1 as the voice was made", minimum=0.1, maximum=10),
+            Param("noise_scale", float, None, "How lively the voice is; 0 is flat", minimum=0, maximum=2),
+            Param(
+                "noise_scale_duration",
+                float,
+                None,
+                "How uneven the rhythm is; with both kinds of noise at 0, a text always sounds the same",
+                minimum=0,
+                maximum=2,
+            ),
+        ),
+    ),
 )

@@ -17,6 +17,7 @@ TEXT_LISTS: dict[str, tuple[str, ...]] = {
     "text-classification": ("sentences", "pairs"),
     "token-classification": ("entities",),
     "text-generation": ("prompts",),
+    "text-to-speech": ("spoken",),
 }
 # Task → the folder of assets/samples, and the files in it, that it gets.
 MEDIA: dict[str, tuple[str, frozenset[str]]] = {

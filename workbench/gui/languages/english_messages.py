@@ -54,7 +54,6 @@ TASKS: dict[str, str] = {
     "video-classification": "Video classification",
     # --- sound ---
     "zero-shot-audio-classification": "Zero-shot audio classification",
-    "text-to-speech": "Text to speech",
     "text-to-audio": "Text to audio",
     "audio-to-audio": "Audio to audio",
     "voice-activity-detection": "Voice activity detection",
@@ -79,6 +78,9 @@ PARAMS: dict[str, str] = {
     "task": "What to do",
     "return_timestamps": "Times",
     "chunk_length_s": "Seconds a chunk",
+    "speaking_rate": "Speed",
+    "noise_scale": "Liveliness",
+    "noise_scale_duration": "Unevenness of rhythm",
     "max_new_tokens": "New tokens at most",
     "stop": "End before",
 }
