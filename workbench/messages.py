@@ -135,6 +135,7 @@ MESSAGES: dict[str, str] = {
     "tts-too-long": "the text has {letters} characters, and up to {limit} can be spoken at once; split it into parts",
     "tts-in-parts": "the text was spoken in {count} parts, with short pauses between them",
     "tts-no-scale": "this graph has no input for {name}; leave it out, or export the voice with the workbench",
+    "sound-length-missing": "{file} does not say how long it is (its recorder was cut off); {seconds} s were read, up to its end",
     "asr-one-language": "this model writes down its one language only, so it has no {name} ({value!r}); leave it out, or choose a multilingual model",
     "asr-ctc-only": "only models that listen letter by letter (CTC) have {name} ({value!r}); leave it out, or choose such a model",
     "asr-unknown-model": "{folder} holds a speech model of the kind {model_type!r}; the workbench runs {known}",

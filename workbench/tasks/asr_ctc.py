@@ -19,9 +19,9 @@ from workbench.results import Segment, Transcript
 from workbench.runtime.ctc import Letter, Letters
 from workbench.runtime.resample import FloatArray
 from workbench.runtime.sound_features import sound_features
-from workbench.tasks.audio_classification import read_sound, sound_name
 from workbench.tasks.base import Array, ModelFiles, Outputs, Pipeline, Run, SessionLike
 from workbench.tasks.classes import logits_output
+from workbench.tasks.sound_inputs import read_sound, sound_name
 
 __all__ = ["CtcRecognition"]
 

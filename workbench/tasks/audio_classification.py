@@ -11,20 +11,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from workbench.errors import InputError
 from workbench.results import Labels
 from workbench.runtime.resample import FloatArray
-from workbench.runtime.sound import Sound, load_audio, sound_of_array
 from workbench.runtime.sound_features import sound_features
 from workbench.tasks.base import ModelFiles, Outputs, Pipeline, Run, SessionLike
 from workbench.tasks.classes import best_labels, class_scores, logits_output
+from workbench.tasks.sound_inputs import read_sound, sound_name
 
-__all__ = ["PIPELINE", "AudioClassification", "read_sound"]
+__all__ = ["PIPELINE", "AudioClassification"]
 
 TOP_K = 5
 # The longest part of a sound that is heard at once.
@@ -78,20 +76,6 @@ class AudioClassification(Pipeline):
         """The ``top_k`` likeliest labels, 5 when not given; softmax when ``function_to_apply`` is not given."""
         scores = class_scores(outputs[self._output][0], self.files, params.get("function_to_apply") or "softmax")
         return best_labels(scores, self._labels, params.get("top_k") or TOP_K)
-
-
-def read_sound(item: Any, sampling_rate: int, run: Run) -> Sound:
-    """The sound of an input at this rate (Hz). Raises InputError."""
-    if isinstance(item, Mapping):
-        return sound_of_array(item, sampling_rate)
-    if not isinstance(item, (str, Path)):
-        raise InputError("sound-bad-input", got=type(item).__name__)
-    return load_audio(Path(item), sampling_rate, run.cancellation.check)
-
-
-def sound_name(item: Any) -> str:
-    """What messages call an input."""
-    return "the array" if isinstance(item, Mapping) else str(item)
 
 
 PIPELINE = AudioClassification

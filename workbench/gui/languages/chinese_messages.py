@@ -136,6 +136,7 @@ MESSAGES: dict[str, str] = {
     "tts-too-long": "这段文本有 {letters} 个字符，一次最多能朗读 {limit} 个；请拆分成几部分",
     "tts-in-parts": "这段文本分成了 {count} 部分朗读，各部分之间有短暂停顿",
     "tts-no-scale": "这个计算图没有 {name} 输入；请留空，或用本应用导出该语音模型",
+    "sound-length-missing": "{file} 没有写明长度（录音时中断）；已读到文件末尾，共 {seconds} 秒",
     "asr-one-language": "这个模型只能转写它自己的语言，不能设置 {name}（“{value}”）；请留空，或选择多语言模型",
     "asr-ctc-only": "只有逐字识别（CTC）的模型才能设置 {name}（“{value}”）；请留空，或选择这类模型",
     "asr-unknown-model": "{folder} 中的语音模型类型为“{model_type}”；本应用可运行 {known}",
