@@ -23,10 +23,14 @@ NO_LIMIT = 1_000_000
 
 @dataclass(frozen=True)
 class Answer:
-    """Arrays by the names of the graph's outputs, and what was generated."""
+    """Arrays by the names of the graph's outputs, and what was generated.
+
+    ``sample`` is what was answered where the given sample could not be: a text in letters that a voice does not know.
+    """
 
     arrays: Mapping[str, np.ndarray[Any, Any]]
     answer: Mapping[str, Any] = field(default_factory=dict)
+    sample: Any = None
 
 
 Answerer = Callable[[Any], Answer]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from onnx import GraphProto, ModelProto, NodeProto
+from onnx import GraphProto, ModelProto, NodeProto, helper
 
 from exporters import graphs
 
@@ -15,12 +15,25 @@ def convert_to_float16(model: ModelProto, *, keep_io_types: bool) -> ModelProto:
     """The model in float16, with inputs and outputs as they were if ``keep_io_types``. Changes the one given."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
+    optional = _take_optional_inputs(model)
     _name_values_of_branches_apart(model)
     # Inference of shapes passes the model through one protobuf message, which ends at 2 GiB.
     large = model.ByteSize() >= graphs.EXTERNAL_DATA_FROM_BYTES
     converted: ModelProto = convert_float_to_float16(model, keep_io_types=keep_io_types, disable_shape_infer=large)
     _move_casts_into_branches(converted)
+    for tensor in converted.graph.initializer:
+        if tensor.name in optional:
+            converted.graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
     return converted
+
+
+def _take_optional_inputs(model: ModelProto) -> set[str]:
+    """Inputs that have an initializer, out of the list: the converter would cast them and change their default too."""
+    optional = {item.name for item in model.graph.initializer}
+    taken = [item for item in model.graph.input if item.name in optional]
+    for item in taken:
+        model.graph.input.remove(item)
+    return {item.name for item in taken}
 
 
 def _name_values_of_branches_apart(model: ModelProto) -> None:

@@ -11,6 +11,10 @@ from exporters.marian_tokenizer import convert_marian, is_marian
 
 __all__ = ["SLOW_TOKENIZER_FILES", "copy_source_files", "ensure_tokenizer", "keep_files_of_export"]
 
+# Read letter by letter out of their vocab.json; they have no fast form, and the app reads them as they are.
+TOKENIZERS_OF_LETTERS = frozenset({"Wav2Vec2CTCTokenizer", "Wav2Vec2Tokenizer", "VitsTokenizer"})
+# Of these models a tokenizer may lie beside the weights, left over from training; nothing is read with it.
+WITHOUT_TOKENIZER = frozenset({"audio-classification", "image-classification"})
 # Weights stay behind; everything else in a staged copy is small and may be needed by an engine or a reader.
 WEIGHT_SUFFIXES = (".safetensors", ".bin", ".index.json")
 # Files of a tokenizer that has no tokenizer.json yet. The last one alone says that there should be others.
@@ -59,7 +63,7 @@ def ensure_tokenizer(source: Path, output: Path, task: str) -> None:
             raise ExportFailure("export-source-unreadable", file="tokenizer.json", reason=error) from error
         return
     there = [name for name in SLOW_TOKENIZER_FILES if (source / name).exists()]
-    if not there:
+    if not there or task in WITHOUT_TOKENIZER or _is_of_letters(source):
         return
     from transformers import AutoTokenizer
     from transformers.convert_slow_tokenizer import convert_slow_tokenizer
@@ -77,3 +81,21 @@ def ensure_tokenizer(source: Path, output: Path, task: str) -> None:
         lines = str(error).strip().splitlines()
         reason = lines[0][:300] if lines else type(error).__name__
         raise ExportFailure("export-tokenizer", reason=reason) from error
+
+
+def _is_of_letters(source: Path) -> bool:
+    """Whether the tokenizer's class, named by its settings or by the type of the model, reads letters."""
+    from transformers import AutoConfig
+    from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
+
+    if not (source / "vocab.json").exists():
+        return False
+    path = source / "tokenizer_config.json"
+    try:
+        named = json.loads(path.read_text("utf-8")).get("tokenizer_class") if path.exists() else None
+    except (ValueError, AttributeError) as error:
+        raise ExportFailure("export-source-unreadable", file=path.name, reason=error) from error
+    config = AutoConfig.from_pretrained(str(source), local_files_only=True)
+    return (named or config.tokenizer_class or TOKENIZER_MAPPING_NAMES.get(config.model_type, ("",))[0]) in (
+        TOKENIZERS_OF_LETTERS
+    )

@@ -13,6 +13,7 @@ from exporters.failure import ExportFailure
 from exporters.model_files import copy_source_files, ensure_tokenizer, keep_files_of_export
 from exporters.probe import tasks_by_model_type, versions
 from exporters.protocol import PRECISIONS, ExportAnswer, ExportRequest
+from exporters.voices import is_voice, offer_scales, open_scales
 
 if TYPE_CHECKING:
     from exporters.__main__ import Reporter
@@ -73,7 +74,10 @@ def _export_fp32(request: ExportRequest, source: Path, output: Path, report: Rep
     report.stage("export")
     exported = output / ".exported"
     _run_optimum(model, request.export_task, exported, source)
+    voice = is_voice(model)
     del model
+    if voice:
+        offer_scales(exported / "model.onnx")
     keep_files_of_export(exported, output)
     _move_graphs(exported, output / "onnx")
     shutil.rmtree(exported)
@@ -166,6 +170,8 @@ def _run_optimum(model: Any, export_task: str, exported: Path, source: Path) -> 
     task = TasksManager.map_from_synonym(export_task)
     model.config.use_cache = task.endswith("with-past")
     preprocessors = maybe_load_preprocessors(str(source))
+    if is_voice(model):
+        open_scales(model)
     if task == "text-classification" and getattr(model.config, "pad_token_id", None) is None:
         pads = [item.pad_token_id for item in preprocessors if getattr(item, "pad_token_id", None) is not None]
         model.config.pad_token_id = pads[0] if pads else 0

@@ -48,7 +48,8 @@ def write_reference(model: Any, request: ExportRequest, source: Path, output: Pa
                 answer = _answered(answerer, sample, request.task)
             keys = {name: f"{number}/{name}" for name in answer.arrays}
             arrays.update({keys[name]: value for name, value in answer.arrays.items()})
-            row = {"input": _portable(sample, folder), "outputs": keys}
+            read = sample if answer.sample is None else answer.sample
+            row = {"input": _portable(read, folder), "outputs": keys}
             rows.append(row | {"answer": dict(answer.answer)} if answer.answer else row)
             report.progress(number + 1, len(samples), "samples")
     # Not compressed: numbers of a model hardly shrink, and every verification reads them.

@@ -193,7 +193,7 @@ class TestExport:
             ),
             (
                 {
-                    "config.json": config("Wav2Vec2ForCTC", "wav2vec2"),
+                    "config.json": config("SpeechEncoderDecoderModel", "speech-encoder-decoder"),
                     "model.safetensors": safetensors(),
                 },
                 "task-other-architecture",

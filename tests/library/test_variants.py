@@ -22,7 +22,7 @@ from workbench.tasks.catalog import TASKS
 from workbench.tasks.info import Layout
 
 ONE = (Layout("text-classification"),)
-SPEECH = TASKS["automatic-speech-recognition"].layouts
+SPEECH = TASKS["automatic-speech-recognition"].layouts_for(("WhisperForConditionalGeneration",))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ import pytest
 import soundfile
 
 from workbench.errors import Cancelled, InputError
-from workbench.runtime.sound import load_audio, sound_of_array, waveform_peaks
+from workbench.runtime.sound import load_audio, read_stretch, sound_of_array, waveform_peaks
+from workbench.tasks.base import Run
+from workbench.tasks.sound_inputs import read_sound
 
 RATE = 16_000
 TONE_HZ = 440.0
@@ -186,6 +188,53 @@ def test_a_header_with_a_slip_that_does_not_matter(tmp_path: Path, width: int, t
     data[32:34] = b"\0\0"  # a block size of 0, which libsndfile refuses
     path.write_bytes(data)
     np.testing.assert_allclose(load_audio(path, RATE).samples, wanted, atol=tolerance)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_length_that_a_crashed_recorder_left_at_0(tmp_path: Path, subtype: str, channels: int) -> None:
+    path = tmp_path / "crashed.wav"
+    soundfile.write(path, np.stack([tone(RATE)] * channels, axis=1), RATE, subtype=subtype)
+    path.write_bytes(without_length(path.read_bytes()))
+    sound = load_audio(path, RATE)
+    assert sound.mended
+    np.testing.assert_allclose(sound.samples, tone(RATE), atol=1e-4)
+    assert sound.duration_s == pytest.approx(1)
+    assert waveform_peaks(path, 10)[1] == pytest.approx(1)
+    assert len(read_stretch(path, 0.5, 0.1).samples) == RATE // 10
+
+
+def without_length(data: bytes) -> bytes:
+    """As a recorder leaves a file that it did not close, half a sample at the end."""
+    place = data.index(b"data") + 4
+    return data[:4] + bytes(4) + data[8:place] + bytes(4) + data[place + 4 :] + b"\1"
+
+
+def test_an_empty_recording_with_notes_behind_it_stays_empty(tmp_path: Path) -> None:
+    path = tmp_path / "notes.wav"
+    soundfile.write(path, np.zeros(0, np.float32), RATE)
+    path.write_bytes(path.read_bytes() + b"LIST" + struct.pack("<I", 5) + b"notes\0")
+    assert refusal(path).code == "sound-empty"
+
+
+def test_a_recording_without_a_length_is_read_with_a_notice(tmp_path: Path) -> None:
+    path = tmp_path / "crashed.wav"
+    soundfile.write(path, tone(RATE), RATE)
+    path.write_bytes(without_length(path.read_bytes()))
+    run = Run()
+    assert len(read_sound(str(path), RATE, run).samples) == RATE
+    assert [notice.code for notice in run.notices] == ["sound-length-missing"]
+
+
+def test_1024_channels(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "choir.wav", np.zeros((100, 1024), np.float32), RATE)
+    error = refusal(tmp_path / "choir.wav")
+    assert (error.code, error.arguments["channels"]) == ("sound-too-many-channels", 1024)
+
+
+def test_a_text_that_is_called_wav(tmp_path: Path) -> None:
+    (tmp_path / "notes.wav").write_text("Remember the milk.\n" * 50, "utf-8")
+    assert refusal(tmp_path / "notes.wav").code == "sound-unreadable"
 
 
 def test_an_array_is_a_sound() -> None:

@@ -13,8 +13,16 @@ from workbench.tasks.feature_extraction import FeatureExtraction
 from workbench.tasks.samples import samples
 from workbench.tasks.text_inputs import text_of, texts_of_pair
 
-LEAST = {"image-classification": 4, "automatic-speech-recognition": 2, "text-generation": 4}
-LEAST |= {"text2text-generation": 4, "summarization": 3, "translation": 6}
+LEAST = {
+    "image-classification": 4,
+    "automatic-speech-recognition": 2,
+    "audio-classification": 4,
+    "text-generation": 4,
+    "text2text-generation": 4,
+    "summarization": 3,
+    "translation": 6,
+    "text-to-speech": 4,
+}
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -24,7 +32,7 @@ def test_every_task_has_samples_and_no_two_are_the_same(task: str) -> None:
     assert len({str(item) for item in found}) == len(found)
 
 
-@pytest.mark.parametrize("task", ["image-classification", "automatic-speech-recognition"])
+@pytest.mark.parametrize("task", ["image-classification", "automatic-speech-recognition", "audio-classification"])
 def test_samples_of_media_are_files(task: str) -> None:
     for item in samples(task):
         assert Path(item).is_absolute()

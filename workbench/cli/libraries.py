@@ -290,7 +290,7 @@ def _input(task: TaskInfo) -> str:
 
 
 def _values(param: Param) -> str:
-    return "|".join(param.choices) if param.choices else param.type.__name__.upper()
+    return "|".join(param.words) if param.choices else param.type.__name__.upper()
 
 
 def _default(param: Param) -> str:

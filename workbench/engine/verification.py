@@ -81,6 +81,8 @@ def _task_level(
         name = next(iter(wanted))
         same = np.argmax(got[name], -1) == np.argmax(wanted[name], -1)
         return "same next token", float(np.mean(same))
+    if (measured := pipeline.compared(got, wanted)) is not None:
+        return measured.metric, measured.value
     if "text" in answer:
         result = pipeline(item, params, run)
         measured = agreement(result, type(result)(**_text_result(result, answer)))

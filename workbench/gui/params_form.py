@@ -91,6 +91,9 @@ class ParamsForm(Panel):
         combo = QComboBox()
         if param.default is None:
             combo.addItem(tr("As the model says"), None)
+        if param.type is bool:
+            combo.addItem(tr("Yes"), True)
+            combo.addItem(tr("No"), False)
         for choice in param.choices:
             combo.addItem(choice_text(choice), choice)
         combo.setCurrentIndex(max(0, combo.findData(value)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,7 +14,7 @@ from workbench.library.hub import RawSnapshot
 from workbench.library.model import BrokenFile, Contents, Revision, State, Support, Totals
 from workbench.library.variants import graphs_by_precision, names_of_graphs
 from workbench.library.weights import exportable_pickles, exportable_safetensors, format_of, missing_shards
-from workbench.tasks.catalog import TASKS, TaskInfo
+from workbench.tasks.catalog import TASKS
 from workbench.tasks.info import Layout
 
 __all__ = ["judge"]
@@ -51,7 +51,7 @@ def judge(raw: RawSnapshot, refs: tuple[str, ...], contents: Contents, partial: 
         formats=named.formats,
         precisions={precision: tuple(graphs) for precision, graphs in named.precisions.items()},
         export=_export(raw.folder, named, contents, state, reason, task, tasks),
-        run=_run(raw.folder, named, state, reason, task, tasks),
+        run=_run(raw.folder, named, contents, state, reason, task, tasks),
         contents=contents,
         warnings=warnings,
     )
@@ -144,7 +144,13 @@ def _export(
 
 
 def _run(
-    folder: str, named: _Named, state: State, reason: Notice | None, task: str | None, tasks: tuple[str, ...]
+    folder: str,
+    named: _Named,
+    contents: Contents,
+    state: State,
+    reason: Notice | None,
+    task: str | None,
+    tasks: tuple[str, ...],
 ) -> Support:
     if state != "ready":
         return Support("no", reason)
@@ -155,17 +161,17 @@ def _run(
     lacks: Notice | None = None
     able = []
     for name in tasks:
-        problem = _lacks(TASKS[name], folder, named)
+        problem = _lacks(TASKS[name].layouts_for(contents.architectures), folder, named)
         lacks = lacks or problem
         if problem is None:
             able.append(name)
     return Support("yes", None, tuple(able)) if able else Support("no", lacks)
 
 
-def _lacks(info: TaskInfo, folder: str, named: _Named) -> Notice | None:
-    whole = [layout for layout in info.layouts if _is_whole(layout, named)]
+def _lacks(layouts: Sequence[Layout], folder: str, named: _Named) -> Notice | None:
+    whole = [layout for layout in layouts if _is_whole(layout, named)]
     if not whole:
-        wanted = " or ".join(names_of_graphs(layout.graphs) for layout in info.layouts)
+        wanted = " or ".join(names_of_graphs(layout.graphs) for layout in layouts)
         return Notice.of("variant-none", folder=folder, wanted=wanted)
     needed = ("config.json", *whole[0].files)
     missing = next((name for name in needed if name not in named.names), None)

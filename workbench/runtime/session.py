@@ -106,6 +106,12 @@ class Session:
         return {item.name: np.dtype(DTYPES.get(item.type, "O")) for item in self._session.get_inputs()}
 
     @cached_property
+    def optional_inputs(self) -> Mapping[str, np.dtype[Any]]:
+        """Inputs that have a default, by their types."""
+        found = self._session.get_overridable_initializers()
+        return {item.name: np.dtype(DTYPES.get(item.type, "O")) for item in found}
+
+    @cached_property
     def input_shapes(self) -> Mapping[str, tuple[int | str | None, ...]]:
         """Sizes of each input; a name or None where the size is free."""
         return {item.name: tuple(item.shape) for item in self._session.get_inputs()}

@@ -15,6 +15,7 @@ import soundfile
 
 from workbench.errors import InputError
 from workbench.runtime.resample import FloatArray, Resampler, resample
+from workbench.runtime.unclosed_wav import Tail, unclosed_samples
 
 __all__ = ["Sound", "Stretch", "load_audio", "read_stretch", "sound_of_array", "waveform_peaks"]
 
@@ -33,11 +34,15 @@ PREROLL_S = 4
 
 @dataclass(frozen=True)
 class Sound:
-    """One channel. ``samples`` is float32 [n], nominally within [-1, 1]."""
+    """One channel. ``samples`` is float32 [n], nominally within [-1, 1].
+
+    ``mended`` tells that the file did not say how long it is (its recorder crashed), and was read to its end.
+    """
 
     samples: FloatArray
     sampling_rate: int
     duration_s: float
+    mended: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ def load_audio(path: Path, sampling_rate: int, on_block: Callable[[], None] = la
         if stream:
             samples, done = _append(samples, done, stream.finish())
         duration_s = source.read_frames / source.rate_hz
-    return Sound(samples[:done], sampling_rate, duration_s)
+    return Sound(samples[:done], sampling_rate, duration_s, source.mended)
 
 
 def sound_of_array(item: Mapping[str, Any], sampling_rate: int) -> Sound:
@@ -150,6 +155,7 @@ class _Source:
     frames: int
     estimated: bool = False
     preroll: int = 0
+    mended: bool = False
     read_frames: int = 0
 
     def blocks(self) -> Iterator[FloatArray]:
@@ -214,9 +220,31 @@ def _open(path: Path) -> Iterator[_Source]:
         return
     with file:
         _check_header(path, file.channels, file.samplerate, file.frames)
+        if not file.frames and (tail := unclosed_samples(path)) is not None:
+            with _open_tail(path, tail, file) as source:
+                yield source
+            return
         _check_whole_wave(path, file)
         preroll = PREROLL_S * file.samplerate if file.format in JUMPY else 0
         yield _Source(path, file, file.samplerate, file.channels, file.frames, file.format in ESTIMATED, preroll)
+
+
+@contextlib.contextmanager
+def _open_tail(path: Path, start: int, header: soundfile.SoundFile) -> Iterator[_Source]:
+    """The samples from the byte ``start`` on, as the header describes them."""
+    with (
+        path.open("rb") as stream,
+        _StraightOn(
+            Tail(stream, start),
+            samplerate=header.samplerate,
+            channels=header.channels,
+            subtype=header.subtype,
+            format="RAW",
+            endian="LITTLE",
+        ) as file,
+    ):
+        _check_header(path, file.channels, file.samplerate, file.frames)
+        yield _Source(path, file, file.samplerate, file.channels, file.frames, mended=True)
 
 
 @contextlib.contextmanager
@@ -224,7 +252,7 @@ def _open_wave(path: Path, reason: Exception) -> Iterator[_Source]:
     """A PCM file by the standard library. Raises InputError with libsndfile's reason where that cannot read it."""
     try:
         file = wave.Wave_read(str(path))
-    except (wave.Error, EOFError):
+    except (wave.Error, EOFError, RuntimeError):  # the last for a chunk that reaches over the end
         raise InputError("sound-unreadable", file=path, reason=_sentence(reason)) from reason
     with file:
         rate_hz, channels, frames = file.getframerate(), file.getnchannels(), file.getnframes()

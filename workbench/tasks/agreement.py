@@ -10,6 +10,7 @@ import numpy as np
 
 from workbench.results import (
     Answers,
+    Audio,
     Embedding,
     Fill,
     Fills,
@@ -21,9 +22,10 @@ from workbench.results import (
     Text,
     Transcript,
 )
+from workbench.runtime.spectrum import mean_spectrum
 from workbench.tasks.base import Array
 
-__all__ = ["Agreement", "agreement", "cosine", "word_error_rate"]
+__all__ = ["Agreement", "agreement", "cosine", "sound_agreement", "word_error_rate"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def agreement(got: Result, wanted: Result) -> Agreement:
     Labels: the same label comes first. Spans: F1 of (label, start, end). Embedding, Similarity: mean cosine of the
     vectors. Transcript: 1 - word error rate, at least 0. Text: the texts are the same. Fills: the share of masks with
     the same token first. Answers: the same stretch comes first. Ranking: the share of pairs of texts that stand in the
-    same order.
+    same order. Audio: cosine of the mean spectra, times the shorter length by the longer.
     """
     match got, wanted:
         case Labels(), Labels():
@@ -65,7 +67,16 @@ def agreement(got: Result, wanted: Result) -> Agreement:
             return Agreement("same order", _same_order(got, wanted))
         case Text(), Text():
             return Agreement("same text", float(got.text == wanted.text))
+        case Audio(), Audio():
+            spectra = mean_spectrum(got.samples), mean_spectrum(wanted.samples)
+            return sound_agreement(*spectra, got.duration_s, wanted.duration_s)
     raise TypeError(f"{type(got).__name__} cannot be compared with {type(wanted).__name__}")
+
+
+def sound_agreement(a: Array, b: Array, a_s: float, b_s: float) -> Agreement:
+    """Of two sounds by their mean spectra and their lengths in seconds."""
+    longer_s = max(a_s, b_s)
+    return Agreement("spectrum and length", cosine(a, b) * (min(a_s, b_s) / longer_s if longer_s else 1.0))
 
 
 def cosine(a: Array, b: Array) -> float:

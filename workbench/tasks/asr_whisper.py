@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,10 @@ from workbench.results import Transcript
 from workbench.runtime.generate import Seq2SeqDecoder, fitting, greedy, teacher_forced
 from workbench.runtime.logits_processors import FloatArray
 from workbench.runtime.mel import LogMel
-from workbench.runtime.sound import Sound, load_audio, sound_of_array
 from workbench.runtime.tokens import Vocabulary
+from workbench.tasks.asr_params import refuse_ctc_params
 from workbench.tasks.base import Array, ModelFiles, Outputs, Pipeline, Run, SessionLike
+from workbench.tasks.sound_inputs import read_sound
 from workbench.tasks.whisper import Scribe, WhisperTokens, Window
 
 __all__ = ["Prepared", "WhisperRecognition"]
@@ -86,14 +86,10 @@ class WhisperRecognition(Pipeline):
 
     def preprocess(self, item: Any, params: Mapping[str, Any], run: Run) -> Prepared:
         """Raises InputError for what is no sound, UsageError for a language or task that the model does not have."""
+        refuse_ctc_params(params)
         self._tokens.check(params.get("language"), params.get("task", "transcribe"))
-        sound = self._sound(item, run)
+        sound = read_sound(item, self._mel.sampling_rate, run)
         return Prepared(self._mel(sound.samples, run.cancellation.check), sound.duration_s)
-
-    def _sound(self, item: Any, run: Run) -> Sound:
-        if isinstance(item, Mapping):
-            return sound_of_array(item, self._mel.sampling_rate)
-        return load_audio(Path(item), self._mel.sampling_rate, run.cancellation.check)
 
     def forward(self, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Outputs:
         """Returns ``token_ids`` int64 [tokens] of all windows together; ``windows`` int64 [windows, 3] with the first

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from workbench.errors import ModelError
+from workbench.tasks.asr_ctc import CtcRecognition
 from workbench.tasks.asr_whisper import WhisperRecognition
 from workbench.tasks.base import ModelFiles, Pipeline, SessionLike
 
@@ -18,11 +19,22 @@ WITH_DECODER: dict[str, type[Pipeline]] = {
 
 def recognition(files: ModelFiles, sessions: Mapping[str, SessionLike]) -> Pipeline:
     """The pipeline of a model. Raises ModelError: a kind that is not known, or what its pipeline raises."""
+    if _is_ctc(files, sessions):
+        return CtcRecognition(files, sessions)
     model_type = str(files.config.get("model_type"))
     if model_type not in WITH_DECODER:
-        known = ", ".join(WITH_DECODER)
+        known = ", ".join((*WITH_DECODER, "models with a CTC head"))
         raise ModelError("asr-unknown-model", folder=files.folder, model_type=model_type, known=known)
     return WITH_DECODER[model_type](files, sessions)
+
+
+def _is_ctc(files: ModelFiles, sessions: Mapping[str, SessionLike]) -> bool:
+    """Whether one graph gives letters for a sound: by the name of its class, else by what the graph is."""
+    names = [str(name) for name in files.config.get("architectures") or ()]
+    if names:
+        return any(name.endswith("ForCTC") for name in names)
+    graph = sessions.get("model")
+    return graph is not None and "logits" in graph.output_names and "decoder_input_ids" not in graph.input_names
 
 
 PIPELINE = recognition

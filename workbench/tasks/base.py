@@ -19,7 +19,7 @@ from workbench.cancellation import Cancellation
 from workbench.errors import ModelError, Notice
 from workbench.results import Result
 
-__all__ = ["Array", "ModelFiles", "Outputs", "Pipeline", "Run", "SessionLike"]
+__all__ = ["Array", "Measured", "ModelFiles", "Outputs", "Pipeline", "Run", "SessionLike"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Outputs = dict[str, Array]
@@ -95,6 +95,15 @@ class Run:
             self.times_s[step] = self.times_s.get(step, 0.0) + time.perf_counter() - started
 
 
+class Measured(Protocol):
+    """What :func:`workbench.tasks.agreement.agreement` gives."""
+
+    @property
+    def metric(self) -> str: ...
+    @property
+    def value(self) -> float: ...
+
+
 class SessionLike(Protocol):
     """What a pipeline needs of :class:`workbench.runtime.session.Session`; tests pass fakes."""
 
@@ -167,3 +176,10 @@ class Pipeline(ABC):
         overrides this and feeds those tokens, so that one early difference does not hide all later ones.
         """
         return self.forward(prepared, params, run)
+
+    def compared(self, got: Outputs, wanted: Outputs) -> Measured | None:
+        """How far these outputs of :meth:`reference_outputs` agree, None where their answers are compared instead.
+
+        For tasks whose recorded arrays are no answer, such as the spectrum of a sound.
+        """
+        return None

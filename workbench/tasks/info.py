@@ -30,7 +30,7 @@ class Param:
     """One parameter of a task, declared once for the form, ``--help`` and the REST schema.
 
     ``type`` is that of the value, ``list`` several texts (a tuple once it is checked); ``default`` None means "as the
-    model's own files say", an empty list that some must be given.
+    model's own files say", an empty list that some must be given. A bool with ``choices`` is yes, no, or one of them.
     """
 
     name: str
@@ -40,6 +40,11 @@ class Param:
     choices: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words that may stand for it on a command line, where they can be listed."""
+        return ("true", "false", *self.choices) if self.type is bool and self.choices else self.choices
 
 
 @dataclass(frozen=True)
@@ -105,10 +110,12 @@ class TaskInfo:
 
     def layout_for(self, architectures: tuple[str, ...]) -> Layout:
         """The layout of a model with these class names, the usual one where they do not tell."""
-        for layout in self.layouts:
-            if any(name.endswith(layout.architectures) for name in architectures):
-                return layout
-        return self.layouts[0]
+        return self.layouts_for(architectures)[0]
+
+    def layouts_for(self, architectures: tuple[str, ...]) -> tuple[Layout, ...]:
+        """The layouts that a model with these class names can have, all of them where they do not tell."""
+        fitting = (item for item in self.layouts if any(name.endswith(item.architectures) for name in architectures))
+        return tuple(fitting) or self.layouts
 
 
 def check_params(task: TaskInfo, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,17 +134,19 @@ def check_params(task: TaskInfo, given: Mapping[str, Any]) -> dict[str, Any]:
 def _convert(param: Param, value: Any) -> Any:
     expected = "list of texts" if param.type is list else param.type.__name__
     if param.choices:
-        expected = "one of " + ", ".join(param.choices)
+        expected = "one of " + ", ".join(param.words)
     try:
         if value is None:
             return None
         if param.type is list:
             return _texts(value)
+        if param.type is bool and value in param.choices:
+            return value
         if isinstance(value, str) and param.type is not str:
             value = json.loads(value.strip().lower() if param.type is bool else value)
         if param.type is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
-        if type(value) is not param.type or (param.choices and value not in param.choices):
+        if type(value) is not param.type or (param.choices and param.type is not bool and value not in param.choices):
             raise ValueError
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError

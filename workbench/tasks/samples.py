@@ -24,10 +24,12 @@ TEXT_LISTS: dict[str, tuple[str, ...]] = {
     "text2text-generation": ("instructions",),
     "summarization": ("articles",),
     "translation": ("phrases",),
+    "text-to-speech": ("spoken",),
 }
 # Task → the folder of assets/samples, and the files in it, that it gets.
 MEDIA: dict[str, tuple[str, frozenset[str]]] = {
     "image-classification": ("pictures", frozenset({".jpg", ".jpeg", ".png", ".webp"})),
+    "audio-classification": ("speech", frozenset({".wav", ".flac", ".ogg", ".mp3"})),
     "automatic-speech-recognition": ("speech", frozenset({".wav", ".flac", ".ogg", ".mp3"})),
 }
 
