@@ -10,21 +10,32 @@ from exporters.answers import Answer, Answerer, MakeAnswerer, as_numpy
 __all__ = ["VISION_ANSWERERS"]
 
 
-def _image_classification(model: Any, source: Path, samples: int) -> Answerer:
+def _picture_model(*outputs: str) -> MakeAnswerer:
+    """Answers of a model to pictures alone: these outputs, by the names of the attributes."""
+
+    def make(model: Any, source: Path, samples: int) -> Answerer:
+        from transformers import AutoImageProcessor
+
+        processor = AutoImageProcessor.from_pretrained(str(source), use_fast=False)
+
+        def answer(sample: Any) -> Answer:
+            found = model(**processor(_upright(sample), return_tensors="pt"))
+            return Answer({name: as_numpy(found[name]) for name in outputs})
+
+        return answer
+
+    return make
+
+
+def _upright(sample: Any) -> Any:
     from PIL import Image, ImageOps
-    from transformers import AutoImageProcessor
 
-    processor = AutoImageProcessor.from_pretrained(str(source), use_fast=False)
-
-    def answer(sample: Any) -> Answer:
-        with Image.open(sample) as picture:
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
-        return Answer({"logits": as_numpy(model(**processor(upright, return_tensors="pt")).logits)})
-
-    return answer
+    with Image.open(sample) as picture:
+        return ImageOps.exif_transpose(picture).convert("RGB")
 
 
-# Export task without its "-with-past" → what answers its samples.
+# Task, or export task without its "-with-past" → what answers its samples.
 VISION_ANSWERERS: dict[str, MakeAnswerer] = {
-    "image-classification": _image_classification,
+    "image-classification": _picture_model("logits"),
+    "object-detection": _picture_model("logits", "pred_boxes"),
 }

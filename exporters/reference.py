@@ -36,7 +36,8 @@ def write_reference(model: Any, request: ExportRequest, source: Path, output: Pa
 
     folder = output / "reference"
     folder.mkdir(parents=True, exist_ok=True)
-    maker = ANSWERERS.get(request.export_task.removesuffix("-with-past"))
+    # Several tasks may share what Optimum exports, an encoder of texts or of pictures.
+    maker = ANSWERERS.get(request.task) or ANSWERERS.get(request.export_task.removesuffix("-with-past"))
     samples = list(request.samples) if maker else []
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     rows: list[dict[str, Any]] = []

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workbench.results import Embedding, Labels, Result, Similarity, Spans, Text, Transcript
+from workbench.results import Box, Boxes, Embedding, Labels, Result, Similarity, Spans, Text, Transcript
 from workbench.tasks.base import Array
 
-__all__ = ["Agreement", "agreement", "cosine", "word_error_rate"]
+__all__ = ["Agreement", "agreement", "box_overlap", "cosine", "word_error_rate"]
+
+LEAST_OVERLAP = 0.5
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ def agreement(got: Result, wanted: Result) -> Agreement:
     """The measure that fits the kind of result.
 
     Labels: the same label comes first. Spans: F1 of (label, start, end). Embedding, Similarity: mean cosine of the
-    vectors. Transcript: 1 - word error rate, at least 0. Text: the texts are the same.
+    vectors. Boxes: F1 of boxes with the same label that overlap by at least half (intersection over union), matched
+    the surest first. Transcript: 1 - word error rate, at least 0. Text: the texts are the same.
     """
     match got, wanted:
         case Labels(), Labels():
@@ -33,6 +36,8 @@ def agreement(got: Result, wanted: Result) -> Agreement:
         case Spans(), Spans():
             ours, theirs = ({(s.label, s.start, s.end) for s in spans.spans} for spans in (got, wanted))
             return Agreement("span F1", 2 * len(ours & theirs) / (len(ours) + len(theirs)) if ours or theirs else 1.0)
+        case Boxes(), Boxes():
+            return Agreement("box F1", _box_f1(got.boxes, wanted.boxes))
         case Embedding(), Embedding():
             pairs = zip(got.vectors, wanted.vectors, strict=True)
             return Agreement("cosine", float(np.mean([cosine(a, b) for a, b in pairs])))
@@ -64,6 +69,26 @@ def word_error_rate(got: str, wanted: str) -> float:
 
 def _top(labels: Labels) -> str | None:
     return labels.labels[0].label if labels.labels else None
+
+
+def box_overlap(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes, 0 for one without area."""
+    width = min(a.xmax, b.xmax) - max(a.xmin, b.xmin)
+    height = min(a.ymax, b.ymax) - max(a.ymin, b.ymin)
+    shared = max(0.0, width) * max(0.0, height)
+    both = sum((box.xmax - box.xmin) * (box.ymax - box.ymin) for box in (a, b)) - shared
+    return shared / both if both > 0 else 0.0
+
+
+def _box_f1(ours: Sequence[Box], theirs: Sequence[Box]) -> float:
+    free, matched = list(theirs), 0
+    for box in ours:
+        same = [other for other in free if other.label == box.label]
+        best = max(same, key=lambda other: box_overlap(box, other), default=None)
+        if best is not None and box_overlap(box, best) >= LEAST_OVERLAP:
+            free.remove(best)
+            matched += 1
+    return 2 * matched / (len(ours) + len(theirs)) if ours or theirs else 1.0
 
 
 def _words(text: str) -> list[str]:

@@ -18,9 +18,11 @@ TEXT_LISTS: dict[str, tuple[str, ...]] = {
     "token-classification": ("entities",),
     "text-generation": ("prompts",),
 }
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 # Task → the folder of assets/samples, and the files in it, that it gets.
 MEDIA: dict[str, tuple[str, frozenset[str]]] = {
-    "image-classification": ("pictures", frozenset({".jpg", ".jpeg", ".png", ".webp"})),
+    "image-classification": ("pictures", PICTURES),
+    "object-detection": ("pictures", PICTURES),
     "automatic-speech-recognition": ("speech", frozenset({".wav", ".flac", ".ogg", ".mp3"})),
 }
 

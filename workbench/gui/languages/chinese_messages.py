@@ -154,6 +154,7 @@ MESSAGES: dict[str, str] = {
     "image-unreadable": "无法把 {file} 作为图片读取（{reason}）；请用图片编辑器打开并重新保存",
     "image-too-large": "{file} 超过 {limit} 百万像素；请先缩小图片",
     "image-too-narrow": "{file} 的尺寸为 {width} x {height} 像素，按这个模型的要求缩放后会变成 {scaled}；请裁剪成更接近正方形的形状",
+    "image-too-small": "{file} 的尺寸为 {width} x {height} 像素，按这个模型的要求缩放后会变成 {scaled}；请使用更大的图片",
     "image-clipped": "{file} 的像素值超过 8 位，大于 255 的值在这里都按白色处理；请另存为 8 位的图片",
     "image-unknown-processor": "{file} 要求使用图片处理器“{name}”，但本应用没有；支持的图片处理器：{known}",
     "image-bad-input": "图片要用文件路径给出，而不是 {got}",
@@ -258,6 +259,7 @@ PARAMS: dict[str, str] = {
     "return_timestamps": "带时间的分段",
     "max_new_tokens": "最多新增词元",
     "stop": "停止文本",
+    "threshold": "最低分数",
 }
 
 PARAM_HELP: dict[str, str] = {
@@ -271,6 +273,7 @@ PARAM_HELP: dict[str, str] = {
     "Cut the text into segments with times": "把文字切成带时间的分段",
     "How many tokens to add at most": "最多新增多少个词元",
     "End before this text": "遇到这段文本时，在它之前结束",
+    "Leave out what has a lower score": "分数低于此值的结果不显示",
 }
 
 # The same value can belong to several parameters.

@@ -41,7 +41,6 @@ TASKS: dict[str, str] = {
     "translation": "Translation",
     "text2text-generation": "Text to text",
     # --- pictures and video ---
-    "object-detection": "Object detection",
     "image-segmentation": "Image segmentation",
     "depth-estimation": "Depth estimation",
     "image-to-text": "Image to text",
@@ -81,6 +80,7 @@ PARAMS: dict[str, str] = {
     "return_timestamps": "Segments with times",
     "max_new_tokens": "New tokens at most",
     "stop": "End before",
+    "threshold": "Lowest score",
 }
 
 # The same value can belong to several parameters.
