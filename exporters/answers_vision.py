@@ -27,6 +27,15 @@ def _picture_model(*outputs: str) -> MakeAnswerer:
     return make
 
 
+def _segmentation(model: Any, source: Path, samples: int) -> Answerer:
+    outputs: tuple[str, ...] = ("logits",)
+    if model.config.model_type == "maskformer":
+        outputs = ("class_queries_logits", "masks_queries_logits")
+    elif model.config.model_type == "detr":
+        outputs = ("logits", "pred_masks")
+    return _picture_model(*outputs)(model, source, samples)
+
+
 def _upright(sample: Any) -> Any:
     from PIL import Image, ImageOps
 
@@ -38,4 +47,6 @@ def _upright(sample: Any) -> Any:
 VISION_ANSWERERS: dict[str, MakeAnswerer] = {
     "image-classification": _picture_model("logits"),
     "object-detection": _picture_model("logits", "pred_boxes"),
+    "image-segmentation": _segmentation,
+    "depth-estimation": _picture_model("predicted_depth"),
 }

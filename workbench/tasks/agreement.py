@@ -7,10 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workbench.results import Box, Boxes, Embedding, Labels, Result, Similarity, Spans, Text, Transcript
+from workbench.results import (
+    Box,
+    Boxes,
+    Depth,
+    Embedding,
+    Labels,
+    Mask,
+    Masks,
+    Result,
+    Similarity,
+    Spans,
+    Text,
+    Transcript,
+)
 from workbench.tasks.base import Array
 
-__all__ = ["Agreement", "agreement", "box_overlap", "cosine", "word_error_rate"]
+__all__ = ["Agreement", "agreement", "box_overlap", "cosine", "mask_overlap", "word_error_rate"]
 
 LEAST_OVERLAP = 0.5
 
@@ -28,7 +41,8 @@ def agreement(got: Result, wanted: Result) -> Agreement:
 
     Labels: the same label comes first. Spans: F1 of (label, start, end). Embedding, Similarity: mean cosine of the
     vectors. Boxes: F1 of boxes with the same label that overlap by at least half (intersection over union), matched
-    the surest first. Transcript: 1 - word error rate, at least 0. Text: the texts are the same.
+    the surest first. Masks: mean overlap of masks with the same label, 0 for one without a partner. Depth: cosine of
+    the maps. Transcript: 1 - word error rate, at least 0. Text: the texts are the same.
     """
     match got, wanted:
         case Labels(), Labels():
@@ -38,6 +52,10 @@ def agreement(got: Result, wanted: Result) -> Agreement:
             return Agreement("span F1", 2 * len(ours & theirs) / (len(ours) + len(theirs)) if ours or theirs else 1.0)
         case Boxes(), Boxes():
             return Agreement("box F1", _box_f1(got.boxes, wanted.boxes))
+        case Masks(), Masks():
+            return Agreement("mask IoU", _mask_overlap(got.masks, wanted.masks))
+        case Depth(), Depth():
+            return Agreement("cosine", cosine(got.values, wanted.values))
         case Embedding(), Embedding():
             pairs = zip(got.vectors, wanted.vectors, strict=True)
             return Agreement("cosine", float(np.mean([cosine(a, b) for a, b in pairs])))
@@ -89,6 +107,25 @@ def _box_f1(ours: Sequence[Box], theirs: Sequence[Box]) -> float:
             free.remove(best)
             matched += 1
     return 2 * matched / (len(ours) + len(theirs)) if ours or theirs else 1.0
+
+
+def mask_overlap(a: Mask, b: Mask) -> float:
+    """Intersection over union of what is inside two masks of one size; 1 for two empty ones."""
+    x, y = a.pixels > 0, b.pixels > 0
+    both = int((x | y).sum())
+    return int((x & y).sum()) / both if both else 1.0
+
+
+def _mask_overlap(ours: Sequence[Mask], theirs: Sequence[Mask]) -> float:
+    free, shared = list(range(len(theirs))), 0.0
+    for mask in ours:
+        overlaps = {n: mask_overlap(mask, theirs[n]) for n in free if theirs[n].label == mask.label}
+        best = max(overlaps, key=overlaps.__getitem__, default=None)
+        if best is not None:
+            free.remove(best)
+            shared += overlaps[best]
+    pairs = max(len(ours), len(theirs))
+    return shared / pairs if pairs else 1.0
 
 
 def _words(text: str) -> list[str]:

@@ -28,4 +28,48 @@ VISION_TASKS = (
         layouts=(Layout("object-detection", ("ForObjectDetection",), files=PROCESSOR),),
         params=(THRESHOLD,),
     ),
+    TaskInfo(
+        id="image-segmentation",
+        title="Image segmentation",
+        input="image",
+        result="Masks",
+        layouts=(
+            Layout(
+                "image-segmentation",
+                (
+                    *("ForSemanticSegmentation", "ForInstanceSegmentation", "ForUniversalSegmentation"),
+                    *("ForSegmentation", "ForPanopticSegmentation"),
+                ),
+                files=PROCESSOR,
+            ),
+        ),
+        params=(
+            Param(
+                "subtask",
+                str,
+                None,
+                "What the parts are: things and what surrounds them, things alone, or kinds of things",
+                choices=("panoptic", "instance", "semantic"),
+            ),
+            Param("threshold", float, 0.9, "Leave out what has a lower score", minimum=0, maximum=1),
+            Param(
+                "mask_threshold", float, 0.5, "From which certainty on a place counts as inside", minimum=0, maximum=1
+            ),
+            Param(
+                "overlap_mask_area_threshold",
+                float,
+                0.5,
+                "Leave out a part of which less than this share is left uncovered by others",
+                minimum=0,
+                maximum=1,
+            ),
+        ),
+    ),
+    TaskInfo(
+        id="depth-estimation",
+        title="Depth estimation",
+        input="image",
+        result="Depth",
+        layouts=(Layout("depth-estimation", ("ForDepthEstimation",), files=PROCESSOR),),
+    ),
 )

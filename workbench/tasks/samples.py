@@ -23,6 +23,8 @@ PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 MEDIA: dict[str, tuple[str, frozenset[str]]] = {
     "image-classification": ("pictures", PICTURES),
     "object-detection": ("pictures", PICTURES),
+    "image-segmentation": ("pictures", PICTURES),
+    "depth-estimation": ("pictures", PICTURES),
     "automatic-speech-recognition": ("speech", frozenset({".wav", ".flac", ".ogg", ".mp3"})),
 }
 

@@ -260,6 +260,9 @@ PARAMS: dict[str, str] = {
     "max_new_tokens": "最多新增词元",
     "stop": "停止文本",
     "threshold": "最低分数",
+    "subtask": "分割类型",
+    "mask_threshold": "像素的最低置信度",
+    "overlap_mask_area_threshold": "最少保留的面积比例",
 }
 
 PARAM_HELP: dict[str, str] = {
@@ -274,6 +277,9 @@ PARAM_HELP: dict[str, str] = {
     "How many tokens to add at most": "最多新增多少个词元",
     "End before this text": "遇到这段文本时，在它之前结束",
     "Leave out what has a lower score": "分数低于此值的结果不显示",
+    "What the parts are: things and what surrounds them, things alone, or kinds of things": "分割出什么：物体和背景（全景）、单个物体（实例），或类别（语义）",
+    "From which certainty on a place counts as inside": "置信度达到多少的像素才算在区域内",
+    "Leave out a part of which less than this share is left uncovered by others": "某个区域未被其他区域遮盖的面积低于这个比例时，不显示该区域",
 }
 
 # The same value can belong to several parameters.
@@ -288,4 +294,7 @@ CHOICES: dict[str, str] = {
     "average": "按词取平均",
     "transcribe": "转写",
     "translate": "翻译成英语",
+    "panoptic": "全景",
+    "instance": "实例",
+    "semantic": "语义",
 }

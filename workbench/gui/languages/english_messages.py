@@ -41,8 +41,6 @@ TASKS: dict[str, str] = {
     "translation": "Translation",
     "text2text-generation": "Text to text",
     # --- pictures and video ---
-    "image-segmentation": "Image segmentation",
-    "depth-estimation": "Depth estimation",
     "image-to-text": "Image to text",
     "image-feature-extraction": "Image embeddings",
     "zero-shot-image-classification": "Zero-shot image classification",
@@ -81,6 +79,9 @@ PARAMS: dict[str, str] = {
     "max_new_tokens": "New tokens at most",
     "stop": "End before",
     "threshold": "Lowest score",
+    "subtask": "Kind of parts",
+    "mask_threshold": "Lowest certainty of a place",
+    "overlap_mask_area_threshold": "Share that must be left",
 }
 
 # The same value can belong to several parameters.
@@ -95,4 +96,7 @@ CHOICES: dict[str, str] = {
     "average": "Average over a word",
     "transcribe": "Transcribe",
     "translate": "Translate to English",
+    "panoptic": "Panoptic",
+    "instance": "Instance",
+    "semantic": "Semantic",
 }
