@@ -5,9 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from exporters.answers import Answer, Answerer, MakeAnswerer, as_numpy
+from exporters.answers import Answer, Answerer, MakeAnswerer, as_numpy, load_tokenizer
 
-__all__ = ["VISION_ANSWERERS"]
+__all__ = ["CANDIDATES", "VISION_ANSWERERS"]
+
+# The app asks its task the same when it verifies (a test compares).
+CANDIDATES = ("a landscape", "a face", "fruit", "a sign with letters", "leaves", "a town", "the sea", "fabric")
+TEMPLATE = "This is a photo of {}."
+SIGLIP_TOKENS = 64
 
 
 def _picture_model(*outputs: str) -> MakeAnswerer:
@@ -36,6 +41,22 @@ def _segmentation(model: Any, source: Path, samples: int) -> Answerer:
     return _picture_model(*outputs)(model, source, samples)
 
 
+def _zero_shot(model: Any, source: Path, samples: int) -> Answerer:
+    from transformers import AutoImageProcessor
+
+    tokenizer = load_tokenizer(source, "zero-shot-image-classification")
+    processor = AutoImageProcessor.from_pretrained(str(source), use_fast=False)
+    filled = {"padding": "max_length", "max_length": SIGLIP_TOKENS, "truncation": True}
+    options = filled if "siglip" in model.config.model_type else {"padding": True}
+    texts = tokenizer([TEMPLATE.format(label) for label in CANDIDATES], return_tensors="pt", **options)
+
+    def answer(sample: Any) -> Answer:
+        found = model(**texts, **processor(_upright(sample), return_tensors="pt"))
+        return Answer({"logits_per_image": as_numpy(found.logits_per_image)})
+
+    return answer
+
+
 def _upright(sample: Any) -> Any:
     from PIL import Image, ImageOps
 
@@ -49,4 +70,6 @@ VISION_ANSWERERS: dict[str, MakeAnswerer] = {
     "object-detection": _picture_model("logits", "pred_boxes"),
     "image-segmentation": _segmentation,
     "depth-estimation": _picture_model("predicted_depth"),
+    "zero-shot-image-classification": _zero_shot,
+    "image-feature-extraction": _picture_model("last_hidden_state"),
 }

@@ -19,6 +19,8 @@ LEAST = {
     "object-detection": 4,
     "image-segmentation": 4,
     "depth-estimation": 4,
+    "zero-shot-image-classification": 4,
+    "image-feature-extraction": 4,
     "automatic-speech-recognition": 2,
     "text-generation": 4,
 }

@@ -58,6 +58,7 @@ def export(model: Any, processors: list[Any], task: str, folder: Path) -> None:
     model.save_pretrained(folder)
     for processor in processors:
         processor.save_pretrained(folder)
+    model.config._name_or_path = str(folder)  # where Optimum looks for the processor
     made = folder / "made"
     onnx_export_from_model(
         model=model, output=made, task=task, preprocessors=processors, do_validation=False, device="cpu"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from workbench.tasks.info import Layout, Param, TaskInfo
 from workbench.tasks.shared_params import FUNCTION, TOP_K
 
-__all__ = ["VISION_TASKS"]
+__all__ = ["CANDIDATES", "VISION_TASKS"]
 
 PROCESSOR = ("preprocessor_config.json",)
 
+# What exports of models that choose among texts are verified with; the exporter has the same list.
+CANDIDATES = ("a landscape", "a face", "fruit", "a sign with letters", "leaves", "a town", "the sea", "fabric")
 THRESHOLD = Param("threshold", float, 0.5, "Leave out what has a lower score", minimum=0, maximum=1)
 
 VISION_TASKS = (
@@ -71,5 +73,45 @@ VISION_TASKS = (
         input="image",
         result="Depth",
         layouts=(Layout("depth-estimation", ("ForDepthEstimation",), files=PROCESSOR),),
+    ),
+    TaskInfo(
+        id="zero-shot-image-classification",
+        title="Zero-shot image classification",
+        input="image",
+        result="Labels",
+        layouts=(
+            Layout(
+                "zero-shot-image-classification",
+                ("CLIPModel", "SiglipModel", "ForZeroShotImageClassification"),
+                files=(*PROCESSOR, "tokenizer.json"),
+            ),
+            # Repositories that have a graph for the pictures and one for the texts.
+            Layout(
+                "zero-shot-image-classification",
+                graphs=(("vision_model",), ("text_model",)),
+                files=(*PROCESSOR, "tokenizer.json"),
+            ),
+        ),
+        verified_with={"candidate_labels": list(CANDIDATES)},
+        params=(
+            Param("candidate_labels", list, (), "The labels to choose from, divided by commas"),
+            Param("hypothesis_template", str, "This is a photo of {}.", "The text that is compared, {} for the label"),
+        ),
+    ),
+    TaskInfo(
+        id="image-feature-extraction",
+        title="Image embeddings",
+        input="image",
+        result="Embedding",
+        layouts=(Layout("feature-extraction", files=PROCESSOR),),
+        params=(
+            Param(
+                "pool",
+                str,
+                "none",
+                "How the vectors of the parts become one: 'model' as the model was trained to",
+                choices=("none", "model", "cls", "mean"),
+            ),
+        ),
     ),
 )

@@ -40,7 +40,7 @@ class ImageSegmentation(ImageTask):
         self._outputs = found[0] if found else (self.output("logits"),)
         self._labels = files.labels
 
-    def preprocess(self, item: Any, params: Mapping[str, Any], run: Run) -> Seen:
+    def preprocess(self, item: Any, params: Mapping[str, Any], run: Run) -> Any:
         """Raises InputError, UsageError for a subtask that the model cannot do."""
         if params.get("subtask") not in (None, "semantic") and not self._queries:
             raise UsageError("usage-bad-param", name="subtask", value=params["subtask"], expected="semantic")

@@ -55,8 +55,8 @@ class ImageTask(Pipeline):
         got = ", ".join(self._session.output_names)
         raise ModelError("graph-no-output", wanted=" / ".join(names), got=got)
 
-    def preprocess(self, item: Any, params: Mapping[str, Any], run: Run) -> Seen:
-        """Raises InputError."""
+    def preprocess(self, item: Any, params: Mapping[str, Any], run: Run) -> Any:
+        """A :class:`Seen`. Raises InputError."""
         if not isinstance(item, (str, Path)):
             raise InputError("image-bad-input", got=type(item).__name__)
         picture = self.processor.load(item, run)
@@ -67,7 +67,7 @@ class ImageTask(Pipeline):
             feeds[MASK] = self._mask(pixels, self.processor.shown(picture))
         return Seen(feeds, picture.width_px, picture.height_px)
 
-    def forward(self, prepared: Seen, params: Mapping[str, Any], run: Run) -> Outputs:
+    def forward(self, prepared: Any, params: Mapping[str, Any], run: Run) -> Outputs:
         """All outputs of the graph; a task that reads some of them overrides this."""
         return self._session.run(prepared.feeds, run)
 

@@ -25,6 +25,8 @@ MEDIA: dict[str, tuple[str, frozenset[str]]] = {
     "object-detection": ("pictures", PICTURES),
     "image-segmentation": ("pictures", PICTURES),
     "depth-estimation": ("pictures", PICTURES),
+    "zero-shot-image-classification": ("pictures", PICTURES),
+    "image-feature-extraction": ("pictures", PICTURES),
     "automatic-speech-recognition": ("speech", frozenset({".wav", ".flac", ".ogg", ".mp3"})),
 }
 

@@ -155,6 +155,7 @@ MESSAGES: dict[str, str] = {
     "image-too-large": "{file} 超过 {limit} 百万像素；请先缩小图片",
     "image-too-narrow": "{file} 的尺寸为 {width} x {height} 像素，按这个模型的要求缩放后会变成 {scaled}；请裁剪成更接近正方形的形状",
     "image-too-small": "{file} 的尺寸为 {width} x {height} 像素，按这个模型的要求缩放后会变成 {scaled}；请使用更大的图片",
+    "zero-shot-scale": "这个模型的计算图不包含温度参数；分数按 {scale} 计算，这是 CLIP 模型训练时的上限",
     "image-clipped": "{file} 的像素值超过 8 位，大于 255 的值在这里都按白色处理；请另存为 8 位的图片",
     "image-unknown-processor": "{file} 要求使用图片处理器“{name}”，但本应用没有；支持的图片处理器：{known}",
     "image-bad-input": "图片要用文件路径给出，而不是 {got}",
@@ -263,6 +264,9 @@ PARAMS: dict[str, str] = {
     "subtask": "分割类型",
     "mask_threshold": "像素的最低置信度",
     "overlap_mask_area_threshold": "最少保留的面积比例",
+    "candidate_labels": "候选标签",
+    "hypothesis_template": "用来比较的句子",
+    "pool": "合成一个向量",
 }
 
 PARAM_HELP: dict[str, str] = {
@@ -280,6 +284,9 @@ PARAM_HELP: dict[str, str] = {
     "What the parts are: things and what surrounds them, things alone, or kinds of things": "分割出什么：物体和背景（全景）、单个物体（实例），或类别（语义）",
     "From which certainty on a place counts as inside": "置信度达到多少的像素才算在区域内",
     "Leave out a part of which less than this share is left uncovered by others": "某个区域未被其他区域遮盖的面积低于这个比例时，不显示该区域",
+    "The labels to choose from, divided by commas": "可供选择的标签，用逗号分隔",
+    "The text that is compared, {} for the label": "与图片比较的句子，标签写在 {} 处",
+    "How the vectors of the parts become one: 'model' as the model was trained to": "如何把图片各部分的向量合成一个；“按模型设定”表示与模型训练时一致",
 }
 
 # The same value can belong to several parameters.

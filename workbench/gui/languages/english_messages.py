@@ -42,8 +42,6 @@ TASKS: dict[str, str] = {
     "text2text-generation": "Text to text",
     # --- pictures and video ---
     "image-to-text": "Image to text",
-    "image-feature-extraction": "Image embeddings",
-    "zero-shot-image-classification": "Zero-shot image classification",
     "zero-shot-object-detection": "Zero-shot object detection",
     "mask-generation": "Mask generation",
     "image-to-image": "Image to image",
@@ -82,6 +80,9 @@ PARAMS: dict[str, str] = {
     "subtask": "Kind of parts",
     "mask_threshold": "Lowest certainty of a place",
     "overlap_mask_area_threshold": "Share that must be left",
+    "candidate_labels": "Labels to choose from",
+    "hypothesis_template": "Text compared",
+    "pool": "One vector",
 }
 
 # The same value can belong to several parameters.
