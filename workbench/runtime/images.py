@@ -41,7 +41,7 @@ DEEP_MODES = frozenset({"F", "I", "I;16", "I;16B", "I;16L", "I;16N"})
 DRAFT_MEGAPIXELS = 2
 # A draft has at least so many times the pixels, along each side, of what a model takes: with fewer, what the decoder's
 # blocks smooth away can be seen in the numbers.
-DRAFT_MARGIN = 1.5
+DRAFT_MARGIN = 2
 ORIENTATION = 0x0112
 # What turns a picture with this EXIF orientation upright: sides swapped, then mirrored left to right, top to bottom.
 UPRIGHT: dict[int, tuple[bool, bool, bool]] = {
