@@ -5,26 +5,71 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from exporters.answers import Answer, Answerer, MakeAnswerer, as_numpy
+from exporters.answers import Answer, Answerer, MakeAnswerer, as_numpy, load_tokenizer
 
-__all__ = ["VISION_ANSWERERS"]
+__all__ = ["CANDIDATES", "VISION_ANSWERERS"]
+
+# The app asks its task the same when it verifies (a test compares).
+CANDIDATES = ("a landscape", "a face", "fruit", "a sign with letters", "leaves", "a town", "the sea", "fabric")
+TEMPLATE = "This is a photo of {}."
+SIGLIP_TOKENS = 64
 
 
-def _image_classification(model: Any, source: Path, samples: int) -> Answerer:
-    from PIL import Image, ImageOps
+def _picture_model(*outputs: str) -> MakeAnswerer:
+    """Answers of a model to pictures alone: these outputs, by the names of the attributes."""
+
+    def make(model: Any, source: Path, samples: int) -> Answerer:
+        from transformers import AutoImageProcessor
+
+        processor = AutoImageProcessor.from_pretrained(str(source), use_fast=False)
+
+        def answer(sample: Any) -> Answer:
+            found = model(**processor(_upright(sample), return_tensors="pt"))
+            return Answer({name: as_numpy(found[name]) for name in outputs})
+
+        return answer
+
+    return make
+
+
+def _segmentation(model: Any, source: Path, samples: int) -> Answerer:
+    outputs: tuple[str, ...] = ("logits",)
+    if model.config.model_type == "maskformer":
+        outputs = ("class_queries_logits", "masks_queries_logits")
+    elif model.config.model_type == "detr":
+        outputs = ("logits", "pred_masks")
+    return _picture_model(*outputs)(model, source, samples)
+
+
+def _zero_shot(model: Any, source: Path, samples: int) -> Answerer:
     from transformers import AutoImageProcessor
 
+    tokenizer = load_tokenizer(source, "zero-shot-image-classification")
     processor = AutoImageProcessor.from_pretrained(str(source), use_fast=False)
+    filled = {"padding": "max_length", "max_length": SIGLIP_TOKENS, "truncation": True}
+    options = filled if "siglip" in model.config.model_type else {"padding": True}
+    texts = tokenizer([TEMPLATE.format(label) for label in CANDIDATES], return_tensors="pt", **options)
 
     def answer(sample: Any) -> Answer:
-        with Image.open(sample) as picture:
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
-        return Answer({"logits": as_numpy(model(**processor(upright, return_tensors="pt")).logits)})
+        found = model(**texts, **processor(_upright(sample), return_tensors="pt"))
+        return Answer({"logits_per_image": as_numpy(found.logits_per_image)})
 
     return answer
 
 
-# Export task without its "-with-past" → what answers its samples.
+def _upright(sample: Any) -> Any:
+    from PIL import Image, ImageOps
+
+    with Image.open(sample) as picture:
+        return ImageOps.exif_transpose(picture).convert("RGB")
+
+
+# Task, or export task without its "-with-past" → what answers its samples.
 VISION_ANSWERERS: dict[str, MakeAnswerer] = {
-    "image-classification": _image_classification,
+    "image-classification": _picture_model("logits"),
+    "object-detection": _picture_model("logits", "pred_boxes"),
+    "image-segmentation": _segmentation,
+    "depth-estimation": _picture_model("predicted_depth"),
+    "zero-shot-image-classification": _zero_shot,
+    "image-feature-extraction": _picture_model("last_hidden_state"),
 }

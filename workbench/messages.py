@@ -181,6 +181,8 @@ MESSAGES: dict[str, str] = {
     "image-unreadable": "{file} cannot be read as a picture ({reason}); open it in a picture editor and save it again",
     "image-too-large": "{file} has more than {limit} million pixels; make it smaller first",
     "image-too-narrow": "{file} of {width} x {height} pixels would become {scaled} for this model; cut it to a shape nearer to a square",
+    "image-too-small": "{file} of {width} x {height} pixels would become {scaled} for this model; take a larger picture",
+    "zero-shot-scale": "the graphs of this model lack its temperature; the scores are those for {scale}, which CLIP models are trained up to",
     "image-clipped": "{file} has more than 8 bits a pixel, and all values over 255 count as white here; save it with 8 bits a pixel",
     "image-unknown-processor": "{file} asks for an image processor that the workbench does not have ({name}); it has {known}",
     "image-bad-input": "a picture is given by its path, not by a {got}",

@@ -25,9 +25,11 @@ MODELS = (
     *("multi", "poolformer", "pvt", "regnet", "resnet", "segformer", "siglip", "single", "swin", "vit"),
 )
 PROCESSORS = (
-    *("clip", "clip-square", "efficientnet-offset", "efficientnet-top", "fast-vit", "levit-exact", "not-rescaled"),
-    *("odd-crop", "old-beit", "old-convnext", "old-deit", "old-mobilevit", "old-vit", "poolformer-exact"),
-    *("poolformer-square", "poolformer-whole", "raw", "unnamed"),
+    *("blip", "chinese-clip", "clip", "clip-square", "deformable-detr", "detr", "detr-padded", "detr-within", "dpt"),
+    *("dpt-padded", "efficientnet-offset", "efficientnet-top", "fast-vit", "glpn", "levit-exact", "maskformer"),
+    *("not-rescaled", "odd-crop", "old-beit", "old-convnext", "old-deit", "old-detr", "old-maskformer"),
+    *("old-mobilevit", "old-vit", "owlvit", "poolformer-exact", "poolformer-square", "poolformer-whole", "raw"),
+    *("rt-detr", "unnamed", "yolos", "yolos-bounded"),
 )
 
 

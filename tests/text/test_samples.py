@@ -13,8 +13,14 @@ from workbench.tasks.feature_extraction import FeatureExtraction
 from workbench.tasks.samples import samples
 from workbench.tasks.text_inputs import text_of, texts_of_pair
 
+# What tasks get that have a list of other media than texts, or of long texts.
 LEAST = {
     "image-classification": 4,
+    "object-detection": 4,
+    "image-segmentation": 4,
+    "depth-estimation": 4,
+    "zero-shot-image-classification": 4,
+    "image-feature-extraction": 4,
     "automatic-speech-recognition": 2,
     "audio-classification": 4,
     "text-generation": 4,

@@ -230,6 +230,51 @@ PROCESSOR_FILES: dict[str, dict[str, Any]] = {
         **{"image_processor_type": "EfficientNetImageProcessor", "size": side(30), "rescale_offset": True},
         **{"include_top": True, "do_normalize": False, "image_std": [0.4, 0.5, 0.6]},
     },
+    "blip": {"image_processor_type": "BlipImageProcessor", "size": side(36)},
+    "chinese-clip": {
+        **{"image_processor_type": "ChineseCLIPImageProcessor", "size": side(40), "crop_size": side(36)},
+    },
+    "deformable-detr": {
+        **{"feature_extractor_type": "DeformableDetrFeatureExtractor", "size": {"height": 40, "width": 52}},
+    },
+    "detr": {
+        **{"image_processor_type": "DetrImageProcessor", "size": {"shortest_edge": 40, "longest_edge": 66}},
+        **{"do_pad": True, "format": "coco_detection"},
+    },
+    "detr-padded": {
+        **{"image_processor_type": "DetrImageProcessor", "size": {"shortest_edge": 40, "longest_edge": 66}},
+        **{"pad_size": {"height": 70, "width": 80}, "do_convert_annotations": True},
+    },
+    "detr-within": {
+        **{"image_processor_type": "ConditionalDetrImageProcessor", "size": {"max_height": 50, "max_width": 44}},
+    },
+    "dpt": {
+        **{"image_processor_type": "DPTImageProcessor", "size": side(48), "keep_aspect_ratio": True},
+        **{"ensure_multiple_of": 16, "do_pad": False, "size_divisor": None},
+    },
+    "dpt-padded": {
+        **{"image_processor_type": "DPTImageProcessor", "size": side(42), "do_pad": True, "size_divisor": 16},
+        **{"image_mean": [0.4, 0.5, 0.6]},
+    },
+    "glpn": {"feature_extractor_type": "GLPNFeatureExtractor", "do_rescale": True, "resample": 2, "size_divisor": 4},
+    "maskformer": {
+        **{"image_processor_type": "MaskFormerImageProcessor", "size": {"shortest_edge": 40, "longest_edge": 120}},
+        **{"size_divisor": 16, "num_labels": 3},
+    },
+    "old-detr": {"feature_extractor_type": "DetrFeatureExtractor", "size": 40, "max_size": 66, "do_resize": True},
+    "old-maskformer": {
+        **{"feature_extractor_type": "MaskFormerFeatureExtractor", "size": 40, "max_size": 90, "ignore_index": 255},
+        **{"size_divisibility": 32, "reduce_labels": True},
+    },
+    "owlvit": {
+        **{"image_processor_type": "OwlViTImageProcessor", "size": side(40), "crop_size": side(40)},
+        **{"do_center_crop": False, "resample": 3},
+    },
+    "rt-detr": {"image_processor_type": "RTDetrImageProcessor", "size": side(44), "do_pad": False},
+    "yolos": {
+        **{"image_processor_type": "YolosImageProcessor", "size": {"shortest_edge": 64, "longest_edge": 640}},
+    },
+    "yolos-bounded": {"feature_extractor_type": "YolosFeatureExtractor", "size": 90, "max_size": 700},
     "poolformer-exact": {
         **{"image_processor_type": "PoolFormerImageProcessor", "size": {"height": 36, "width": 28}, "crop_pct": 0.95},
         **{"crop_size": side(32)},

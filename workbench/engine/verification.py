@@ -42,6 +42,7 @@ def verify(
         wanted: Outputs = {name: arrays[key] for name, key in sample["outputs"].items()}
         prepared = pipeline.preprocess(item, params, run)
         got = pipeline.reference_outputs(prepared, params, run, sample.get("answer") or {})
+        got = pipeline.aligned(got, wanted)
         for name in wanted:
             a, b = _same_shape(got, wanted, name, folder, index)
             differences.setdefault(name, []).append(float(np.max(np.abs(a - b), initial=0.0)))

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from workbench.errors import ModelError
+from workbench.runtime.tokenizer_file import cleaned
 from workbench.runtime.tokenizer_settings import special_token
-from workbench.runtime.tokens import CLEANED
 from workbench.tasks.base import ModelFiles
 
 __all__ = ["Letter", "Letters"]
@@ -123,10 +123,7 @@ class Letters:
         text = "".join(letter.text for letter in letters).strip()
         if self.lower_case:
             text = text.lower()
-        if self.clean_up:
-            for found in CLEANED:
-                text = text.replace(found, found.strip())
-        return text
+        return cleaned(text) if self.clean_up else text
 
     def words(self, letters: Sequence[Letter]) -> Iterator[Letter]:
         """What stands between spaces, each word from its first letter's start to its last one's end."""

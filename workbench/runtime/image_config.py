@@ -1,53 +1,42 @@
 """``preprocessor_config.json`` → what is done to a picture before a model sees it.
 
 Each class of image processor is an entry of :data:`CLASSES`: its defaults and how it reads ``size``. What it does is
-what transformers 4.57 does in the class of that name that works with Pillow (the "slow" one).
+what transformers 4.57 does in the class of that name that works with Pillow (the "slow" one). A file that names the
+"fast" class, which scales tensors by torchvision and differs by rounding, is read as the slow one of that name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from workbench.errors import ModelError
+from workbench.runtime import image_rules
+from workbench.runtime.image_settings import Values
+from workbench.runtime.image_sizes import Target
 from workbench.tasks.base import ModelFiles
 
-__all__ = ["CLASSES", "Exact", "ImageSteps", "ShortestEdge", "read_image_steps"]
+__all__ = ["CLASSES", "ImageSteps", "read_image_steps"]
 
 PREPROCESSOR_FILE = "preprocessor_config.json"
 PROCESSOR_FILE = "processor_config.json"
-# No model takes more, and a file that asks for more would fill the memory.
-MAX_SIDE_PX = 8192
-
-
-@dataclass(frozen=True)
-class Exact:
-    """Scale to this size, whatever the proportions."""
-
-    height: int
-    width: int
-
-
-@dataclass(frozen=True)
-class ShortestEdge:
-    """Scale so that the shorter side has this length, keeping the proportions."""
-
-    px: int
 
 
 @dataclass(frozen=True)
 class ImageSteps:
     """What is done to a picture, in this order; None and False leave a step out.
 
-    ``resample`` is Pillow's number of the filter. ``crop`` is (height, width), cut from the middle, with zeros around
-    a smaller picture. Values v are then v * ``factor`` (less 1 with ``offset``), with the channels in reverse order
-    with ``flip_channels``, then (v - ``mean``) / ``std`` by channel, and divided by ``std`` once more with
-    ``divide_again``.
+    ``kind`` is the class of the processor, without "ImageProcessor". ``resample`` is Pillow's number of the filter.
+    ``crop`` is (height, width), cut from the middle, with zeros around a smaller picture. Values v are then
+    v * ``factor`` (less 1 with ``offset``), with the channels in reverse order with ``flip_channels``, then
+    (v - ``mean``) / ``std`` by channel, and divided by ``std`` once more with ``divide_again``. At last zeros are put
+    below and right up to ``pad_to`` (height, width), or around up to multiples of ``pad_to_multiple``.
     """
 
-    resize: Exact | ShortestEdge | None
+    kind: str
+    resize: Target | None
     resample: int
     crop: tuple[int, int] | None
     factor: float | None
@@ -56,144 +45,22 @@ class ImageSteps:
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
     divide_again: bool
-
-
-@dataclass(frozen=True)
-class Values:
-    """The settings of one file over the defaults of its class."""
-
-    file: Path
-    values: Mapping[str, Any]
-
-    def bad(self, name: str) -> ModelError:
-        return ModelError("model-bad-setting", file=self.file, name=name, value=self.values.get(name))
-
-    def flag(self, name: str) -> bool:
-        value = self.values.get(name)
-        if value not in (None, False, True):
-            raise self.bad(name)
-        return bool(value)
-
-    def number(self, name: str) -> float:
-        value = self.values.get(name)
-        if not _is_number(value):
-            raise self.bad(name)
-        return float(value)
-
-    def channels(self, name: str) -> tuple[float, ...]:
-        """Three numbers, or one for all three channels."""
-        value = self.values.get(name)
-        rows: list[Any] = value if isinstance(value, list) else [value] * 3
-        if len(rows) != 3 or not all(map(_is_number, rows)):
-            raise self.bad(name)
-        return tuple(float(item) for item in rows)
-
-    def exact(self, name: str) -> Exact:
-        """``[height, width]``, ``{"height", "width"}``, or one number for a square."""
-        target = self.edge_or_exact(name, number_is=("height", "width"))
-        if isinstance(target, ShortestEdge):
-            raise self.bad(name)
-        return target
-
-    def edge_or_exact(self, name: str, number_is: tuple[str, ...] = ("shortest_edge",)) -> Exact | ShortestEdge:
-        """As :meth:`exact`, or ``{"shortest_edge"}``, which is also what one number means.
-
-        ``longest_edge`` is refused: the classes of transformers with and without torchvision do not agree on it.
-        """
-        value = self.values.get(name)
-        if isinstance(value, int):
-            value = dict.fromkeys(number_is, value)
-        elif isinstance(value, list) and len(value) == 2:
-            value = {"height": value[0], "width": value[1]}
-        if not isinstance(value, dict) or not all(map(_is_length, value.values())):
-            raise self.bad(name)
-        if set(value) == {"height", "width"}:
-            return Exact(value["height"], value["width"])
-        if set(value) == {"shortest_edge"}:
-            return ShortestEdge(value["shortest_edge"])
-        raise self.bad(name)
-
-
-def _is_length(value: Any) -> bool:
-    return type(value) is int and 1 <= value <= MAX_SIDE_PX
-
-
-def _is_number(value: Any) -> TypeGuard[int | float]:
-    return type(value) in (int, float)
-
-
-# From the settings to the target of the resize step, and a crop that belongs to it.
-Target = Exact | ShortestEdge
-Sizing = Callable[[Values], tuple[Target, tuple[int, int] | None]]
-
-
-def _exact(values: Values) -> tuple[Target, None]:
-    return values.exact("size"), None
-
-
-def _exact_in_words(values: Values) -> tuple[Target, None]:
-    if isinstance(values.values["size"], int):
-        raise values.bad("size")
-    return values.exact("size"), None
-
-
-def _edge_or_exact(values: Values) -> tuple[Target, None]:
-    return values.edge_or_exact("size"), None
-
-
-def _clip(values: Values) -> tuple[Target, None]:
-    target = values.edge_or_exact("size")
-    if values.flag("use_square_size"):
-        if not isinstance(target, ShortestEdge):
-            raise values.bad("use_square_size")
-        return Exact(target.px, target.px), None
-    return target, None
-
-
-def _levit(values: Values) -> tuple[Target, None]:
-    target = values.edge_or_exact("size")
-    return (ShortestEdge(int(256 / 224 * target.px)) if isinstance(target, ShortestEdge) else target), None
-
-
-def _convnext(values: Values) -> tuple[Target, tuple[int, int] | None]:
-    """Small inputs are cut from a larger picture, inputs from 384 px on are the squeezed picture."""
-    target = values.edge_or_exact("size")
-    if not isinstance(target, ShortestEdge):
-        raise values.bad("size")
-    if target.px >= 384:
-        return Exact(target.px, target.px), None
-    return ShortestEdge(int(target.px / _crop_share(values))), (target.px, target.px)
-
-
-def _poolformer(values: Values) -> tuple[Target, None]:
-    target = values.edge_or_exact("size")
-    if values.values["crop_pct"] is None:
-        return target, None
-    share = _crop_share(values)
-    if isinstance(target, ShortestEdge):
-        return ShortestEdge(int(target.px / share)), None
-    if target.height == target.width:
-        return ShortestEdge(int(target.height / share)), None
-    return Exact(int(target.height / share), int(target.width / share)), None
-
-
-def _crop_share(values: Values) -> float:
-    share = values.number("crop_pct")
-    if not 0.01 <= share <= 1:
-        raise values.bad("crop_pct")
-    return share
+    pad_to: tuple[int, int] | None
+    pad_to_multiple: int | None
 
 
 @dataclass(frozen=True)
 class ProcessorClass:
     """One class of image processor. ``defaults`` holds every key it understands, and the value where a file has none.
 
-    A key that is null in a file counts as absent, but for those in ``nullable``.
+    A key that is null in a file counts as absent, but for those in ``nullable``. ``do_pad`` puts zeros below and right
+    up to ``pad_size``, or around up to multiples of ``size_divisor`` with ``pads_around``.
     """
 
-    sizing: Sizing
+    sizing: image_rules.Sizing
     defaults: Mapping[str, Any]
     nullable: tuple[str, ...] = ()
+    pads_around: bool = False
 
 
 HALF = (0.5, 0.5, 0.5)
@@ -219,6 +86,13 @@ def _defaults(
     return values | more
 
 
+def _detr_defaults(**more: Any) -> dict[str, Any]:
+    """Of the classes that take ``max_size`` beside ``size`` as one number."""
+    size = {"shortest_edge": 800, "longest_edge": 1333}
+    values = _defaults(size, BILINEAR, IMAGENET, max_size=1333, do_pad=True, pad_size=None)
+    return values | {"pad_and_return_pixel_mask": None} | more
+
+
 def _square(px: int) -> dict[str, int]:
     return {"height": px, "width": px}
 
@@ -228,64 +102,118 @@ def _shortest(px: int) -> dict[str, int]:
 
 
 CLASSES: dict[str, ProcessorClass] = {
-    "BeitImageProcessor": ProcessorClass(_exact, _defaults(_square(256), BICUBIC, crop=(224, True))),
-    "BitImageProcessor": ProcessorClass(_edge_or_exact, _defaults(_shortest(224), BICUBIC, CLIP, (224, True))),
+    "BeitImageProcessor": ProcessorClass(image_rules.exact, _defaults(_square(256), BICUBIC, crop=(224, True))),
+    "BitImageProcessor": ProcessorClass(
+        image_rules.edge_or_exact, _defaults(_shortest(224), BICUBIC, CLIP, (224, True))
+    ),
+    "BlipImageProcessor": ProcessorClass(image_rules.exact, _defaults(_square(384), BICUBIC, CLIP)),
+    # It takes no shortest edge, which is its own default.
+    "ChineseCLIPImageProcessor": ProcessorClass(image_rules.exact, _defaults(_square(224), BICUBIC, CLIP, (224, True))),
     "CLIPImageProcessor": ProcessorClass(
-        _clip, _defaults(_shortest(224), BICUBIC, CLIP, (224, True), use_square_size=False)
+        image_rules.clip, _defaults(_shortest(224), BICUBIC, CLIP, (224, True), use_square_size=False)
     ),
-    "ConvNextImageProcessor": ProcessorClass(_convnext, _defaults(_shortest(384), BILINEAR, crop_pct=224 / 256)),
-    "DeiTImageProcessor": ProcessorClass(_exact, _defaults(_square(256), BICUBIC, crop=(224, True))),
+    "ConditionalDetrImageProcessor": ProcessorClass(image_rules.detr, _detr_defaults()),
+    "ConvNextImageProcessor": ProcessorClass(
+        image_rules.convnext, _defaults(_shortest(384), BILINEAR, crop_pct=224 / 256)
+    ),
+    "DeformableDetrImageProcessor": ProcessorClass(image_rules.detr, _detr_defaults()),
+    "DeiTImageProcessor": ProcessorClass(image_rules.exact, _defaults(_square(256), BICUBIC, crop=(224, True))),
+    "DetrImageProcessor": ProcessorClass(image_rules.detr, _detr_defaults()),
+    "DPTImageProcessor": ProcessorClass(
+        image_rules.dpt,
+        _defaults(_square(384), BICUBIC, do_pad=False, size_divisor=None)
+        | {"keep_aspect_ratio": False, "ensure_multiple_of": 1},
+        pads_around=True,
+    ),
     "EfficientNetImageProcessor": ProcessorClass(
-        _exact, _defaults(_square(346), NEAREST, crop=(289, False), rescale_offset=False, include_top=True)
+        image_rules.exact, _defaults(_square(346), NEAREST, crop=(289, False), rescale_offset=False, include_top=True)
     ),
-    "LevitImageProcessor": ProcessorClass(_levit, _defaults(_shortest(224), BICUBIC, IMAGENET, (224, True))),
-    "MobileNetV1ImageProcessor": ProcessorClass(_edge_or_exact, _defaults(_shortest(256), BILINEAR, crop=(224, True))),
-    "MobileNetV2ImageProcessor": ProcessorClass(_edge_or_exact, _defaults(_shortest(256), BILINEAR, crop=(224, True))),
+    "GLPNImageProcessor": ProcessorClass(image_rules.glpn, _defaults({}, BILINEAR, None, size_divisor=32)),
+    "LevitImageProcessor": ProcessorClass(image_rules.levit, _defaults(_shortest(224), BICUBIC, IMAGENET, (224, True))),
+    "MaskFormerImageProcessor": ProcessorClass(
+        image_rules.maskformer, _detr_defaults(size_divisor=32, size_divisibility=None)
+    ),
+    "MobileNetV1ImageProcessor": ProcessorClass(
+        image_rules.edge_or_exact, _defaults(_shortest(256), BILINEAR, crop=(224, True))
+    ),
+    "MobileNetV2ImageProcessor": ProcessorClass(
+        image_rules.edge_or_exact, _defaults(_shortest(256), BILINEAR, crop=(224, True))
+    ),
     "MobileViTImageProcessor": ProcessorClass(
-        _edge_or_exact, _defaults(_shortest(224), BILINEAR, None, (256, True), do_flip_channel_order=True)
+        image_rules.edge_or_exact, _defaults(_shortest(224), BILINEAR, None, (256, True), do_flip_channel_order=True)
+    ),
+    "OwlViTImageProcessor": ProcessorClass(
+        image_rules.exact, _defaults(_square(768), BICUBIC, CLIP, (768, False), rescale=None)
     ),
     "PoolFormerImageProcessor": ProcessorClass(
-        _poolformer, _defaults(_shortest(224), BICUBIC, IMAGENET, (224, True), crop_pct=0.9), nullable=("crop_pct",)
+        image_rules.poolformer,
+        _defaults(_shortest(224), BICUBIC, IMAGENET, (224, True), crop_pct=0.9),
+        nullable=("crop_pct",),
     ),
-    "PvtImageProcessor": ProcessorClass(_exact, _defaults(_square(224), BILINEAR, IMAGENET)),
-    "SegformerImageProcessor": ProcessorClass(_exact, _defaults(_square(512), BILINEAR, IMAGENET)),
-    "SiglipImageProcessor": ProcessorClass(_exact_in_words, _defaults(_square(224), BICUBIC)),
-    "ViTImageProcessor": ProcessorClass(_exact, _defaults(_square(224), BILINEAR)),
+    "PvtImageProcessor": ProcessorClass(image_rules.exact, _defaults(_square(224), BILINEAR, IMAGENET)),
+    "RTDetrImageProcessor": ProcessorClass(
+        image_rules.detr,
+        _defaults(_square(640), BILINEAR, IMAGENET, do_pad=False, pad_size=None) | {"do_normalize": False},
+    ),
+    "SegformerImageProcessor": ProcessorClass(image_rules.exact, _defaults(_square(512), BILINEAR, IMAGENET)),
+    "SiglipImageProcessor": ProcessorClass(image_rules.exact_in_words, _defaults(_square(224), BICUBIC)),
+    "ViTImageProcessor": ProcessorClass(image_rules.exact, _defaults(_square(224), BILINEAR)),
+    "YolosImageProcessor": ProcessorClass(image_rules.yolos, _detr_defaults()),
 }
 
 # The class of a model whose preprocessor file names none, by ``model_type`` of config.json.
 CLASS_OF_MODEL: dict[str, str] = {
     "beit": "BeitImageProcessor",
     "bit": "BitImageProcessor",
+    "blip": "BlipImageProcessor",
+    "chinese_clip": "ChineseCLIPImageProcessor",
     "clip": "CLIPImageProcessor",
+    "clip_vision_model": "CLIPImageProcessor",
+    "conditional_detr": "ConditionalDetrImageProcessor",
     "convnext": "ConvNextImageProcessor",
     "convnextv2": "ConvNextImageProcessor",
     "cvt": "ConvNextImageProcessor",
+    "d_fine": "RTDetrImageProcessor",
     "data2vec-vision": "BeitImageProcessor",
+    "deformable_detr": "DeformableDetrImageProcessor",
     "deit": "DeiTImageProcessor",
+    "depth_anything": "DPTImageProcessor",
+    "detr": "DetrImageProcessor",
     "dinov2": "BitImageProcessor",
     "dinov2_with_registers": "BitImageProcessor",
+    "dpt": "DPTImageProcessor",
     "efficientnet": "EfficientNetImageProcessor",
     "focalnet": "BitImageProcessor",
+    "glpn": "GLPNImageProcessor",
     "hiera": "BitImageProcessor",
     "levit": "LevitImageProcessor",
+    "maskformer": "MaskFormerImageProcessor",
+    "metaclip_2": "CLIPImageProcessor",
     "mobilenet_v1": "MobileNetV1ImageProcessor",
     "mobilenet_v2": "MobileNetV2ImageProcessor",
     "mobilevit": "MobileViTImageProcessor",
     "mobilevitv2": "MobileViTImageProcessor",
+    "owlvit": "OwlViTImageProcessor",
     "poolformer": "PoolFormerImageProcessor",
     "pvt": "PvtImageProcessor",
     "pvt_v2": "PvtImageProcessor",
     "regnet": "ConvNextImageProcessor",
     "resnet": "ConvNextImageProcessor",
+    "rt_detr": "RTDetrImageProcessor",
+    "rt_detr_v2": "RTDetrImageProcessor",
     "segformer": "SegformerImageProcessor",
     "siglip": "SiglipImageProcessor",
+    "siglip_vision_model": "SiglipImageProcessor",
     "swiftformer": "ViTImageProcessor",
     "swin": "ViTImageProcessor",
     "swinv2": "ViTImageProcessor",
+    "table-transformer": "DetrImageProcessor",
+    "upernet": "SegformerImageProcessor",
     "van": "ConvNextImageProcessor",
     "vit": "ViTImageProcessor",
+    "vit_mae": "ViTImageProcessor",
     "vit_msn": "ViTImageProcessor",
+    "yolos": "YolosImageProcessor",
 }
 
 # Keys that any file may have and that change no pixel: names, switches of the library, what is done to label maps.
@@ -294,7 +222,8 @@ HARMLESS = frozenset(
         *("auto_map", "feature_extractor_type", "image_processor_type", "processor_class", "_processor_class"),
         *("_valid_processor_keys", "model_input_names", "name_or_path", "_name_or_path", "transformers_version"),
         *("default_to_square", "device", "disable_grouping", "input_data_format", "return_tensors"),
-        *("do_convert_rgb", "do_reduce_labels", "reduce_labels"),
+        *("do_convert_rgb", "do_reduce_labels", "reduce_labels", "ignore_index", "num_labels"),
+        *("format", "do_convert_annotations", "mask_size", "mask_pad_size"),
     }
 )
 # Keys that only matter together with a switch.
@@ -321,7 +250,11 @@ def read_image_steps(files: ModelFiles) -> ImageSteps:
     merged |= {
         key: value for key, value in given.items() if value is not None or key in kind.nullable or key.startswith("do_")
     }
-    return _steps(kind, Values(file, merged))
+    if merged.get("pad_and_return_pixel_mask") is not None:
+        merged["do_pad"] = merged["pad_and_return_pixel_mask"]
+    if merged.get("rescale") is not None:  # early files of OWL-ViT
+        merged["do_rescale"] = merged["rescale"]
+    return _steps(name.removesuffix("ImageProcessor"), kind, Values(file, merged))
 
 
 def _settings(files: ModelFiles) -> tuple[Path, Mapping[str, Any]]:
@@ -350,7 +283,7 @@ def _refuse_unknown_keys(file: Path, given: Mapping[str, Any], kind: ProcessorCl
             raise ModelError("model-unknown-setting", file=file, name=key)
 
 
-def _steps(kind: ProcessorClass, values: Values) -> ImageSteps:
+def _steps(name: str, kind: ProcessorClass, values: Values) -> ImageSteps:
     resize: Target | None = None
     crop: tuple[int, int] | None = None
     resample = BILINEAR
@@ -366,7 +299,12 @@ def _steps(kind: ProcessorClass, values: Values) -> ImageSteps:
     std = values.channels("image_std") if normalize or again else None
     if std and 0 in std:
         raise values.bad("image_std")
+    pad_to: tuple[int, int] | None = None
+    if values.flag("do_pad") and values.values.get("pad_size") is not None:
+        padded = values.exact("pad_size")
+        pad_to = (padded.height, padded.width)
     return ImageSteps(
+        kind=name,
         resize=resize,
         resample=resample,
         crop=crop,
@@ -376,4 +314,6 @@ def _steps(kind: ProcessorClass, values: Values) -> ImageSteps:
         mean=values.channels("image_mean") if normalize else None,
         std=std,
         divide_again=again,
+        pad_to=pad_to,
+        pad_to_multiple=values.pixels("size_divisor") if kind.pads_around and values.flag("do_pad") else None,
     )

@@ -3,63 +3,95 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from workbench.errors import InputError
-from workbench.runtime.image_config import Exact, ImageSteps, ShortestEdge, read_image_steps
-from workbench.runtime.images import MAX_MEGAPIXELS, PixelArray
-from workbench.tasks.base import ModelFiles
+from workbench.runtime.image_config import ImageSteps, read_image_steps
+from workbench.runtime.images import MAX_MEGAPIXELS, LoadedImage, PixelArray, open_image
+from workbench.tasks.base import ModelFiles, Run
 
-__all__ = ["ImageProcessor"]
+__all__ = ["EXACT_VARIABLE", "ImageProcessor"]
 
 FloatArray = np.ndarray[Any, np.dtype[np.float32]]
+
+# With a value other than 0, large JPEGs are decoded whole, as transformers does, instead of at a part of their size.
+EXACT_VARIABLE = "WORKBENCH_EXACT_PICTURES"
 
 
 class ImageProcessor:
     """What the ``preprocessor_config.json`` of a model asks for, step by step.
 
     Equal to the classes of transformers that work with Pillow: they scale pictures of 8 bits, so that every later step
-    is a function of 256 values a channel, kept here in a table.
+    is a function of 256 values a channel, kept here in a table. ``draft`` lets a large JPEG be decoded at an eighth, a
+    quarter or half of its size where it is made still smaller: several times as fast, and for photographs the same
+    numbers within 0.01 on average; at hard edges, single ones are off by some steps of 8 bits.
     """
 
-    def __init__(self, files: ModelFiles) -> None:
+    def __init__(self, files: ModelFiles, draft: bool | None = None) -> None:
         """Raises ModelError: no such file, a class, key or value that is not supported."""
         self.steps: ImageSteps = read_image_steps(files)
+        self.draft = os.environ.get(EXACT_VARIABLE, "0") in ("", "0") if draft is None else draft
         self._table = _table(self.steps)
 
-    def __call__(self, picture: Image.Image, name: object) -> FloatArray:
+    def load(self, source: Any, run: Run | None = None) -> LoadedImage:
+        """The picture in a file, decoded as far as this processor needs it. Raises InputError."""
+        return open_image(source, run, target=self.steps.resize.of if self.draft and self.steps.resize else None)
+
+    def __call__(self, picture: LoadedImage | Image.Image, name: object) -> FloatArray:
         """``pixel_values`` of one RGB picture, float32 [1, 3, height, width]. ``name`` stands for it in errors.
 
-        Raises InputError where the picture is so narrow that its longer side would grow beyond all bounds.
+        Raises InputError where a side would grow beyond all bounds, or nothing of it would be left.
         """
+        loaded = picture if isinstance(picture, LoadedImage) else LoadedImage.whole(picture)
         steps = self.steps
-        if steps.resize:
-            height, width = _target(steps.resize, picture)
-            if height * width > MAX_MEGAPIXELS * 1_000_000:
-                size = {"width": picture.width, "height": picture.height}
-                raise InputError("image-too-narrow", file=name, **size, scaled=f"{width} x {height}")
-            picture = picture.resize((width, height), Image.Resampling(steps.resample))
-        pixels = np.asarray(picture, np.uint8)
+        pixels = np.asarray(self._scaled(loaded, name), np.uint8)
         if steps.crop:
             pixels = _center_crop(pixels, steps.crop)
         if steps.flip_channels:
             pixels = pixels[..., ::-1]
-        values = np.empty((1, 3, *pixels.shape[:2]), np.float32)
+        top, left, height, width = self._frame(pixels.shape[0], pixels.shape[1], loaded, name)
+        padded = (height, width) != pixels.shape[:2]
+        values = (np.zeros if padded else np.empty)((1, 3, height, width), np.float32)
+        inner = values[0, :, top : top + pixels.shape[0], left : left + pixels.shape[1]]
         for channel, row in enumerate(self._table):
-            np.take(row, pixels[..., channel], out=values[0, channel])
+            if padded:
+                inner[channel] = row[pixels[..., channel]]
+            else:
+                np.take(row, pixels[..., channel], out=values[0, channel])
         return values
 
+    def shown(self, picture: LoadedImage) -> tuple[int, int]:
+        """(height, width) of what of ``pixel_values`` is picture and not padding below and right of it."""
+        size = self.steps.resize.of(picture.height_px, picture.width_px) if self.steps.resize else None
+        return self.steps.crop or size or (picture.height_px, picture.width_px)
 
-def _target(resize: Exact | ShortestEdge, picture: Image.Image) -> tuple[int, int]:
-    """(height, width) after scaling. The longer side is cut off to whole pixels, as torchvision does."""
-    if isinstance(resize, Exact):
-        return resize.height, resize.width
-    short, long = sorted(picture.size)
-    scaled = int(resize.px * long / short)
-    return (scaled, resize.px) if picture.width <= picture.height else (resize.px, scaled)
+    def _scaled(self, loaded: LoadedImage, name: object) -> Image.Image:
+        if not self.steps.resize:
+            return loaded.picture
+        height, width = self.steps.resize.of(loaded.height_px, loaded.width_px)
+        size = {"width": loaded.width_px, "height": loaded.height_px}
+        if not (height and width):
+            raise InputError("image-too-small", file=name, **size, scaled=f"{width} x {height}")
+        if height * width > MAX_MEGAPIXELS * 1_000_000:
+            raise InputError("image-too-narrow", file=name, **size, scaled=f"{width} x {height}")
+        return loaded.picture.resize((width, height), Image.Resampling(self.steps.resample), box=loaded.box)
+
+    def _frame(self, height: int, width: int, loaded: LoadedImage, name: object) -> tuple[int, int, int, int]:
+        """Where the picture begins in what the model takes, and the size of that: (top, left, height, width)."""
+        if self.steps.pad_to:
+            full = self.steps.pad_to
+            if height > full[0] or width > full[1]:
+                size = {"width": loaded.width_px, "height": loaded.height_px}
+                raise InputError("image-too-narrow", file=name, **size, scaled=f"{width} x {height}")
+            return 0, 0, *full
+        if multiple := self.steps.pad_to_multiple:
+            rows, columns = (math.ceil(side / multiple) * multiple for side in (height, width))
+            return (rows - height) // 2, (columns - width) // 2, rows, columns
+        return 0, 0, height, width
 
 
 def _center_crop(pixels: PixelArray, size: tuple[int, int]) -> PixelArray:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from workbench.errors import InputError
 from workbench.tasks.base import Run
 
-__all__ = ["FORMATS", "MAX_MEGAPIXELS", "PixelArray", "load_image", "preview"]
+__all__ = ["FORMATS", "MAX_MEGAPIXELS", "LoadedImage", "PixelArray", "load_image", "open_image", "preview"]
 
 PixelArray = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -35,6 +37,41 @@ warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 # Modes with more than 8 bits a value, which Pillow's conversion to RGB cuts off at 255.
 DEEP_MODES = frozenset({"F", "I", "I;16", "I;16B", "I;16L", "I;16N"})
 
+# Smaller pictures are decoded whole: that takes no time worth saving.
+DRAFT_MEGAPIXELS = 2
+# A draft has at least so many times the pixels, along each side, of what a model takes: with fewer, what the decoder's
+# blocks smooth away can be seen in the numbers.
+DRAFT_MARGIN = 2
+ORIENTATION = 0x0112
+# What turns a picture with this EXIF orientation upright: sides swapped, then mirrored left to right, top to bottom.
+UPRIGHT: dict[int, tuple[bool, bool, bool]] = {
+    2: (False, True, False),
+    3: (False, True, True),
+    4: (False, False, True),
+    5: (True, False, False),
+    6: (True, True, False),
+    7: (True, True, True),
+    8: (True, False, True),
+}
+
+
+@dataclass(frozen=True)
+class LoadedImage:
+    """An upright RGB picture out of a file of ``width_px`` by ``height_px`` (upright as well).
+
+    Where it was decoded at a part of its size, ``box`` is what it covers of ``picture`` in pixels of that (left, upper,
+    right, lower): a side that cannot be divided ends within the last pixel.
+    """
+
+    picture: Image.Image
+    width_px: int
+    height_px: int
+    box: tuple[float, float, float, float]
+
+    @classmethod
+    def whole(cls, picture: Image.Image) -> LoadedImage:
+        return cls(picture, *picture.size, (0, 0, *picture.size))
+
 
 def load_image(source: str | Path, run: Run | None = None) -> Image.Image:
     """The picture in a file: mode RGB, turned upright by its EXIF orientation; of an animation, the first frame.
@@ -47,6 +84,42 @@ def load_image(source: str | Path, run: Run | None = None) -> Image.Image:
         if run and picture.mode in DEEP_MODES and _largest(picture) > 255:
             run.warn("image-clipped", file=path)
         return _upright_rgb(picture)
+
+
+def open_image(
+    source: str | Path, run: Run | None = None, target: Callable[[int, int], tuple[int, int]] | None = None
+) -> LoadedImage:
+    """As :func:`load_image`, with the size of the file.
+
+    ``target`` tells of a height and a width those that the picture will be scaled to; a large JPEG is then decoded at
+    an eighth, a quarter or half of its size if that is still more than enough (libjpeg scales in its transform).
+    """
+    path = Path(source)
+    with _open(path) as picture:
+        if run and picture.mode in DEEP_MODES and _largest(picture) > 255:
+            run.warn("image-clipped", file=path)
+        swapped, mirrored, upside_down = UPRIGHT.get(picture.getexif().get(ORIENTATION, 1), (False, False, False))
+        width, height = picture.size[::-1] if swapped else picture.size
+        scale = 1.0
+        if target and width * height >= DRAFT_MEGAPIXELS * 1_000_000:
+            rows, columns = target(height, width)
+            scale = _drafted(picture, (rows, columns) if swapped else (columns, rows))
+        upright = _upright_rgb(picture)
+    covered_x, covered_y = width * scale, height * scale
+    left = upright.width - covered_x if mirrored else 0.0
+    upper = upright.height - covered_y if upside_down else 0.0
+    return LoadedImage(upright, width, height, (left, upper, left + covered_x, upper + covered_y))
+
+
+def _drafted(picture: ImageFile.ImageFile, wanted: tuple[int, int]) -> float:
+    """Let the decoder make a picture smaller that will be scaled to ``wanted`` (width, height); how much it does."""
+    before = picture.width
+    least = tuple(math.ceil(side * DRAFT_MARGIN) for side in wanted)
+    drafted = picture.draft(None, (least[0], least[1])) if min(least) > 0 else None
+    if drafted is None:
+        return 1.0
+    # The decoder knows four steps, and rounds sides up.
+    return 1 / max(1, round(before / picture.width))
 
 
 def preview(path: Path, max_px: int) -> PixelArray:

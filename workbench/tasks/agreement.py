@@ -11,10 +11,15 @@ import numpy as np
 from workbench.results import (
     Answers,
     Audio,
+    Box,
+    Boxes,
+    Depth,
     Embedding,
     Fill,
     Fills,
     Labels,
+    Mask,
+    Masks,
     Ranking,
     Result,
     Similarity,
@@ -25,7 +30,9 @@ from workbench.results import (
 from workbench.runtime.spectrum import mean_spectrum
 from workbench.tasks.base import Array
 
-__all__ = ["Agreement", "agreement", "cosine", "sound_agreement", "word_error_rate"]
+__all__ = ["Agreement", "agreement", "box_overlap", "cosine", "mask_overlap", "sound_agreement", "word_error_rate"]
+
+LEAST_OVERLAP = 0.5
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,9 @@ def agreement(got: Result, wanted: Result) -> Agreement:
     """The measure that fits the kind of result.
 
     Labels: the same label comes first. Spans: F1 of (label, start, end). Embedding, Similarity: mean cosine of the
-    vectors. Transcript: 1 - word error rate, at least 0. Text: the texts are the same. Fills: the share of masks with
+    vectors. Boxes: F1 of boxes with the same label that overlap by at least half (intersection over union), matched
+    the surest first. Masks: mean overlap of masks with the same label, 0 for one without a partner. Depth: cosine of
+    the maps. Transcript: 1 - word error rate, at least 0. Text: the texts are the same. Fills: the share of masks with
     the same token first. Answers: the same stretch comes first. Ranking: the share of pairs of texts that stand in the
     same order. Audio: cosine of the mean spectra, times the shorter length by the longer.
     """
@@ -50,6 +59,12 @@ def agreement(got: Result, wanted: Result) -> Agreement:
         case Spans(), Spans():
             ours, theirs = ({(s.label, s.start, s.end) for s in spans.spans} for spans in (got, wanted))
             return Agreement("span F1", 2 * len(ours & theirs) / (len(ours) + len(theirs)) if ours or theirs else 1.0)
+        case Boxes(), Boxes():
+            return Agreement("box F1", _box_f1(got.boxes, wanted.boxes))
+        case Masks(), Masks():
+            return Agreement("mask IoU", _mask_overlap(got.masks, wanted.masks))
+        case Depth(), Depth():
+            return Agreement("cosine", cosine(got.values, wanted.values))
         case Embedding(), Embedding():
             pairs = zip(got.vectors, wanted.vectors, strict=True)
             return Agreement("cosine", float(np.mean([cosine(a, b) for a, b in pairs])))
@@ -109,6 +124,45 @@ def _same_order(got: Ranking, wanted: Ranking) -> float:
 
 def _top(labels: Labels) -> str | None:
     return labels.labels[0].label if labels.labels else None
+
+
+def box_overlap(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes, 0 for one without area."""
+    width = min(a.xmax, b.xmax) - max(a.xmin, b.xmin)
+    height = min(a.ymax, b.ymax) - max(a.ymin, b.ymin)
+    shared = max(0.0, width) * max(0.0, height)
+    both = sum((box.xmax - box.xmin) * (box.ymax - box.ymin) for box in (a, b)) - shared
+    return shared / both if both > 0 else 0.0
+
+
+def _box_f1(ours: Sequence[Box], theirs: Sequence[Box]) -> float:
+    free, matched = list(theirs), 0
+    for box in ours:
+        same = [other for other in free if other.label == box.label]
+        best = max(same, key=lambda other: box_overlap(box, other), default=None)
+        if best is not None and box_overlap(box, best) >= LEAST_OVERLAP:
+            free.remove(best)
+            matched += 1
+    return 2 * matched / (len(ours) + len(theirs)) if ours or theirs else 1.0
+
+
+def mask_overlap(a: Mask, b: Mask) -> float:
+    """Intersection over union of what is inside two masks of one size; 1 for two empty ones."""
+    x, y = a.pixels > 0, b.pixels > 0
+    both = int((x | y).sum())
+    return int((x & y).sum()) / both if both else 1.0
+
+
+def _mask_overlap(ours: Sequence[Mask], theirs: Sequence[Mask]) -> float:
+    free, shared = list(range(len(theirs))), 0.0
+    for mask in ours:
+        overlaps = {n: mask_overlap(mask, theirs[n]) for n in free if theirs[n].label == mask.label}
+        best = max(overlaps, key=overlaps.__getitem__, default=None)
+        if best is not None:
+            free.remove(best)
+            shared += overlaps[best]
+    pairs = max(len(ours), len(theirs))
+    return shared / pairs if pairs else 1.0
 
 
 def _words(text: str) -> list[str]:

@@ -3,49 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from workbench.errors import InputError, ModelError
 from workbench.results import Labels
-from workbench.runtime.image_processing import ImageProcessor
-from workbench.runtime.images import load_image
-from workbench.tasks.base import Array, ModelFiles, Outputs, Pipeline, Run, SessionLike
+from workbench.tasks.base import ModelFiles, Outputs, Run, SessionLike
 from workbench.tasks.classes import best_labels, class_scores, logits_output
+from workbench.tasks.image_task import ImageTask, Seen
 
 __all__ = ["PIPELINE", "ImageClassification"]
 
-INPUT = "pixel_values"
 TOP_K = 5
 
 
-class ImageClassification(Pipeline):
+class ImageClassification(ImageTask):
     """An input is the path of a picture."""
 
     def __init__(self, files: ModelFiles, sessions: Mapping[str, SessionLike]) -> None:
         """Raises ModelError: settings of the image processor that are not supported, a graph that takes no picture."""
         super().__init__(files, sessions)
-        self._session = sessions["model"]
-        self._processor = ImageProcessor(files)
-        unknown = [name for name in self._session.input_names if name != INPUT]
-        if unknown:
-            raise ModelError("model-unknown-input", name=unknown[0], known=INPUT)
-        self._dtype = self._session.input_dtypes[INPUT]
+        self.only_takes()
         self._output = logits_output(self._session)
         self._labels = files.labels
         self._function = _own_function(files.config, len(self._labels))
 
-    def preprocess(self, item: Any, params: Mapping[str, Any], run: Run) -> Array:
-        """``pixel_values`` [1, 3, height, width] in the graph's own type. Raises InputError."""
-        if not isinstance(item, (str, Path)):
-            raise InputError("image-bad-input", got=type(item).__name__)
-        return self._processor(load_image(item, run), item).astype(self._dtype, copy=False)
-
-    def forward(self, prepared: Array, params: Mapping[str, Any], run: Run) -> Outputs:
+    def forward(self, prepared: Seen, params: Mapping[str, Any], run: Run) -> Outputs:
         """``logits`` float [1, classes]."""
-        return self._session.run({INPUT: prepared}, run, (self._output,))
+        return self._session.run(prepared.feeds, run, (self._output,))
 
-    def postprocess(self, outputs: Outputs, prepared: Array, params: Mapping[str, Any], run: Run) -> Labels:
+    def postprocess(self, outputs: Outputs, prepared: Seen, params: Mapping[str, Any], run: Run) -> Labels:
         """The ``top_k`` likeliest labels, 5 when not given; ``function_to_apply`` as the model says when not given."""
         function = params.get("function_to_apply") or self._function
         scores = class_scores(outputs[self._output][0], self.files, function)

@@ -26,9 +26,15 @@ TEXT_LISTS: dict[str, tuple[str, ...]] = {
     "translation": ("phrases",),
     "text-to-speech": ("spoken",),
 }
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 # Task → the folder of assets/samples, and the files in it, that it gets.
 MEDIA: dict[str, tuple[str, frozenset[str]]] = {
-    "image-classification": ("pictures", frozenset({".jpg", ".jpeg", ".png", ".webp"})),
+    "image-classification": ("pictures", PICTURES),
+    "object-detection": ("pictures", PICTURES),
+    "image-segmentation": ("pictures", PICTURES),
+    "depth-estimation": ("pictures", PICTURES),
+    "zero-shot-image-classification": ("pictures", PICTURES),
+    "image-feature-extraction": ("pictures", PICTURES),
     "audio-classification": ("speech", frozenset({".wav", ".flac", ".ogg", ".mp3"})),
     "automatic-speech-recognition": ("speech", frozenset({".wav", ".flac", ".ogg", ".mp3"})),
 }

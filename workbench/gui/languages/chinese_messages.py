@@ -182,6 +182,8 @@ MESSAGES: dict[str, str] = {
     "image-unreadable": "无法把 {file} 作为图片读取（{reason}）；请用图片编辑器打开并重新保存",
     "image-too-large": "{file} 超过 {limit} 百万像素；请先缩小图片",
     "image-too-narrow": "{file} 的尺寸为 {width} x {height} 像素，按这个模型的要求缩放后会变成 {scaled}；请裁剪成更接近正方形的形状",
+    "image-too-small": "{file} 的尺寸为 {width} x {height} 像素，按这个模型的要求缩放后会变成 {scaled}；请使用更大的图片",
+    "zero-shot-scale": "这个模型的计算图不包含温度参数；分数按 {scale} 计算，这是 CLIP 模型训练时的上限",
     "image-clipped": "{file} 的像素值超过 8 位，大于 255 的值在这里都按白色处理；请另存为 8 位的图片",
     "image-unknown-processor": "{file} 要求使用图片处理器“{name}”，但本应用没有；支持的图片处理器：{known}",
     "image-bad-input": "图片要用文件路径给出，而不是 {got}",
@@ -303,6 +305,11 @@ PARAMS: dict[str, str] = {
     "num_beams": "集束数量",
     "src_lang": "原文语言",
     "tgt_lang": "目标语言",
+    "threshold": "最低分数",
+    "subtask": "分割类型",
+    "mask_threshold": "像素的最低置信度",
+    "overlap_mask_area_threshold": "最少保留的面积比例",
+    "pool": "合成一个向量",
 }
 
 PARAM_HELP: dict[str, str] = {
@@ -337,6 +344,13 @@ PARAM_HELP: dict[str, str] = {
     "How many texts to try side by side; 1 is fastest, none: the usual": "同时尝试多少个候选文本；1 最快，留空则用常用值",
     "The language of the text, as the model names it; none: the model's own": "原文的语言，填写模型使用的名称；留空则按模型设定",
     "The language to translate into, as the model names it": "要翻译成的语言，填写模型使用的名称",
+    "Leave out what has a lower score": "分数低于此值的结果不显示",
+    "What the parts are: things and what surrounds them, things alone, or kinds of things": "分割出什么：物体和背景（全景）、单个物体（实例），或类别（语义）",
+    "From which certainty on a place counts as inside": "置信度达到多少的像素才算在区域内",
+    "Leave out a part of which less than this share is left uncovered by others": "某个区域未被其他区域遮盖的面积低于这个比例时，不显示该区域",
+    "The labels to choose from, divided by commas": "可供选择的标签，用逗号分隔",
+    "The text that is compared, {} for the label": "与图片比较的句子，标签写在 {} 处",
+    "How the vectors of the parts become one: 'model' as the model was trained to": "如何把图片各部分的向量合成一个；“按模型设定”表示与模型训练时一致",
 }
 
 # The same value can belong to several parameters.
@@ -353,4 +367,7 @@ CHOICES: dict[str, str] = {
     "char": "每个字符",
     "transcribe": "转写",
     "translate": "翻译成英语",
+    "panoptic": "全景",
+    "instance": "实例",
+    "semantic": "语义",
 }

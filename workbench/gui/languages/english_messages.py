@@ -34,12 +34,7 @@ MESSAGES: dict[str, str] = {
 TASKS: dict[str, str] = {
     # --- text ---
     # --- pictures and video ---
-    "object-detection": "Object detection",
-    "image-segmentation": "Image segmentation",
-    "depth-estimation": "Depth estimation",
     "image-to-text": "Image to text",
-    "image-feature-extraction": "Image embeddings",
-    "zero-shot-image-classification": "Zero-shot image classification",
     "zero-shot-object-detection": "Zero-shot object detection",
     "mask-generation": "Mask generation",
     "image-to-image": "Image to image",
@@ -89,6 +84,11 @@ PARAMS: dict[str, str] = {
     "num_beams": "Number of beams",
     "src_lang": "Language of the text",
     "tgt_lang": "Language to translate into",
+    "threshold": "Lowest score",
+    "subtask": "Kind of parts",
+    "mask_threshold": "Lowest certainty of a place",
+    "overlap_mask_area_threshold": "Share that must be left",
+    "pool": "One vector",
 }
 
 # The same value can belong to several parameters.
@@ -105,4 +105,7 @@ CHOICES: dict[str, str] = {
     "char": "Each character",
     "transcribe": "Transcribe",
     "translate": "Translate to English",
+    "panoptic": "Panoptic",
+    "instance": "Instance",
+    "semantic": "Semantic",
 }

@@ -1,0 +1,31 @@
+"""A session whose answers are given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from workbench.tasks.base import Array, Outputs, Run
+
+
+class Answering:
+    """Gives the same arrays whatever it is fed, and keeps what that was."""
+
+    def __init__(
+        self,
+        outputs: Mapping[str, Any],
+        inputs: Mapping[str, type[Any]] | None = None,
+        shapes: Mapping[str, tuple[int | str | None, ...]] | None = None,
+    ) -> None:
+        self.answers = {name: np.asarray(value, np.float32) for name, value in outputs.items()}
+        self.input_dtypes = {name: np.dtype(kind) for name, kind in (inputs or {"pixel_values": np.float32}).items()}
+        self.input_names = tuple(self.input_dtypes)
+        self.input_shapes = shapes or {}
+        self.output_names = tuple(self.answers)
+        self.fed: dict[str, Array] = {}
+
+    def run(self, feeds: Mapping[str, Array], run: Run, outputs: tuple[str, ...] | None = None) -> Outputs:
+        self.fed = dict(feeds)
+        return {name: self.answers[name] for name in outputs or self.output_names}
