@@ -16,6 +16,7 @@ from workbench.gui.background import Background, Job, Work
 from workbench.gui.core import Core
 from workbench.gui.input_panel import InputPanel
 from workbench.gui.intake import Item, Kind
+from workbench.gui.kept_sounds import KeptSounds
 from workbench.gui.language import message_of, task_title, tr
 from workbench.gui.microphone import Microphone
 from workbench.gui.result_panel import ResultPanel
@@ -53,6 +54,7 @@ class RunPage(Panel):
         self._previews: dict[str, Job] = {}
         self.runs = Runs(core, background, self)
         self.sounds = Sounds(core, background, self)
+        self._kept = KeptSounds(background, self._sound_failed)
         self._name = ElidedLabel(role="title", mode=Qt.TextElideMode.ElideMiddle)
         self._owner = ElidedLabel(tone="muted")
         self.task = QComboBox()
@@ -266,7 +268,7 @@ class RunPage(Panel):
     def _context(self, item: Any, kind: str) -> Context:
         from workbench.gui.views.base import Context
 
-        return Context(item, kind, self._picture, self._waveform, self.sounds)
+        return Context(item, kind, self._picture, self._waveform, self.sounds, self._kept.keep)
 
     def _picture(self, path: str, max_px: int, receiver: Any) -> None:
         def work(job: Job) -> Any:
