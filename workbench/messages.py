@@ -122,6 +122,7 @@ MESSAGES: dict[str, str] = {
     "sound-too-long": "{file} is longer than {hours} hours; cut it into parts",
     "text-not-encoded": "the tokenizer fails on this text ({reason})",
     "text-prompt-cut": "the prompt has {tokens} tokens, the model takes {limit}; it goes on from the last {kept}",
+    "transcript-without-times": "this transcript has no times, which subtitles need; run the model again with return_timestamps",
     "asr-english-only": "this model knows English only, so it has no {name} ({value!r}); leave it out, or choose a multilingual model",
     "asr-not-whisper": "{folder} holds a speech model of the kind {model_type!r}; the workbench runs whisper",
     "model-files-disagree": "{file} does not fit the model in {name}; download the model again or export it again",

@@ -157,11 +157,15 @@ class Segment:
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was said. ``language`` is the model's own code ("en"), None where the model knows one language only."""
+    """What was said. ``language`` is the model's own code ("en"), None where the model knows one language only.
+
+    ``unit`` is what a segment is: a stretch of speech (``"segment"``), a word or a single character (``"char"``).
+    """
 
     text: str
     segments: tuple[Segment, ...]
     language: str | None = None
+    unit: str = "segment"
 
     def to_json(self) -> dict[str, Any]:
         chunks = [{"text": item.text, "timestamp": [item.start_s, item.end_s]} for item in self.segments]

@@ -123,6 +123,7 @@ MESSAGES: dict[str, str] = {
     "sound-too-long": "{file} 长于 {hours} 小时；请剪成几段",
     "text-not-encoded": "分词器处理这段文本时出错（{reason}）",
     "text-prompt-cut": "提示词有 {tokens} 个词元，模型最多接受 {limit} 个；将从最后 {kept} 个词元继续生成",
+    "transcript-without-times": "这份转写结果没有时间信息，无法生成字幕；请在参数中打开时间戳后重新运行",
     "asr-english-only": "这个模型只支持英语，不能设置 {name}（“{value}”）；请留空，或选择多语言模型",
     "asr-not-whisper": "{folder} 中的语音模型类型为“{model_type}”；本应用只能运行 whisper",
     "model-files-disagree": "{file} 中的 {name} 与模型不符；请重新下载或重新导出该模型",
