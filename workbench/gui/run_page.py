@@ -130,8 +130,8 @@ class RunPage(Panel):
 
     @property
     def kind(self) -> str | None:
-        """The kind of input of the chosen task: text, image, audio or fields."""
-        return self._task_info.input if self._task_info else None
+        """The kind of files that the chosen task wants first: text, image or audio."""
+        return self._task_info.modality if self._task_info else None
 
     def show_entry(self, entry: Entry) -> None:
         """Show a model; another one than before has no answers yet."""
@@ -158,8 +158,9 @@ class RunPage(Panel):
         if task is None:
             return False
         self._choose_task(task)
-        self.input.set_items(items)
-        self.run()
+        self.input.set_items(items, kind)
+        if TASKS[task].input != "fields" or TASKS[task].gathers or not self.input.missing():
+            self.run()
         return True
 
     def run(self) -> None:
@@ -167,6 +168,9 @@ class RunPage(Panel):
         inputs, titles = self.input.inputs()
         task = self._task_info
         if self.entry is None or task is None:
+            return
+        if missing := self.input.missing():
+            self.input.banner.tell(lambda: tr("“{field}” is still empty.", field=missing[0]), tone="warning")
             return
         if not inputs:
             if task.gathers:
@@ -179,7 +183,7 @@ class RunPage(Panel):
             provider=self.provider.currentData(),
             inputs=inputs,
             titles=titles,
-            params=self.input.params.values(),
+            params=self.input.params_given(),
         )
         self.runs.start(order)
 
@@ -189,11 +193,10 @@ class RunPage(Panel):
 
     def _task_for(self, kind: Kind) -> str | None:
         """The task that takes this kind: the chosen one if it does."""
-        wanted = ("text", "fields") if kind == "text" else (kind,)
         now = self._task_info
-        if now and now.input in wanted:
+        if now and _takes(now, kind):
             return now.id
-        return next((task for task in (self.entry.tasks if self.entry else ()) if TASKS[task].input in wanted), None)
+        return next((task for task in (self.entry.tasks if self.entry else ()) if _takes(TASKS[task], kind)), None)
 
     def _choose_task(self, task: str) -> None:
         self.task.setCurrentIndex(self.task.findData(task))
@@ -287,6 +290,14 @@ class RunPage(Panel):
         if kind in self._previews:
             self._previews[kind].cancel()
         self._previews[kind] = self._background.start(work, done=receiver, failed=_not_shown)
+
+
+def _takes(task: TaskInfo, kind: Kind) -> bool:
+    """Whether files of this kind are an input of a task, or a field of one."""
+    if task.input != "fields":
+        return task.input == kind
+    kinds = {field.kind for field in task.fields}
+    return kind in kinds or (kind == "text" and "texts" in kinds)
 
 
 def _not_shown(error: Exception) -> None:

@@ -287,3 +287,17 @@ CHOICES: dict[str, str] = {
     "transcribe": "转写",
     "translate": "翻译成英语",
 }
+
+# Fields of structured inputs.
+FIELDS: dict[str, str] = {
+    "question": "问题",
+    "context": "用于查找答案的文本",
+    "query": "查询",
+    "texts": "待排序的文本",
+    "text": "文本",
+    "text_pair": "第二段文本",
+    "image": "图片",
+    "audio": "声音",
+    "source_sentence": "句子",
+    "sentences": "用于比较的句子",
+}

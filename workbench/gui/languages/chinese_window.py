@@ -52,6 +52,13 @@ TEXTS: dict[str, str] = {
     # --- input ---
     "Your text": "文本",
     "Your sentences": "句子",
+    "Your input": "输入内容",
+    "One text a line": "每行一条文本",
+    "Choose…": "选择…",
+    "Choose a file: {field}": "选择文件：{field}",
+    "Drop a file here, or choose one": "把文件拖到这里，或选择一个文件",
+    "“{field}” is still empty.": "“{field}”还没有填写。",
+    "Divided by commas": "用逗号分隔",
     "Your pictures": "图片",
     "Your sounds": "声音",
     "Type or paste sentences, one a line, at least two. Or drop text files.": "输入或粘贴句子，每行一句，至少两句；也可以拖入文本文件。",

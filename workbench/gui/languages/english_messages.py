@@ -96,3 +96,17 @@ CHOICES: dict[str, str] = {
     "transcribe": "Transcribe",
     "translate": "Translate to English",
 }
+
+# Fields of structured inputs.
+FIELDS: dict[str, str] = {
+    "question": "Question",
+    "context": "Text to find the answer in",
+    "query": "Query",
+    "texts": "Texts to rank",
+    "text": "Text",
+    "text_pair": "Second text",
+    "image": "Picture",
+    "audio": "Sound",
+    "source_sentence": "Sentence",
+    "sentences": "Sentences to compare with",
+}
