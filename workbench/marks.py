@@ -22,8 +22,8 @@ MARKS = (
 )
 
 # Two ends of a scale in OKLCH: dark violet for what is far, light yellow for what is near.
-FAR_LIGHTNESS, NEAR_LIGHTNESS = 0.24, 0.94
-FAR_HUE_DEGREES, NEAR_HUE_DEGREES = 300.0, 100.0
+FAR_LIGHTNESS, NEAR_LIGHTNESS = 0.24, 0.93
+FAR_HUE_DEGREES, NEAR_HUE_DEGREES = 300.0, 108.0
 MOST_CHROMA = 0.17
 BISECTIONS = 24
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 MESSAGES: dict[str, str] = {
     # --- use ---
     "usage-no-artifact": "choose the exported model to {action}",
+    "usage-format-without-out": "choose a folder for the results first",
+    "usage-needs-fields": "the task {task} needs these fields: {fields}",
     "usage-bad-json": "the input is not JSON ({reason})",
     # --- library ---
     "manifest-broken": "the manifest {file} cannot be read ({reason}); export the model again",
