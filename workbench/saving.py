@@ -51,6 +51,7 @@ __all__ = [
     "formats_of",
     "json_text",
     "picture_of",
+    "put",
     "rows_of",
     "write",
     "write_together",
@@ -268,7 +269,7 @@ def write(
     nothing. Raises WorkbenchError."""
     parts = _contents(result, format_, picture, overlay)
     if len(parts) == 1 and not parts[0][0]:
-        _put(path, parts[0][1])
+        put(path, parts[0][1])
         return (path,)
     stem = path.name.removesuffix(format_.suffix)
     return tuple(_put_new(path.parent, stem + more, format_.suffix, data) for more, data in parts)
@@ -280,7 +281,7 @@ def write_together(items: Sequence[tuple[str, Result]], format_: Format, path: P
     data = json_text(coco(found)).encode("utf-8", "replace")
     if not replace:
         return _put_new(path.parent, path.name.removesuffix(format_.suffix), format_.suffix, data)
-    _put(path, data)
+    put(path, data)
     return path
 
 
@@ -361,7 +362,7 @@ def _safe(text: str) -> str:
     return f"_{name}" if RESERVED.match(name) else name or "result"
 
 
-def _put(path: Path, data: bytes) -> None:
+def put(path: Path, data: bytes) -> None:
     """Write a file in one step: whoever reads it sees the old content or the new. Raises WorkbenchError."""
     staged = path.with_name(f".{path.name[:100]}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:

@@ -30,7 +30,9 @@ from workbench.settings import PROVIDERS
 from workbench.tasks.catalog import TASKS, TaskInfo
 
 if TYPE_CHECKING:
+    from workbench.cancellation import Cancellation
     from workbench.gui.views.base import Context
+    from workbench.results import Result
 
 __all__ = ["RunPage"]
 
@@ -65,7 +67,7 @@ class RunPage(Panel):
         self._export = Button(icon="export", role="quiet", tint="muted")
         self._export.clicked.connect(self._ask_export)
         self.input = InputPanel(microphone)
-        self.result = ResultPanel(background, self._context)
+        self.result = ResultPanel(background, self._context, self._overlay)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.addWidget(self.input)
         self.splitter.addWidget(self.result)
@@ -272,6 +274,9 @@ class RunPage(Panel):
         from workbench.gui.views.base import Context
 
         return Context(item, kind, self._picture, self._waveform, self.sounds, self._kept.keep)
+
+    def _overlay(self, path: Path, result: Result, cancellation: Cancellation) -> bytes:
+        return self._core.workbench.overlay(path, result, cancellation)
 
     def _picture(self, path: str, max_px: int, receiver: Any) -> None:
         def work(job: Job) -> Any:
