@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import weakref
 from collections.abc import Callable
@@ -28,7 +29,7 @@ class KeptSounds:
         """``failed`` hears of a sound that could not be written."""
         self._background = background
         self._failed = failed
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
         self._paths: dict[int, tuple[weakref.ref[Audio], Path]] = {}
         self._count = 0
 
@@ -39,9 +40,10 @@ class KeptSounds:
             receiver(str(known[1]))
             return
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="workbench-sounds-", ignore_cleanup_errors=True)
+            self._folder = Path(tempfile.mkdtemp(prefix="workbench-sounds-"))
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._count += 1
-        path = Path(self._folder.name) / f"{self._count}.wav"
+        path = self._folder / f"{self._count}.wav"
 
         def work(job: Job) -> None:
             try:
