@@ -138,7 +138,11 @@ def chosen_formats(kind: type[Any] | str, names: Sequence[str]) -> tuple[Format,
 
 def json_text(value: Any) -> str:
     """JSON as a file has it. Numbers that JSON does not know (NaN) are null, so that every reader takes it."""
-    return json.dumps(_finite(value), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    try:
+        text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(value), ensure_ascii=False, indent=2, allow_nan=False)
+    return text + "\n"
 
 
 def rows_of(result: Result) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["ResultPanel"]
 
 MAX_JSON_SHOWN = 400_000
+MAX_LIST_PX = 180
 
 
 class ResultPanel(Panel):
@@ -78,7 +78,6 @@ class ResultPanel(Panel):
         self.list.setUniformItemSizes(True)
         self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.list.selectionModel().currentChanged.connect(lambda now, before: self._choose(now.row()))
-        self.list.setMaximumHeight(180)
         self._empty = Label(tone="muted", wrap=True)
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._json = QPlainTextEdit()
@@ -149,6 +148,8 @@ class ResultPanel(Panel):
         self.clear()
         self._order, self._input_kind = order, kind
         self._answers.begin(list(order.titles))
+        rows = max(1, self.list.sizeHintForRow(0)) * len(order.inputs) + 2 * self.list.frameWidth()
+        self.list.setMaximumHeight(min(MAX_LIST_PX, rows))
         self.list.setVisible(len(order.inputs) > 1)
         self._progress.setRange(0, len(order.inputs) if len(order.inputs) > 1 else 0)
         self._progress.show()
@@ -360,4 +361,6 @@ class ResultPanel(Panel):
 
 
 def _json_text(result: Result) -> str:
-    return json.dumps(result.to_json(), ensure_ascii=False, indent=2)
+    from workbench.saving import json_text
+
+    return json_text(result.to_json()).rstrip()
