@@ -228,6 +228,10 @@ class Workbench:
         """A picture file to show, with no side over ``max_px``. Raises InputError."""
         return previews.picture(self.engine, path, max_px, cancellation)
 
+    def overlay(self, path: Path, result: Result, cancellation: Cancellation | None = None) -> bytes:
+        """A PNG of a picture file with boxes, masks or depth drawn over it. Raises InputError."""
+        return previews.overlay(self.engine, path, result, cancellation)
+
     def waveform(self, path: Path, buckets: int, cancellation: Cancellation | None = None) -> previews.Waveform:
         """The outline of a sound file to show. Raises InputError."""
         return previews.waveform(self.engine, path, buckets, cancellation)

@@ -14,6 +14,10 @@ MESSAGES: dict[str, str] = {
     "usage-no-input": "the task {task} needs an input: {expected}",
     "usage-not-name-value": "{word!r} is not NAME=VALUE",
     "usage-no-artifact": "name the artifact to {action}; `workbench artifacts` lists them",
+    "usage-bad-format": "this result cannot be saved as {format!r}; it can as: {known}",
+    "usage-no-picture": "{format!r} is drawn over a picture, and the input has none",
+    "usage-format-without-out": "say with --out DIR where results are saved; --format only says how",
+    "usage-needs-fields": "the task {task} takes --input JSON with the fields {fields}",
     "usage-bad-json": "the value of --input is not JSON ({reason})",
     "settings-unknown": "there is no setting {name!r}; known: {known}",
     "settings-fixed": "{name} is not kept in the settings; set the environment variable {variable} instead",
@@ -36,6 +40,7 @@ MESSAGES: dict[str, str] = {
     "child-version": "{name} is of another version ({got}) than the app ({wanted}); install the app again",
     # --- input ---
     "input-not-found": "there is no file {file}",
+    "result-not-written": "{file} cannot be written ({reason}); free some space, or choose another folder",
     "output-not-written": "the output cannot be written ({reason}); free some space, or send it to another place",
     "file-unusable": "{file} cannot be read or written ({reason}); see that its folder can be used, or name another one in the settings",
     "input-unreadable": "{file} cannot be read ({reason})",

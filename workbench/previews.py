@@ -9,10 +9,11 @@ from typing import Any
 from workbench.audio.host import Block
 from workbench.cancellation import Cancellation
 from workbench.engine.host import EngineHost
-from workbench.results import Picture, Waveform
+from workbench.packing import pack
+from workbench.results import Picture, Result, Waveform
 from workbench.wire import Buffer
 
-__all__ = ["Picture", "Waveform", "picture", "stretches", "waveform"]
+__all__ = ["Picture", "Waveform", "overlay", "picture", "stretches", "waveform"]
 
 STRETCH_S = 4.0
 
@@ -23,6 +24,12 @@ def picture(host: EngineHost, path: Path, max_px: int, cancellation: Cancellatio
     pixels: Buffer = answer["pixels"]
     height_px, width_px, _ = pixels.shape
     return Picture(width_px, height_px, pixels.data)
+
+
+def overlay(host: EngineHost, path: Path, result: Result, cancellation: Cancellation | None = None) -> bytes:
+    """A PNG of the picture with boxes, masks or depth drawn over it. Raises InputError, EngineError."""
+    answer = _ask(host, "overlay", {"path": str(path), "result": pack(result)}, path, cancellation)
+    return bytes(answer["png"].data)
 
 
 def waveform(host: EngineHost, path: Path, buckets: int, cancellation: Cancellation | None = None) -> Waveform:

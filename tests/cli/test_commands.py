@@ -222,9 +222,12 @@ class TestSystem:
         assert workbench("models", "--nonsense").status == 2
 
     def test_tasks_are_those_of_the_catalog(self, workbench: Command) -> None:
-        assert [item["id"] for item in workbench("tasks", "--json").json["tasks"]] == list(TASKS)
+        tasks = {item["id"]: item for item in workbench("tasks", "--json").json["tasks"]}
+        assert list(tasks) == list(TASKS)
+        assert tasks["text-classification"]["formats"] == ["json", "csv", "txt"]
         out = workbench("tasks").out
         assert all(task in out for task in TASKS)
+        assert "--format txt|srt|vtt|csv|json" in out
 
     def test_doctor_finds_the_cpu_working(self, workbench: Command) -> None:
         done = workbench("doctor", "--json")

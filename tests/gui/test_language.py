@@ -16,7 +16,7 @@ from workbench.gui.languages.chinese import TEXTS
 
 GUI = Path(workbench.gui.__file__).parent
 # What looks the same in both.
-SAME = {"Ctrl+Enter", "Offline AI Workbench"}
+SAME = {"Ctrl+Enter", "JSON", "Offline AI Workbench"}
 
 
 def calls() -> Iterator[tuple[str, ast.Call]]:

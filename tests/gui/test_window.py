@@ -8,13 +8,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage
-from PySide6.QtWidgets import QApplication, QMessageBox
+from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from tests.cli.conftest import TINY
@@ -196,6 +197,37 @@ def test_options_reach_the_model(window: MainWindow, qtbot: QtBot) -> None:
     assert [len(labels.labels) for labels in answers(window)] == [1]
 
 
+class Menus:
+    """Makes the menu without opening it, and chooses in it."""
+
+    def __init__(self, make: Callable[..., QMenu]) -> None:
+        self._make = make
+
+    def __call__(self, *args: object) -> QMenu:
+        menu = self._make(*args)
+        self._actions = {action.text(): action for action in menu.actions() if action.text()}
+        self._kept = menu
+        return _Closed(menu)  # type: ignore[return-value]
+
+    @property
+    def texts(self) -> list[str]:
+        return list(self._actions)
+
+    def choose(self, text: str) -> None:
+        self._actions[text].trigger()
+
+
+class _Closed:
+    def __init__(self, menu: QMenu) -> None:
+        self._menu = menu
+
+    def exec(self, place: object) -> None:
+        assert self._menu.actions()
+
+    def deleteLater(self) -> None:
+        """The test still chooses in it."""
+
+
 def test_json_copy_and_save(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     result = window.run_page.result
     window.run_page.input.set_text("good")
@@ -208,17 +240,17 @@ def test_json_copy_and_save(window: MainWindow, qtbot: QtBot, tmp_path: Path) ->
     qtbot.waitUntil(lambda: QGuiApplication.clipboard().text().startswith("["))
     shown = json.loads(QGuiApplication.clipboard().text())
     assert shown[0]["label"] == "positive"
-    with qtbot.waitSignal(result.saved):
-        result.save_to(tmp_path / "a.json", as_text=False)
+    with qtbot.waitSignal(result.saver.saved):
+        result.save_report_to(tmp_path / "a.json")
     saved = json.loads((tmp_path / "a.json").read_text("utf-8"))
     assert saved["results"][0]["result"] == shown
     assert saved["providers"] == {"asked": "auto", "got": ["cpu"]}
-    result.save_to(tmp_path / "there is no folder" / "a.json", as_text=False)
-    qtbot.waitUntil(lambda: "cannot be read or written" in result.banner.text)
+    result.save_report_to(tmp_path / "there is no folder" / "a.json")
+    qtbot.waitUntil(lambda: "cannot be written" in result.banner.text)
 
 
 def test_the_answer_that_is_chosen_is_the_one_that_is_taken_along(
-    window: MainWindow, qtbot: QtBot, tmp_path: Path
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     panel, result = window.run_page.input, window.run_page.result
     panel.set_text("good\nbad")
@@ -227,9 +259,20 @@ def test_the_answer_that_is_chosen_is_the_one_that_is_taken_along(
     ran(window, qtbot)
     result.show_json(True)
     result.list.setCurrentIndex(result.list.model().index(1, 0))
-    with qtbot.waitSignal(result.saved):
-        result.save_to(tmp_path / "a.txt", as_text=True)
+    monkeypatch.setattr(result.saver, "menu", ask := Menus(result.saver.menu))
+    qtbot.mouseClick(result.save, LEFT)
+    this, whole, *folders = ask.texts
+    assert (this, whole) == ("This answer…", "All answers as one JSON file…")
+    assert folders == [f"All into a folder: {title}…" for title in ("JSON", "Table (CSV)", "Text")]
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: (str(tmp_path / "a"), "Text (*.txt)"))
+    with qtbot.waitSignal(result.saver.saved):
+        ask.choose("This answer…")
     assert (tmp_path / "a.txt").read_text("utf-8").startswith("negative")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: str(tmp_path / "all"))
+    with qtbot.waitSignal(result.saver.saved):
+        ask.choose("All into a folder: Table (CSV)…")
+    assert sorted(path.name for path in (tmp_path / "all").iterdir()) == ["bad.csv", "good.csv"]
+    assert result.banner.text == f"Saved 2 files in {tmp_path / 'all'}"
 
 
 def test_a_run_that_is_left_tells_nothing_under_the_next_model(

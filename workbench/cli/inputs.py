@@ -34,6 +34,8 @@ def gathered_inputs(task: TaskInfo, arguments: Any, cancellation: Cancellation) 
 
     Raises InputError for a file that cannot be read, UsageError for what is no JSON, Cancelled.
     """
+    if task.input == "fields" and not task.gathers and arguments.inputs:
+        raise UsageError("usage-needs-fields", task=task.id, fields=", ".join(item.name for item in task.fields))
     items: list[Any] = []
     with contextlib.ExitStack() as kept:
         for word in arguments.inputs:
@@ -44,8 +46,19 @@ def gathered_inputs(task: TaskInfo, arguments: Any, cancellation: Cancellation) 
         if task.gathers and items:
             items = [items]
         for word in arguments.input:
-            items.extend(_structured(word, cancellation))
+            items.extend(_with_files(task, value, kept, cancellation) for value in _structured(word, cancellation))
         yield items
+
+
+def _with_files(task: TaskInfo, value: Any, kept: contextlib.ExitStack, cancellation: Cancellation) -> Any:
+    """A structured input with the paths of its files made whole: the engine works in another folder."""
+    if not isinstance(value, dict):
+        return value
+    names = {field.name for field in task.fields if field.kind in ("image", "audio")}
+    return {
+        name: _file(item, kept, cancellation) if name in names and isinstance(item, str) else item
+        for name, item in value.items()
+    }
 
 
 def _text(word: str, cancellation: Cancellation) -> str:

@@ -14,6 +14,7 @@ from workbench.library.artifacts import Artifact
 from workbench.library.deletion import DeletionPlan
 from workbench.library.model import Model, Revision, Support
 from workbench.library.references import Found
+from workbench.saving import formats_of
 from workbench.tasks.catalog import Param, TaskInfo, task_info
 from workbench.units import size
 
@@ -109,7 +110,8 @@ def tasks(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> i
     for number, task in enumerate(workbench.tasks()):
         print(("\n" if number else "") + f"{task.id}: {task.title}; input: {_input(task)}")
         for param in task.params:
-            print(f"  --param {param.name}={_values(param)}  {param.help} (default: {_default(param)})")
+            print(f"  --param {param.name}={_values(param)}  {param.help} ({_default(param)})")
+        print("  --format " + "|".join(item.name for item in formats_of(task.result)) + "  How --out DIR saves results")
     return 0
 
 
@@ -290,11 +292,15 @@ def _input(task: TaskInfo) -> str:
 
 
 def _values(param: Param) -> str:
+    if param.type is list:
+        return "TEXT,TEXT…"
     return "|".join(param.words) if param.choices else param.type.__name__.upper()
 
 
 def _default(param: Param) -> str:
-    return "as the model says" if param.default is None else str(param.default)
+    if param.default == ():
+        return "must be given"
+    return f"default: {'as the model says' if param.default is None else param.default}"
 
 
 def _task_json(task: TaskInfo) -> dict[str, Any]:
@@ -304,6 +310,7 @@ def _task_json(task: TaskInfo) -> dict[str, Any]:
         "input": task.input,
         "fields": [item.name for item in task.fields],
         "result": task.result,
+        "formats": [item.name for item in formats_of(task.result)],
         "params": [
             {
                 "name": param.name,

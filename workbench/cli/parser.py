@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from workbench import __version__
 from workbench.cli import exports, libraries, runs, system
+from workbench.saving import FORMATS
 from workbench.settings import PROVIDERS
 from workbench.tasks.catalog import TASKS
 
@@ -89,6 +90,14 @@ def _run_words(words: Any) -> None:
     run = _word(words, "run", runs.run, "run a model on texts, pictures or sounds")
     _task_and_model(run)
     run.add_argument("inputs", nargs="*", metavar="INPUT", help="text (@FILE: a file of text), or a path; - is stdin")
+    run.add_argument("--out", metavar="DIR", help="save each result into this folder; nothing there is replaced")
+    run.add_argument(
+        "--format",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"how to save: {', '.join(FORMATS)}, as the result has it; separated by commas (default: the usual one)",
+    )
     bench = _word(words, "bench", runs.bench, "measure how fast a model runs here")
     _task_and_model(bench)
     bench.add_argument("inputs", nargs="*", metavar="INPUT", help="as for run; default: built-in samples")

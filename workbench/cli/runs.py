@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from workbench.cli.results import result_text
 from workbench.errors import UsageError
 from workbench.results import Result, Text
 from workbench.running import ItemReport, RunReport
+from workbench.saving import Format, OutFolder, Overlay, chosen_formats
 from workbench.tasks.catalog import TaskInfo, check_params
 from workbench.units import duration, size
 
@@ -25,6 +27,7 @@ def run(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> int
     """Answer each input; an input that fails is named on stderr and the others go on."""
     target = _target(workbench, arguments)
     params = check_params(target.task, _params(arguments.param))
+    saver = _saver(workbench, target.task, arguments, cancellation)
     with gathered_inputs(target.task, arguments, cancellation) as inputs:
         if not inputs:
             raise UsageError("usage-no-input", task=target.task.id, expected=_expected(target.task))
@@ -38,12 +41,16 @@ def run(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> int
             on_progress=shown.progress,
             cancellation=cancellation,
         )
-    shown.end()
+        shown.end()
+        files = saver.save(report) if saver else {}  # while what came on stdin is kept
     for notice in report.warnings:
         print(f"workbench: {notice}", file=sys.stderr)
     failed = [item for item in report.items if item.error]
     if arguments.json:
-        print_json(report.to_json() | {"choice": target.reason})
+        value = report.to_json() | {"choice": target.reason}
+        for index, paths in files.items():
+            value["results"][index]["files"] = paths
+        print_json(value)
     else:
         print(_where(report), file=sys.stderr)
     return 1 if failed else 0
@@ -85,6 +92,37 @@ def bench(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> i
     return 0
 
 
+class _Saver:
+    """Saves the results of a run into a folder, in formats that were asked for."""
+
+    def __init__(
+        self, folder: OutFolder, task: TaskInfo, formats: Sequence[Format], overlay: Overlay, cancellation: Cancellation
+    ) -> None:
+        self._folder, self._task, self._formats = folder, task, formats
+        self._overlay, self._cancellation = overlay, cancellation
+
+    def save(self, report: RunReport) -> dict[int, list[str]]:
+        """Paths of files by the numbers of the inputs. Raises WorkbenchError, Cancelled."""
+        kind, line = self._task.input, ProgressLine()
+        done = {n: item.result for n, item in enumerate(report.items) if item.result is not None}
+        files: dict[int, list[str]] = {}
+        for count, (number, result) in enumerate(done.items(), 1):
+            self._cancellation.check()
+            if len(done) > 1:
+                line.show("saving", count, len(done), "results")
+            made = self._folder.save(report.items[number].input, kind, result, self._formats, self._overlay)
+            files[number] = [str(path) for path in made]
+        together = self._folder.save_together(
+            [(report.items[number].input, result) for number, result in done.items()], kind, self._formats
+        )
+        line.clear()
+        for number in files:
+            files[number] += [str(path) for path in together]
+        for path in dict.fromkeys(path for paths in files.values() for path in paths):
+            print(f"workbench: saved {printable(path)}", file=sys.stderr)
+        return files
+
+
 class _Shown:
     """Prints answers as they come: text streams to a terminal, tables when they are whole."""
 
@@ -123,6 +161,21 @@ class _Shown:
 
     def end(self) -> None:
         self._line.clear()
+
+
+def _saver(workbench: Workbench, task: TaskInfo, arguments: Any, cancellation: Cancellation) -> _Saver | None:
+    """What saves, where a folder is given. Before the run: a long one is not done for nothing."""
+    names = [name.strip() for word in arguments.format for name in word.split(",") if name.strip()]
+    if not arguments.out:
+        if names:
+            raise UsageError("usage-format-without-out")
+        return None
+    formats = chosen_formats(task.result, names)
+
+    def overlay(path: Path, result: Result) -> bytes:
+        return workbench.overlay(path, result, cancellation)
+
+    return _Saver(OutFolder(Path(arguments.out)), task, formats, overlay, cancellation)
 
 
 def _where(report: RunReport) -> str:
@@ -167,5 +220,6 @@ def _named(item: Any) -> str:
 
 def _expected(task: TaskInfo) -> str:
     if task.input == "fields":
-        return "texts, or --input with the fields " + ", ".join(item.name for item in task.fields)
+        fields = ", ".join(item.name for item in task.fields)
+        return f"{'texts, or ' if task.gathers else ''}--input with the fields {fields}"
     return {"text": "a text (or @FILE)", "image": "a picture", "audio": "a sound file"}[task.input]

@@ -57,6 +57,7 @@ class Engine:
         self._on_models = {"run": run_steps, "bench": bench_steps, "verify": verify_steps}
         self._beside: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
             "preview": media.preview,
+            "overlay": media.overlay,
             "peaks": media.peaks,
             "samples": media.samples,
             "providers": lambda body: probe_providers(),

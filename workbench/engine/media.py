@@ -6,16 +6,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from workbench.packing import unpack
 from workbench.runtime.images import preview as image_preview
+from workbench.runtime.overlay import overlay_png
 from workbench.runtime.sound import read_stretch, waveform_peaks
 from workbench.wire import Buffer
 
-__all__ = ["peaks", "preview", "samples"]
+__all__ = ["overlay", "peaks", "preview", "samples"]
 
 
 def preview(body: Mapping[str, Any]) -> dict[str, Any]:
     """``{"path", "max_px"}`` → ``{"pixels"}``, uint8 of shape [height, width, 3], no side over ``max_px``."""
     return {"pixels": Buffer.of(image_preview(Path(body["path"]), int(body["max_px"])))}
+
+
+def overlay(body: Mapping[str, Any]) -> dict[str, Any]:
+    """``{"path", "result"}`` → ``{"png"}``: the bytes of a PNG of the picture with the result drawn over it."""
+    data = overlay_png(Path(body["path"]), unpack(body["result"]))
+    return {"png": Buffer.of(np.frombuffer(data, np.uint8))}
 
 
 def peaks(body: Mapping[str, Any]) -> dict[str, Any]:

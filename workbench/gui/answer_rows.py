@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt
 
 from workbench.gui.language import tr
+from workbench.units import clock
 
 if TYPE_CHECKING:
     from workbench.running import ItemReport
@@ -47,15 +48,27 @@ class AnswerRows(QAbstractListModel):
 
 def _summary(report: ItemReport) -> str:
     """What became of an input, in a few words."""
-    from workbench.results import Labels, Spans, Text, Transcript
+    from workbench.results import Answers, Audio, Boxes, Fills, Labels, Masks, Ranking, Spans, Text, Transcript
 
     if report.error:
         return tr("failed")
     match report.result:
         case Labels((first, *_)):
             return f"{first.label} {first.score:.0%}"
-        case Spans(spans):
-            return tr("{count} found", count=len(spans))
+        case Spans(found) | Boxes(boxes=found) | Masks(masks=found):
+            return tr("{count} found", count=len(found))
+        case Answers(answers=(first, *_)):
+            return _cut(first.answer) or tr("No answer")
+        case Fills(((first, *_), *_)):
+            return f"{first.word.strip()} {first.score:.0%}"
+        case Ranking(ranks=(first, *_)):
+            return _cut(first.text)
+        case Audio():
+            return clock(report.result.duration_s)
         case Text(text) | Transcript(text):
-            return " ".join(text[:80].split())
+            return _cut(text)
     return tr("done")
+
+
+def _cut(text: str) -> str:
+    return " ".join(text[:80].split())

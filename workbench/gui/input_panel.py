@@ -5,40 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QMimeData, QStringListModel, Qt, Signal
-from PySide6.QtGui import QKeySequence, QShortcut, QTextCursor
-from PySide6.QtWidgets import QCheckBox, QListView, QPlainTextEdit, QSizePolicy, QStackedLayout, QWidget
+from PySide6.QtCore import QStringListModel, Qt, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QCheckBox, QListView, QSizePolicy, QStackedLayout, QWidget
 
-from workbench.gui.intake import Item
-from workbench.gui.language import tr
+from workbench.gui.fields_form import FieldsForm
+from workbench.gui.intake import Item, Kind
+from workbench.gui.language import field_title, param_title, tr
 from workbench.gui.microphone import Microphone
 from workbench.gui.microphone_bar import MicrophoneBar
 from workbench.gui.params_form import ParamsForm
+from workbench.gui.text_editor import MAX_SHOWN, TextEditor
 from workbench.gui.widgets.basic import Banner, Button, IconLabel, Label, Panel, column, row
 from workbench.gui.widgets.theme import SPACE, mark
 from workbench.tasks.catalog import TaskInfo
 
 __all__ = ["InputPanel", "TextEditor"]
 
-# A text longer than this is not laid out by the editor, which would stall the window; it is run as a file.
-MAX_SHOWN = 200_000
 # Texts that are compared with each other.
 LEAST_GATHERED = 2
-
-
-class TextEditor(QPlainTextEdit):
-    """Plain text. Files and pictures that are pasted or dropped here go to ``media`` instead."""
-
-    media = Signal(object)  # QMimeData
-
-    def canInsertFromMimeData(self, source: QMimeData) -> bool:
-        return source.hasText() or source.hasUrls() or source.hasImage()
-
-    def insertFromMimeData(self, source: QMimeData) -> None:
-        if source.hasUrls() or (source.hasImage() and not source.hasText()) or len(source.text()) > MAX_SHOWN:
-            self.media.emit(source)
-        else:
-            self.insertPlainText(source.text())
 
 
 class InputPanel(Panel):
@@ -57,8 +42,6 @@ class InputPanel(Panel):
         self._kept: dict[str, list[Item]] = {}  # files by the kind of input
         self._running = False
         self.editor = TextEditor()
-        self.editor.setAcceptDrops(False)  # what is dropped anywhere goes to the window
-        self.editor.setTabChangesFocus(True)
         self.editor.media.connect(self.media)
         self.editor.textChanged.connect(self._changed)
         self._drop = self._drop_zone()
@@ -78,8 +61,12 @@ class InputPanel(Panel):
         listed.setLayout(inner)
         mark(listed, role="card")
         inner.setContentsMargins(SPACE.medium, SPACE.small, SPACE.small, SPACE.small)
+        self.form = FieldsForm()
+        self.form.changed.connect(self._changed)
+        self.form.media.connect(self.media)
+        self.form.open_requested.connect(self.open_requested)
         self._stack = QStackedLayout()
-        for page in (self.editor, self._drop, listed):
+        for page in (self.editor, self._drop, listed, self.form):
             self._stack.addWidget(page)
         holder = QWidget()
         holder.setLayout(self._stack)
@@ -95,7 +82,8 @@ class InputPanel(Panel):
         self._options = Button(icon="chevron-right", role="quiet", tint="muted")
         self._options.setCheckable(True)
         self._options.toggled.connect(self._show_options)
-        self.params = ParamsForm()
+        self.needed = ParamsForm(needed=True)
+        self.params = ParamsForm(needed=False)
         self.params.hide()
         self.banner = Banner()
         self.microphone = MicrophoneBar(microphone, self.banner)
@@ -109,6 +97,7 @@ class InputPanel(Panel):
         layout = column(space=SPACE.small)
         layout.addLayout(head)
         layout.addWidget(holder, 1)
+        layout.addWidget(self.needed)
         layout.addLayout(sources)
         layout.addWidget(self.params)
         layout.addWidget(self.banner)
@@ -136,7 +125,14 @@ class InputPanel(Panel):
 
     @property
     def takes_text(self) -> bool:
+        if self._is_form:
+            return self.form.takes_text
         return self._task is not None and self._task.input in ("text", "fields")
+
+    @property
+    def _is_form(self) -> bool:
+        """Whether the input has fields of its own; texts that are compared with each other are typed as lines."""
+        return self._task is not None and self._task.input == "fields" and not self._task.gathers
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -160,6 +156,10 @@ class InputPanel(Panel):
     def set_task(self, task: TaskInfo) -> None:
         """Ask for what this task takes. A text stays for the next text task, files for one of their kind."""
         self._task = task
+        if self._is_form:
+            self.form.set_task(task)
+        self.needed.set_task(task)
+        self.needed.setVisible(not self.needed.is_empty)
         self.params.set_task(task)
         self._options.setVisible(not self.params.is_empty)
         self.params.setVisible(self._options.isChecked() and not self.params.is_empty)
@@ -167,8 +167,26 @@ class InputPanel(Panel):
         self._show_task()
         self._show_items()
 
-    def set_items(self, items: Sequence[Item]) -> None:
-        """Files as the input: sounds, pictures, or texts."""
+    def params_given(self) -> dict[str, Any]:
+        """The parameters that were set, by their names."""
+        return {**self.needed.values(), **self.params.values()}
+
+    def missing(self) -> list[str]:
+        """Titles of what must be given and is not yet; a field that is empty gets the cursor."""
+        fields = self.form.missing() if self._is_form else ()
+        params = self.needed.missing()
+        if fields:
+            self.form.focus(fields[0])
+        elif params:
+            self.needed.focus(params[0])
+        return [*map(field_title, fields), *map(param_title, params)]
+
+    def set_items(self, items: Sequence[Item], kind: Kind | None = None) -> None:
+        """Files as the input: sounds, pictures, or texts; ``kind`` tells which, where the input has several fields."""
+        if self._is_form:
+            self.form.take(items, kind or "text")
+            self._changed()
+            return
         self._items = list(items)
         if self.takes_text and len(items) == 1 and len(items[0].value) <= MAX_SHOWN:
             self.set_text(items[0].value)
@@ -178,13 +196,14 @@ class InputPanel(Panel):
     def set_text(self, text: str) -> None:
         """A text as the input, in the place of what was there; undo brings that back."""
         self._items = []
-        cursor = QTextCursor(self.editor.document())
-        cursor.select(QTextCursor.SelectionType.Document)
-        cursor.insertText(text)
+        self.editor.replace(text)
         self._show_items()
 
     def insert_text(self, text: str) -> None:
         """A text that was pasted or dropped: where the cursor is, or as a whole where it is too long to be shown."""
+        if self._is_form:
+            self.form.insert_text(text)
+            return
         if len(text) > MAX_SHOWN:
             self.set_items([Item(tr("Pasted text"), text)])
             return
@@ -195,10 +214,13 @@ class InputPanel(Panel):
     def clear(self) -> None:
         self._items = []
         self.editor.clear()
+        self.form.clear()
         self._show_items()
 
     def inputs(self) -> tuple[list[Any], list[str]]:
-        """Inputs as the task takes them, and a title for each. Empty where nothing was given."""
+        """Inputs as the task takes them, and a title for each. Empty where nothing was given, or not all of it."""
+        if self._is_form:
+            return self.form.inputs()
         if self._items:
             values: list[Any] = [item.value for item in self._items]
             titles = [item.name for item in self._items]
@@ -244,7 +266,7 @@ class InputPanel(Panel):
         kind = self._task.input
         titles = {
             "text": tr("Your text"),
-            "fields": tr("Your sentences"),
+            "fields": tr("Your input") if self._is_form else tr("Your sentences"),
             "image": tr("Your pictures"),
             "audio": tr("Your sounds"),
         }
@@ -267,13 +289,15 @@ class InputPanel(Panel):
         self._drop_title.setText(title)
         self._drop_hint.setText(hint)
         self.each_line.setVisible(kind == "text" and not self._task.gathers)
-        self._recordings.setVisible(kind == "audio")
+        self._recordings.setVisible(self._task.modality == "audio")
 
     def _show_items(self) -> None:
         names = self.files.model()
         assert isinstance(names, QStringListModel)
         names.setStringList([item.name for item in self._items])
-        if self._items:
+        if self._is_form:
+            self._stack.setCurrentIndex(3)
+        elif self._items:
             self._stack.setCurrentIndex(2)
             self._show_summary()
         else:
@@ -298,6 +322,8 @@ class InputPanel(Panel):
         self.run.setEnabled(self._running or bool(self._items) or self._has_text())
 
     def _has_text(self) -> bool:
+        if self._is_form:
+            return not self.form.is_empty
         return self.takes_text and not self.editor.document().isEmpty()
 
     def _run_or_stop(self) -> None:

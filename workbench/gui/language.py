@@ -18,6 +18,7 @@ __all__ = [
     "Language",
     "choice_text",
     "current",
+    "field_title",
     "message",
     "message_of",
     "param_help",
@@ -89,6 +90,12 @@ def param_title(param: Param) -> str:
 
 def param_help(param: Param) -> str:
     return chinese_messages.PARAM_HELP.get(param.help, param.help) if current() == "zh_CN" else param.help
+
+
+def field_title(name: str) -> str:
+    """The label of a field of a structured input, by its name in the hub's schemas."""
+    table = chinese_messages.FIELDS if current() == "zh_CN" else english_messages.FIELDS
+    return table.get(name, name.replace("_", " ").capitalize())
 
 
 def choice_text(value: str) -> str:

@@ -293,8 +293,7 @@ class MainWindow(QMainWindow):
 
     def open_files(self) -> None:
         kinds: dict[str | None, str] = {"image": tr("Pictures"), "audio": tr("Sounds"), "text": tr("Texts")}
-        kind = "text" if self.run_page.kind == "fields" else self.run_page.kind
-        ordered = sorted(kinds, key=lambda name: name != kind)
+        ordered = sorted(kinds, key=lambda name: name != self.run_page.kind)
         filters = [f"{kinds[name]} ({_patterns(name)})" for name in ordered] + [tr("All files (*)")]
         paths, _ = QFileDialog.getOpenFileNames(self, tr("Open files"), "", ";;".join(filters))
         if paths:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,16 +13,21 @@ from workbench.gui.widgets.basic import Label, Panel
 from workbench.gui.widgets.theme import SPACE
 from workbench.tasks.catalog import Param, TaskInfo
 
-__all__ = ["ParamsForm"]
+__all__ = ["ParamsForm", "is_needed"]
 
 MAX_INT = 1_000_000
+COMMAS = re.compile("[,\N{FULLWIDTH COMMA}]")
 
 
 class ParamsForm(Panel):
-    """Keeps what the user set until another task is shown."""
+    """Keeps what the user set until another task is shown.
 
-    def __init__(self) -> None:
+    ``needed`` True: the parameters that must be given, False: the others, None: all.
+    """
+
+    def __init__(self, *, needed: bool | None = None) -> None:
         super().__init__()
+        self._needed = needed
         self._task: TaskInfo | None = None
         self._readers: dict[str, Callable[[], Any]] = {}
         self._fields: list[QWidget] = []
@@ -44,6 +50,15 @@ class ParamsForm(Panel):
             self._task = task
             self._build({})
 
+    def missing(self) -> list[Param]:
+        """Those that must be given and are not."""
+        given = self.values()
+        return [param for param in self._params() if is_needed(param) and param.name not in given]
+
+    def focus(self, param: Param) -> None:
+        """Go to the field of a parameter."""
+        self._fields[self._params().index(param)].setFocus()
+
     def values(self) -> dict[str, Any]:
         """Those that were set; a parameter that is left as the model's own files say is not among them."""
         given = {name: read() for name, read in self._readers.items()}
@@ -52,11 +67,15 @@ class ParamsForm(Panel):
     def retranslate(self) -> None:
         self._build(self.values())
 
+    def _params(self) -> list[Param]:
+        params = self._task.params if self._task else ()
+        return [param for param in params if self._needed is None or is_needed(param) == self._needed]
+
     def _build(self, values: dict[str, Any]) -> None:
         while self._form.rowCount():
             self._form.removeRow(0)
         self._readers, self._fields = {}, []
-        for param in self._task.params if self._task else ():
+        for param in self._params():
             field, read = self._field(param, values.get(param.name, param.default))
             field.setToolTip(param_help(param))
             field.setAccessibleName(param_title(param))
@@ -81,11 +100,24 @@ class ParamsForm(Panel):
                 combo.addItem(text, item)
             combo.setCurrentIndex((None, True, False).index(value))
             return combo, combo.currentData
+        if param.type is list:
+            return self._texts(param, value)
         if param.type is str:
             edit = QLineEdit(value or "")
             edit.setPlaceholderText(tr("As the model says") if param.default is None else "")
             return edit, lambda: edit.text().strip() or None
         return self._number(param, value)
+
+    def _texts(self, param: Param, value: Any) -> tuple[QWidget, Callable[[], Any]]:
+        """Several texts on one line."""
+        edit = QLineEdit(", ".join(value or ()))
+        edit.setPlaceholderText(tr("Divided by commas"))
+
+        def read() -> Any:
+            texts = tuple(text for part in COMMAS.split(edit.text()) if (text := part.strip()))
+            return texts or None
+
+        return edit, read
 
     def _choice(self, param: Param, value: Any) -> tuple[QWidget, Callable[[], Any]]:
         combo = QComboBox()
@@ -120,3 +152,8 @@ class ParamsForm(Panel):
             return None if unset else spin.value()
 
         return spin, read
+
+
+def is_needed(param: Param) -> bool:
+    """Whether something must be given: there is no list of labels that fits every picture."""
+    return param.type is list and param.default == ()

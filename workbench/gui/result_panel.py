@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
-    QApplication,
-    QFileDialog,
     QListView,
     QPlainTextEdit,
     QProgressBar,
@@ -21,9 +18,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.errors import WorkbenchError
 from workbench.gui.answer_rows import AnswerRows
-from workbench.gui.background import Background, Job
+from workbench.gui.answer_saver import Answer as SavedAnswer
+from workbench.gui.answer_saver import AnswerSaver, Overlay
+from workbench.gui.background import Background
 from workbench.gui.language import message_of, tr
 from workbench.gui.where_strip import WhereStrip
 from workbench.gui.widgets.basic import Banner, Button, Label, Panel, column, row
@@ -38,15 +36,15 @@ if TYPE_CHECKING:
 __all__ = ["ResultPanel"]
 
 MAX_JSON_SHOWN = 400_000
+MAX_LIST_PX = 180
 
 
 class ResultPanel(Panel):
     """Shows what :class:`~workbench.gui.runs.Runs` tells; holds every answer of the last run."""
 
-    saved = Signal(str)
-
-    def __init__(self, background: Background, context_of: Any) -> None:
-        """``context_of(input, kind)`` makes the :class:`~workbench.gui.views.base.Context` of an input."""
+    def __init__(self, background: Background, context_of: Any, overlay: Overlay) -> None:
+        """``context_of(input, kind)`` makes the :class:`~workbench.gui.views.base.Context` of an input; ``overlay``
+        is what :class:`AnswerSaver` wants."""
         super().__init__()
         self._background = background
         self._context_of = context_of
@@ -73,13 +71,13 @@ class ResultPanel(Panel):
         self._progress.setTextVisible(False)
         self._doing = Label(tone="muted", role="small")
         self.banner = Banner()
+        self.saver = AnswerSaver(background, overlay, lambda words, tone: self.banner.tell(words, tone=tone), self)
         self._answers = AnswerRows()
         self.list = QListView()
         self.list.setModel(self._answers)
         self.list.setUniformItemSizes(True)
         self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.list.selectionModel().currentChanged.connect(lambda now, before: self._choose(now.row()))
-        self.list.setMaximumHeight(180)
         self._empty = Label(tone="muted", wrap=True)
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._json = QPlainTextEdit()
@@ -150,6 +148,8 @@ class ResultPanel(Panel):
         self.clear()
         self._order, self._input_kind = order, kind
         self._answers.begin(list(order.titles))
+        rows = max(1, self.list.sizeHintForRow(0)) * len(order.inputs) + 2 * self.list.frameWidth()
+        self.list.setMaximumHeight(min(MAX_LIST_PX, rows))
         self.list.setVisible(len(order.inputs) > 1)
         self._progress.setRange(0, len(order.inputs) if len(order.inputs) > 1 else 0)
         self._progress.show()
@@ -335,38 +335,32 @@ class ResultPanel(Panel):
             put(self._text() or "")
 
     def _save(self) -> None:
-        """All answers as JSON, or the one that is shown as text."""
-        filters = {tr("All answers as JSON (*.json)"): ".json", tr("This answer as text (*.txt)"): ".txt"}
-        path, chosen = QFileDialog.getSaveFileName(
-            QApplication.activeWindow() or self, tr("Save the answer"), tr("answer") + ".json", ";;".join(filters)
-        )
-        if path:
-            self.save_to(Path(path), as_text=filters.get(chosen) == ".txt" or path.endswith(".txt"))
+        """Ask what to save and where."""
+        shown = self._answer(self._shown) if self._shown is not None else None
+        self.saver.ask(shown, self.saveable(), self._whole(), self.save)
 
-    def save_to(self, path: Path, *, as_text: bool) -> None:
-        """Write the answers to a file in the background; ``saved`` is emitted, or what went wrong is told."""
-        text = self._text() if as_text else None
+    def saveable(self) -> list[SavedAnswer]:
+        """What can be saved of each input that was answered, in their order."""
+        return [answer for index in sorted(self._reports) if (answer := self._answer(index))]
+
+    def _answer(self, index: int) -> SavedAnswer | None:
+        report = self._reports.get(index)
+        result = report.result if report else self._growing.get(index)
+        if result is None or self._order is None:
+            return None
+        return SavedAnswer(self._order.inputs[index], self._input_kind, result)
+
+    def _whole(self) -> Callable[[], Any]:
+        """What gives the whole run as plain data; it takes a while."""
         whole, answers = self._report, self.answers()
+        return lambda: whole.to_json() if whole else {"results": [item.to_json() for item in answers]}
 
-        def work(job: Job) -> None:
-            value = whole.to_json() if whole else {"results": [item.to_json() for item in answers]}
-            content = text + "\n" if text is not None else json.dumps(value, ensure_ascii=False, indent=2) + "\n"
-            try:
-                path.write_text(content, "utf-8", errors="replace")
-            except OSError as error:
-                raise WorkbenchError("file-unusable", file=path, reason=error.strerror or error) from error
-
-        def done(result: object) -> None:
-            self.banner.tell(lambda: tr("Saved to {file}", file=path))
-            self.saved.emit(str(path))
-
-        def failed(error: Exception) -> None:
-            if not isinstance(error, WorkbenchError):
-                raise error
-            self.banner.tell(partial(message_of, error), tone="danger")
-
-        self._background.start(work, done=done, failed=failed)
+    def save_report_to(self, path: Path) -> None:
+        """Write the whole run to a file in the background."""
+        self.saver.save_report(path, self._whole())
 
 
 def _json_text(result: Result) -> str:
-    return json.dumps(result.to_json(), ensure_ascii=False, indent=2)
+    from workbench.saving import json_text
+
+    return json_text(result.to_json()).rstrip()

@@ -16,6 +16,7 @@ from workbench.gui.background import Background, Job, Work
 from workbench.gui.core import Core
 from workbench.gui.input_panel import InputPanel
 from workbench.gui.intake import Item, Kind
+from workbench.gui.kept_sounds import KeptSounds
 from workbench.gui.language import message_of, task_title, tr
 from workbench.gui.microphone import Microphone
 from workbench.gui.result_panel import ResultPanel
@@ -29,7 +30,9 @@ from workbench.settings import PROVIDERS
 from workbench.tasks.catalog import TASKS, TaskInfo
 
 if TYPE_CHECKING:
+    from workbench.cancellation import Cancellation
     from workbench.gui.views.base import Context
+    from workbench.results import Result
 
 __all__ = ["RunPage"]
 
@@ -53,6 +56,7 @@ class RunPage(Panel):
         self._previews: dict[str, Job] = {}
         self.runs = Runs(core, background, self)
         self.sounds = Sounds(core, background, self)
+        self._kept = KeptSounds(background, self._sound_failed)
         self._name = ElidedLabel(role="title", mode=Qt.TextElideMode.ElideMiddle)
         self._owner = ElidedLabel(tone="muted")
         self.task = QComboBox()
@@ -63,7 +67,7 @@ class RunPage(Panel):
         self._export = Button(icon="export", role="quiet", tint="muted")
         self._export.clicked.connect(self._ask_export)
         self.input = InputPanel(microphone)
-        self.result = ResultPanel(background, self._context)
+        self.result = ResultPanel(background, self._context, self._overlay)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.addWidget(self.input)
         self.splitter.addWidget(self.result)
@@ -128,8 +132,8 @@ class RunPage(Panel):
 
     @property
     def kind(self) -> str | None:
-        """The kind of input of the chosen task: text, image, audio or fields."""
-        return self._task_info.input if self._task_info else None
+        """The kind of files that the chosen task wants first: text, image or audio."""
+        return self._task_info.modality if self._task_info else None
 
     def show_entry(self, entry: Entry) -> None:
         """Show a model; another one than before has no answers yet."""
@@ -156,8 +160,9 @@ class RunPage(Panel):
         if task is None:
             return False
         self._choose_task(task)
-        self.input.set_items(items)
-        self.run()
+        self.input.set_items(items, kind)
+        if TASKS[task].input != "fields" or TASKS[task].gathers or not self.input.missing():
+            self.run()
         return True
 
     def run(self) -> None:
@@ -165,6 +170,9 @@ class RunPage(Panel):
         inputs, titles = self.input.inputs()
         task = self._task_info
         if self.entry is None or task is None:
+            return
+        if missing := self.input.missing():
+            self.input.banner.tell(lambda: tr("“{field}” is still empty.", field=missing[0]), tone="warning")
             return
         if not inputs:
             if task.gathers:
@@ -177,7 +185,7 @@ class RunPage(Panel):
             provider=self.provider.currentData(),
             inputs=inputs,
             titles=titles,
-            params=self.input.params.values(),
+            params=self.input.params_given(),
         )
         self.runs.start(order)
 
@@ -187,11 +195,10 @@ class RunPage(Panel):
 
     def _task_for(self, kind: Kind) -> str | None:
         """The task that takes this kind: the chosen one if it does."""
-        wanted = ("text", "fields") if kind == "text" else (kind,)
         now = self._task_info
-        if now and now.input in wanted:
+        if now and _takes(now, kind):
             return now.id
-        return next((task for task in (self.entry.tasks if self.entry else ()) if TASKS[task].input in wanted), None)
+        return next((task for task in (self.entry.tasks if self.entry else ()) if _takes(TASKS[task], kind)), None)
 
     def _choose_task(self, task: str) -> None:
         self.task.setCurrentIndex(self.task.findData(task))
@@ -266,7 +273,10 @@ class RunPage(Panel):
     def _context(self, item: Any, kind: str) -> Context:
         from workbench.gui.views.base import Context
 
-        return Context(item, kind, self._picture, self._waveform, self.sounds)
+        return Context(item, kind, self._picture, self._waveform, self.sounds, self._kept.keep)
+
+    def _overlay(self, path: Path, result: Result, cancellation: Cancellation) -> bytes:
+        return self._core.workbench.overlay(path, result, cancellation)
 
     def _picture(self, path: str, max_px: int, receiver: Any) -> None:
         def work(job: Job) -> Any:
@@ -285,6 +295,14 @@ class RunPage(Panel):
         if kind in self._previews:
             self._previews[kind].cancel()
         self._previews[kind] = self._background.start(work, done=receiver, failed=_not_shown)
+
+
+def _takes(task: TaskInfo, kind: Kind) -> bool:
+    """Whether files of this kind are an input of a task, or a field of one."""
+    if task.input != "fields":
+        return task.input == kind
+    kinds = {field.kind for field in task.fields}
+    return kind in kinds or (kind == "text" and "texts" in kinds)
 
 
 def _not_shown(error: Exception) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from workbench.gui import language
 from workbench.gui.views.base import Context
-from workbench.results import Picture, Waveform
+from workbench.results import Audio, Picture, Waveform
 
 # Markup, an emoji beyond 16 bits, text from the right, half a character, a line end of two signs.
 ODD = "<b>Ana</b> & 👩‍🚀 שלום\r\nBéla \ud800!"
@@ -44,6 +44,7 @@ class Files:
 
     def __init__(self, *, later: bool = False, duration_s: float = 40.0) -> None:
         self.asked: list[tuple[str, int]] = []
+        self.kept: list[Audio] = []
         self.waiting: list[Callable[[], None]] = []
         self._later = later
         self._duration_s = duration_s
@@ -58,6 +59,10 @@ class Files:
         loud = np.linspace(0, 1, buckets, dtype=np.float32)
         self._answer(lambda: receiver(Waveform(self._duration_s, np.stack([-loud, loud], axis=1))))
 
+    def keep(self, sound: Audio, receiver: Callable[[str], None]) -> None:
+        self.kept.append(sound)
+        self._answer(lambda: receiver(f"/kept/{len(self.kept)}.wav"))
+
     def answer(self) -> None:
         waiting, self.waiting = self.waiting, []
         for answer in waiting:
@@ -71,7 +76,7 @@ class Files:
 
 def context(value: Any, kind: str = "text", *, files: Files | None = None, sounds: Sounds | None = None) -> Context:
     files = files or Files()
-    return Context(value, kind, files.picture, files.waveform, sounds or Sounds())
+    return Context(value, kind, files.picture, files.waveform, sounds or Sounds(), files.keep)
 
 
 def speak(chosen: language.Language) -> None:
@@ -79,6 +84,12 @@ def speak(chosen: language.Language) -> None:
     language.set_current(chosen)
     QApplication.sendEvent(QApplication.instance(), QEvent(QEvent.Type.LanguageChange))
     QApplication.processEvents()
+
+
+def settle() -> None:
+    """Let layouts and what is made a little at a time come to their end."""
+    for _ in range(20):
+        QApplication.processEvents()
 
 
 def texts_of(widget: QWidget) -> list[str]:

@@ -11,14 +11,26 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QWidget
 
 from tests.gui.looks import put_theme
-from tests.gui.views.fakes import ODD, context, speak, texts_of
+from tests.gui.views.fakes import ODD, context, settle, speak, texts_of
 from workbench.gui.views.base import Context, View
 from workbench.gui.views.table import VIEWS, view_for
 from workbench.results import (
     RESULT_TYPES,
+    Answer,
+    Answers,
+    Audio,
+    Box,
+    Boxes,
+    Depth,
     Embedding,
+    Fill,
+    Fills,
     Label,
     Labels,
+    Mask,
+    Masks,
+    Rank,
+    Ranking,
     Result,
     Segment,
     Similarity,
@@ -31,6 +43,7 @@ from workbench.results import (
 NAN = float("nan")
 CJK = re.compile(r"[\u4e00-\u9fff]")
 MATRIX = np.array([[1, 0.5, NAN], [0.5, 1, -0.25], [NAN, -0.25, 1]], np.float32)
+HALF = np.repeat(np.array([[255, 0]], np.uint8), 4, axis=1).repeat(4, axis=0)
 THREE = ("One.", "Two.", ODD)
 
 RESULTS: dict[str, tuple[Result, Context]] = {
@@ -41,6 +54,23 @@ RESULTS: dict[str, tuple[Result, Context]] = {
     "one row": (Similarity(("One.",), THREE, MATRIX[:1]), context({}, "fields")),
     "text": (Text("Once upon a time", 4, "length"), context("Once")),
     "transcript": (Transcript("Hello.", (Segment(" Hello.", 0.0, 2.0),), "en"), context("/a.wav", "audio")),
+    "boxes": (
+        Boxes(80, 40, (Box("cat", 0.9, 4, 4, 40, 30), Box("dog", 0.5, 30, 8, 70, 36))),
+        context("/a.png", "image"),
+    ),
+    "masks": (
+        Masks(8, 4, (Mask("sky", None, HALF), Mask("cat", 0.8, 255 - HALF, is_thing=True))),
+        context("/a.png", "image"),
+    ),
+    "stuff": (Masks(8, 4, (Mask("sky", None, HALF), Mask("sea", None, 255 - HALF))), context("/a.png", "image")),
+    "depth": (Depth(np.arange(32, dtype=np.float32).reshape(4, 8), "m"), context("/a.png", "image")),
+    "answers": (
+        Answers("Who?", "It was Ana.", (Answer("Ana", 0.9, 7, 10), Answer("", 0.05, 0, 0))),
+        context({"question": "Who?", "context": "It was Ana."}, "fields"),
+    ),
+    "fills": (Fills(((Fill(1, "cat", 0.9, "A cat."), Fill(2, "dog", 0.1, "A dog.")),)), context("A [MASK].")),
+    "ranking": (Ranking("q", (Rank(1, "One.", 2.5), Rank(0, "Two.", -3.5))), context({}, "fields")),
+    "sound": (Audio(np.sin(np.arange(8000, dtype=np.float32) / 9), 16_000), context("Hello.")),
 }
 ODD_RESULTS: dict[str, tuple[Result, Context]] = {
     "no labels": (Labels(()), context("x")),
@@ -64,8 +94,30 @@ ODD_RESULTS: dict[str, tuple[Result, Context]] = {
         Transcript(ODD, (Segment(ODD, 5.0, None), Segment("", 1.0, 0.5), Segment("x", NAN, NAN))),
         context("/a.wav", "audio"),
     ),
+    "no boxes": (Boxes(80, 40, ()), context("/a.png", "image")),
+    "odd boxes": (
+        Boxes(0, 0, (Box(ODD, NAN, NAN, 0, 1, 1), Box("", 2.0, 90, 90, -5, -5), Box("x", -1.0, 0, 0, 0, 0))),
+        context(None, "image"),
+    ),
+    "no masks": (Masks(8, 4, ()), context("/a.png", "image")),
+    "odd masks": (
+        Masks(8, 4, (Mask(ODD, NAN, np.zeros((4, 8), np.uint8)), Mask("", None, np.zeros((2, 2), np.uint8)))),
+        context({}, "fields"),
+    ),
+    "no depth": (Depth(np.zeros((0, 0), np.float32), "m"), context("/a.png", "image")),
+    "odd depth": (Depth(np.array([[NAN, np.inf], [3, 3]], np.float32), "an unknown unit"), context("/a.png", "image")),
+    "no answers": (Answers("?", "", ()), context({}, "fields")),
+    "odd answers": (Answers(ODD, ODD, (Answer(ODD, NAN, 3, 6), Answer("x", 0.5, 5, 9999))), context({}, "fields")),
+    "no fills": (Fills(()), context("x")),
+    "odd fills": (Fills(((), (Fill(0, " ", NAN, ODD), Fill(1, ODD, 0.1, "")))), context(ODD)),
+    "no ranks": (Ranking("", ()), context({}, "fields")),
+    "odd ranks": (Ranking(ODD, (Rank(0, ODD, NAN), Rank(1, "", -float("inf")))), context({}, "fields")),
+    "no sound": (Audio(np.zeros(0, np.float32), 16_000), context("x")),
+    "odd sound": (Audio(np.array([NAN, np.inf, 5.0], np.float32), 1), context(ODD)),
     "an unknown input": (Labels((Label("a", 1.0),)), context(None, "fields")),
 }
+EMPTY = [name for name in ODD_RESULTS if re.fullmatch("no [a-z]+", name) and name != "no numbers"]
+BEGINNINGS = ("The model", "The text", "Nothing", "There is", "No speech")
 
 
 def test_every_result_has_a_view() -> None:
@@ -112,11 +164,11 @@ def test_a_view_follows_the_theme(name: str, shown, qapp: QApplication) -> None:
     said = view.text(), texts_of(view)
     light = view.grab().toImage()
     put_theme(qapp, dark=True)
-    qapp.processEvents()
+    settle()
     assert view.grab().toImage() != light
     assert (view.text(), texts_of(view)) == said
     put_theme(qapp, dark=False)
-    qapp.processEvents()
+    settle()
     assert view.grab().toImage() == light
 
 
@@ -134,10 +186,16 @@ def test_a_view_stands_an_odd_result(name: str, shown) -> None:
             assert view.text()
 
 
-@pytest.mark.parametrize("name", ["no labels", "no spans", "no vectors", "no sentences", "no text", "no speech"])
+@pytest.mark.parametrize(
+    "name", [name for name in ODD_RESULTS if re.fullmatch("no [a-z]+", name) and name != "no numbers"]
+)
 def test_an_empty_result_says_so(name: str, shown) -> None:
     view = _shown(name, shown, ODD_RESULTS)
-    said = [text for text in texts_of(view) if text.startswith(("The model", "Nothing", "There is", "No speech"))]
+    said = [
+        text
+        for text in texts_of(view)
+        if text.startswith(("The model", "The text", "Nothing", "There is", "No speech"))
+    ]
     assert said
 
 
@@ -146,7 +204,7 @@ def _shown(name: str, shown, results: dict[str, tuple[Result, Context]]) -> View
     view = view_for(result)()
     shown(view)
     view.show_result(result, its_context)
-    QApplication.processEvents()
+    settle()
     return view
 
 

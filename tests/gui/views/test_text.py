@@ -106,3 +106,12 @@ def test_a_hundred_thousand_characters_grow(shown) -> None:
     show(view, text)
     show(view, text + "end")
     assert view.edit.toPlainText() == text + "end"
+
+
+def test_a_text_about_a_picture_has_it_above(shown) -> None:
+    view = shown(TextView())
+    view.show_result(Text("A cup.", 3, "stop"), context("/a.png", "image"))
+    assert view.picture.isVisible()
+    assert view.picture.is_loaded
+    view.show_result(Text("Once.", 3, "stop"), context("Once"))
+    assert not view.picture.isVisible()

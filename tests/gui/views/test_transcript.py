@@ -48,8 +48,8 @@ def test_a_line_a_segment(view: TranscriptView) -> None:
 def test_a_click_on_a_time_plays_from_there(view: TranscriptView, sounds: Sounds, qtbot: QtBot) -> None:
     qtbot.mouseClick(view.segments.viewport(), Qt.MouseButton.LeftButton, pos=time_of(view, 1))
     assert sounds.starts == [(PATH, 5.0)]
-    assert view.button.accessibleName() == "Pause"
-    assert view.clock.text() == "0:05 / 0:40"
+    assert view.player.button.accessibleName() == "Pause"
+    assert view.player.clock.text() == "0:05 / 0:40"
 
 
 def test_a_click_into_the_outline_plays_from_there(view: TranscriptView, sounds: Sounds, qtbot: QtBot) -> None:
@@ -72,41 +72,41 @@ def test_enter_plays_from_the_line_of_the_caret(view: TranscriptView, sounds: So
 
 
 def test_what_is_heard_stands_out(view: TranscriptView, sounds: Sounds, qtbot: QtBot) -> None:
-    qtbot.mouseClick(view.button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(view.player.button, Qt.MouseButton.LeftButton)
     assert highlighted(view) == [0]
     sounds.moved.emit(PATH, 6.0)
     assert highlighted(view) == [1]
-    assert view.clock.text() == "0:06 / 0:40"
+    assert view.player.clock.text() == "0:06 / 0:40"
     sounds.moved.emit(PATH, 39.0)
     assert highlighted(view) == [2]  # it has no end, so it lasts until that of the sound
     sounds.moved.emit("/some/other.wav", 1.0)
     assert highlighted(view) == [2]
     sounds.stop()
     assert highlighted(view) == []
-    assert view.button.accessibleName() == "Play"
+    assert view.player.button.accessibleName() == "Play"
 
 
 def test_pause_keeps_the_place_and_play_goes_on(view: TranscriptView, sounds: Sounds, qtbot: QtBot) -> None:
-    qtbot.mouseClick(view.button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(view.player.button, Qt.MouseButton.LeftButton)
     sounds.moved.emit(PATH, 6.5)
-    qtbot.mouseClick(view.button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(view.player.button, Qt.MouseButton.LeftButton)
     assert sounds.playing is None
     qtbot.keyClick(view.waveform, Qt.Key.Key_Space)
     assert sounds.starts == [(PATH, 0.0), (PATH, 6.5)]
 
 
 def test_at_its_end_a_sound_is_at_its_beginning_again(view: TranscriptView, sounds: Sounds, qtbot: QtBot) -> None:
-    qtbot.mouseClick(view.button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(view.player.button, Qt.MouseButton.LeftButton)
     sounds.moved.emit(PATH, 39.9)
     sounds.stop()
     assert view.waveform.position_s == 0.0
-    assert view.clock.text() == "0:00 / 0:40"
+    assert view.player.clock.text() == "0:00 / 0:40"
 
 
 def test_moving_the_playhead_plays_only_what_plays_already(view: TranscriptView, sounds: Sounds, qtbot: QtBot) -> None:
     qtbot.keyClick(view.waveform, Qt.Key.Key_Right)
     assert sounds.starts == []
-    assert view.clock.text() == "0:05 / 0:40"
+    assert view.player.clock.text() == "0:05 / 0:40"
     qtbot.keyClick(view.waveform, Qt.Key.Key_Space)
     qtbot.keyClick(view.waveform, Qt.Key.Key_Right)
     assert sounds.starts == [(PATH, 5.0), (PATH, 10.0)]
@@ -125,7 +125,7 @@ def test_what_plays_comes_into_sight(shown, sounds: Sounds) -> None:
 
 
 def test_another_sound_stops_the_one_before(view: TranscriptView, sounds: Sounds) -> None:
-    view.toggle()
+    view.player.toggle()
     view.show_result(RESULT, context(PATH, "audio", sounds=sounds))
     assert sounds.playing == PATH  # a result that grows disturbs nothing
     view.show_result(RESULT, context("/some/b.wav", "audio", sounds=sounds))
@@ -134,7 +134,7 @@ def test_another_sound_stops_the_one_before(view: TranscriptView, sounds: Sounds
 
 
 def test_a_view_that_is_hidden_is_silent(view: TranscriptView, sounds: Sounds) -> None:
-    view.toggle()
+    view.player.toggle()
     view.hide()
     assert sounds.playing is None
 
@@ -143,7 +143,7 @@ def test_an_outline_that_comes_late_is_not_that_of_another_sound(shown, sounds: 
     late = Files(later=True, duration_s=7.0)
     view = shown(TranscriptView())
     view.show_result(RESULT, context(PATH, "audio", files=late, sounds=sounds))
-    assert view.clock.text() == "0:00 / …"
+    assert view.player.clock.text() == "0:00 / …"
     view.show_result(RESULT, context("/some/b.wav", "audio", sounds=sounds))
     late.answer()
     assert view.waveform.duration_s == 40.0

@@ -15,6 +15,10 @@ MESSAGES: dict[str, str] = {
     "usage-no-input": "任务 {task} 需要输入：{expected}",
     "usage-not-name-value": "“{word}”不是“名称=值”的形式",
     "usage-no-artifact": "请先选择一个已导出的模型，再进行操作（{action}）",
+    "usage-bad-format": "这个结果不能保存为“{format}”；可用的格式：{known}",
+    "usage-no-picture": "“{format}”需要画在图片上，而输入中没有图片",
+    "usage-format-without-out": "请先选择保存结果的文件夹",
+    "usage-needs-fields": "任务 {task} 需要填写这些字段：{fields}",
     "usage-bad-json": "输入不是有效的 JSON（{reason}）",
     "settings-unknown": "没有“{name}”这个设置项；可用的设置项：{known}",
     "settings-fixed": "{name} 不保存在设置中；请改用环境变量 {variable}",
@@ -37,6 +41,7 @@ MESSAGES: dict[str, str] = {
     "child-version": "{name} 的版本（{got}）与本应用的版本（{wanted}）不一致；请重新安装本应用",
     # --- input ---
     "input-not-found": "找不到文件 {file}",
+    "result-not-written": "无法写入 {file}（{reason}）；请清理磁盘空间，或换一个文件夹",
     "output-not-written": "无法写出结果（{reason}）；请释放一些空间，或输出到其他位置",
     "file-unusable": "无法读写 {file}（{reason}）；请确认所在文件夹可用，或在设置中指定其他文件夹",
     "input-unreadable": "无法读取 {file}（{reason}）",
@@ -370,4 +375,18 @@ CHOICES: dict[str, str] = {
     "panoptic": "全景",
     "instance": "实例",
     "semantic": "语义",
+}
+
+# Fields of structured inputs.
+FIELDS: dict[str, str] = {
+    "question": "问题",
+    "context": "用于查找答案的文本",
+    "query": "查询",
+    "texts": "待排序的文本",
+    "text": "文本",
+    "text_pair": "第二段文本",
+    "image": "图片",
+    "audio": "声音",
+    "source_sentence": "句子",
+    "sentences": "用于比较的句子",
 }

@@ -53,4 +53,51 @@ TEXTS: dict[str, str] = {
     "The first {shown} of {rows} vectors are shown.": "共 {rows} 个向量，这里显示前 {shown} 个。",
     "The numbers as colours": "以颜色表示的数值",
     "The first numbers": "开头的数值",
+    # --- pictures ---
+    "Plus and minus zoom, 0 shows all of it, the arrow keys move it": "按加号、减号缩放，按 0 显示整张图片，按方向键移动",
+    "Zoom out": "缩小",
+    "Zoom in": "放大",
+    "Show the whole picture": "显示整张图片",
+    "Size of a pixel of the picture on the screen": "图片像素在屏幕上的大小",
+    "Nothing was found in this picture.": "在这张图片中没有找到任何内容。",
+    "Shows or hides this label in the picture": "在图片中显示或隐藏此标签",
+    "{label}: {share} of the picture": "{label}：占图片的 {share}",
+    "{label}: {share} of the picture, score {score}": "{label}：占图片的 {share}，分数 {score}",
+    "Point at the picture to see what is there.": "将鼠标指向图片，即可查看该处的内容。",
+    # --- boxes ---
+    "Things found and their scores": "找到的物体及其分数",
+    "Least score that is shown": "显示的最低分数",
+    "Score from {least}": "分数不低于 {least}",
+    # --- masks ---
+    "Parts of the picture and their scores": "图片的各个部分及其分数",
+    "Opacity": "不透明度",
+    "Opacity of the masks": "掩码的不透明度",
+    # --- depth ---
+    "Depth": "深度",
+    "The model gave no depth for this picture.": "模型没有给出这张图片的深度。",
+    "How much of the depth is laid over the picture": "深度图叠加在图片上的程度",
+    "Colours from far ({far}) to near ({near})": "颜色由远（{far}）到近（{near}）",
+    "Depth of {width} × {height} pixels, from {low} to {high}": "{width} × {height} 像素的深度，从 {low} 到 {high}",
+    "far, {value}": "远，{value}",
+    "near, {value}": "近，{value}",
+    "{metres} m": "{metres} 米",
+    "Point at the picture to see how far it is there.": "将鼠标指向图片，即可查看该处的远近。",
+    "{value} at {x}, {y}": "{x}, {y} 处为 {value}",
+    # --- answers ---
+    "Answers and their scores": "答案及其分数",
+    "Text with the answer": "标出了答案的文本",
+    "The text does not answer this question.": "这段文本没有回答这个问题。",
+    "No answer": "没有答案",
+    # --- fills ---
+    "Mask {number}": "空缺 {number}",
+    "Words for mask {number}, the likeliest first": "空缺 {number} 处可能的词，最可能的在前",
+    "Words for the mask, the likeliest first": "空缺处可能的词，最可能的在前",
+    "There is no mask in this text.": "这段文本中没有空缺。",
+    # --- ranking ---
+    "There is nothing to rank.": "没有可以排序的内容。",
+    "Texts, the best fitting first": "文本，最相关的在前",
+    "The text that is chosen": "所选的文本",
+    # --- sound that was made ---
+    "The model made no sound.": "模型没有生成声音。",
+    "{seconds} seconds at {rate} Hz": "{seconds} 秒，{rate} Hz",
 }

@@ -9,6 +9,8 @@ from __future__ import annotations
 MESSAGES: dict[str, str] = {
     # --- use ---
     "usage-no-artifact": "choose the exported model to {action}",
+    "usage-format-without-out": "choose a folder for the results first",
+    "usage-needs-fields": "the task {task} needs these fields: {fields}",
     "usage-bad-json": "the input is not JSON ({reason})",
     # --- library ---
     "manifest-broken": "the manifest {file} cannot be read ({reason}); export the model again",
@@ -108,4 +110,18 @@ CHOICES: dict[str, str] = {
     "panoptic": "Panoptic",
     "instance": "Instance",
     "semantic": "Semantic",
+}
+
+# Fields of structured inputs.
+FIELDS: dict[str, str] = {
+    "question": "Question",
+    "context": "Text to find the answer in",
+    "query": "Query",
+    "texts": "Texts to rank",
+    "text": "Text",
+    "text_pair": "Second text",
+    "image": "Picture",
+    "audio": "Sound",
+    "source_sentence": "Sentence",
+    "sentences": "Sentences to compare with",
 }

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from PySide6.QtCore import SignalInstance
 
 from workbench.gui.widgets.basic import Panel
-from workbench.results import Picture, Waveform
+from workbench.results import Audio, Picture, Waveform
 
 __all__ = ["Context", "Sounds", "View"]
 
@@ -34,7 +34,8 @@ class Context:
 
     ``picture(path, max_px, receiver)`` and ``waveform(path, buckets, receiver)`` ask the engine and call ``receiver``
     in the GUI thread, or not at all where the file cannot be shown. ``kind`` is the task's kind of input: text, image,
-    audio or fields; for image and audio ``input`` is a path.
+    audio or fields; for image and audio ``input`` is a path. ``keep(sound, receiver)`` puts a sound that a model made
+    into a file for ``sounds``, and tells its path.
     """
 
     input: Any
@@ -42,6 +43,18 @@ class Context:
     picture: Callable[[str, int, Callable[[Picture], None]], None]
     waveform: Callable[[str, int, Callable[[Waveform], None]], None]
     sounds: Sounds
+    keep: Callable[[Audio, Callable[[str], None]], None]
+
+    @property
+    def picture_path(self) -> str:
+        """The picture that was asked about; empty where there is none."""
+        if self.kind == "image" and self.input:
+            return str(self.input)
+        return str(self.field("image") or "")
+
+    def field(self, name: str) -> Any:
+        """A field of a structured input; None where it has none of this name."""
+        return self.input.get(name) if self.kind == "fields" and isinstance(self.input, dict) else None
 
 
 class View(Panel):

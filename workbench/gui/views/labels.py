@@ -57,10 +57,9 @@ class LabelsView(View):
         return "\n".join(f"{item.label}\t{item.score:.4f}" for item in self._result.labels)
 
     def _show_input(self, context: Context) -> None:
-        is_picture = context.kind == "image"
-        self.picture.setVisible(is_picture)
+        path = context.picture_path
+        self.picture.setVisible(bool(path))
         self.quote.set_text(context.input if context.kind == "text" and isinstance(context.input, str) else "")
-        path = str(context.input) if is_picture else ""
         if path and path != self._shown_path:
             self.picture.set_source(
                 PurePath(path).name, lambda max_px, receiver: context.picture(path, max_px, receiver)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 from PySide6.QtGui import QFont, QTextCharFormat, QTextCursor
@@ -16,7 +17,7 @@ from workbench.gui.views.painting import safe
 from workbench.gui.views.reading import Ground, parts_of
 from workbench.results import Span
 
-__all__ = ["MarkedText", "kind_of"]
+__all__ = ["MarkedText", "document_offsets", "kind_of"]
 
 NAME_SIZE = 0.72
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
@@ -33,10 +34,7 @@ class MarkedText:
         self.spans = [span for span in spans if 0 <= span.start < span.end <= length]
         # The inner of two spans that end together has its name first.
         order = sorted(range(len(self.spans)), key=lambda n: (self.spans[n].end, -self.spans[n].start))
-        units = np.frombuffer(self.source.encode("utf-32-le"), np.uint32)
-        widths = np.where(units > 0xFFFF, 2, 1)
-        widths[:-1][(units[:-1] == 13) & (units[1:] == 10)] = 0  # "\r\n" is one sign in a document
-        self._offsets = np.concatenate(([0], np.cumsum(widths)))
+        self._offsets = document_offsets(self.source)
         self._names: list[tuple[int, int, int]] = []  # start and end in the document, and the span
         self._before: list[int] = []  # units of names before each name
         self._anchors: list[int] = []  # the character that each name stands behind
@@ -117,6 +115,14 @@ class MarkedText:
     def _name(self, span: Span) -> str:
         # No break between a word and its name, nor within the name.
         return NO_BREAK_SPACE + NO_BREAK_SPACE.join(safe(span.label).split())
+
+
+def document_offsets(text: str) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Where each character of a text without half characters stands in a document, and where its end is."""
+    units = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    widths = np.where(units > 0xFFFF, 2, 1)
+    widths[:-1][(units[:-1] == 13) & (units[1:] == 10)] = 0  # "\r\n" is one sign in a document
+    return np.concatenate(([0], np.cumsum(widths)))
 
 
 @cache

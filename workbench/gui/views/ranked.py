@@ -18,8 +18,9 @@ from PySide6.QtCore import (
     QRectF,
     QSize,
     Qt,
+    Signal,
 )
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QHelpEvent, QPainter
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QHelpEvent, QMouseEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QListView,
@@ -37,6 +38,7 @@ __all__ = ["Rank", "RankedList", "bars"]
 
 ROW = Qt.ItemDataRole.UserRole
 BAR_PX = 6
+MARK_PX, MARK_RADIUS_PX = 10, 3
 INSET_PX = SPACE.medium - 1  # with the frame as far in as a quote's text
 MIN_HEIGHT_PX = 72
 # How much of the accent the bars behind the first have.
@@ -49,7 +51,7 @@ Index = QModelIndex | QPersistentModelIndex
 class Rank:
     """One row. ``bar`` goes from one place to another in [0, 1], ``zero`` is where nothing would be; None: no bar.
 
-    ``second`` is a text beside the first, as wide.
+    ``second`` is a text beside the first, as wide. ``mark`` is the number of the colour it has in a picture.
     """
 
     text: str
@@ -58,6 +60,7 @@ class Rank:
     zero: float = 0.0
     second: str = ""
     strong: bool = False
+    mark: int | None = None
 
 
 class _Rows(QAbstractListModel):
@@ -86,10 +89,18 @@ class _Rows(QAbstractListModel):
 
 
 class RankedList(QListView):
-    """Rows from the first to the last, never higher than all of them."""
+    """Rows from the first to the last, never higher than all of them.
 
-    def __init__(self) -> None:
+    ``follows_pointer``: the row under the pointer stands out and is told.
+    """
+
+    pointed = Signal(int)  # the row under the pointer; -1 beside all
+
+    def __init__(self, *, follows_pointer: bool = False) -> None:
         super().__init__()
+        self._hovered = -1
+        self._follows_pointer = follows_pointer
+        self.setMouseTracking(follows_pointer)
         self._rows = _Rows()
         self.setModel(self._rows)
         self.setItemDelegate(_Delegate(self))
@@ -103,13 +114,40 @@ class RankedList(QListView):
     def ranks(self) -> tuple[Rank, ...]:
         return self._rows.ranks
 
+    @property
+    def hovered(self) -> int:
+        """The row that stands out; -1 where none does."""
+        return self._hovered
+
+    def set_hovered(self, number: int) -> None:
+        """Have a row stand out; -1: none."""
+        if number != self._hovered:
+            self._hovered = number
+            self.viewport().update()
+
     def show_ranks(self, ranks: Sequence[Rank]) -> None:
         if tuple(ranks) != self._rows.ranks:
+            self._hovered = -1
             self._rows.put(ranks)
             self._fit()
             if self.hasFocus():  # which gives a list its current row only when it comes
                 first = self._rows.index(0)
                 self.selectionModel().setCurrentIndex(first, QItemSelectionModel.SelectionFlag.NoUpdate)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        super().mouseMoveEvent(event)
+        if self._follows_pointer:
+            self._point(self.indexAt(event.position().toPoint()).row())
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        if self._follows_pointer:
+            self._point(-1)
+
+    def _point(self, number: int) -> None:
+        if number != self._hovered:
+            self.set_hovered(number)
+            self.pointed.emit(number)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -142,6 +180,9 @@ class _Delegate(QStyledItemDelegate):
         if state & (QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_HasFocus):
             painter.setBrush(QColor(colors().selection))
             painter.drawRoundedRect(QRectF(area).adjusted(1, 1, -1, -1), 5, 5)
+        elif _ranked_list(self).hovered == index.row():
+            painter.setBrush(QColor(colors().raised))
+            painter.drawRoundedRect(QRectF(area).adjusted(1, 1, -1, -1), 5, 5)
         room = area.adjusted(INSET_PX, SPACE.small - 2, -INSET_PX, -SPACE.small + 2)
         self._paint_texts(painter, room, font, rank)
         if rank.bar:
@@ -158,6 +199,10 @@ class _Delegate(QStyledItemDelegate):
         right = QRect(room.right() + 1 - width, room.top(), width, height)
         painter.drawText(right, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, rank.figure)
         left = QRect(room.left(), room.top(), room.width() - width - SPACE.medium, height)
+        if rank.mark is not None:
+            _paint_mark(painter, left, rank.mark)
+            left.setLeft(left.left() + MARK_PX + SPACE.small)
+            painter.setPen(QColor(colors().text))
         drawn = scaled_font(font, 1.0, bold=rank.strong)
         painter.setFont(drawn)
         for text, part in zip((rank.text, rank.second), _halves(left, two=bool(rank.second)), strict=False):
@@ -169,9 +214,7 @@ class _Delegate(QStyledItemDelegate):
         metrics = QFontMetrics(font)
         if not rank.second:
             return metrics.horizontalAdvance(rank.figure)
-        view = self.parent()
-        assert isinstance(view, RankedList)
-        return max(metrics.horizontalAdvance(item.figure) for item in view.ranks)
+        return max(metrics.horizontalAdvance(item.figure) for item in _ranked_list(self).ranks)
 
     def helpEvent(self, event: QHelpEvent, view: QAbstractItemView, option: QStyleOptionViewItem, index: Index) -> bool:
         rank: Rank | None = index.data(ROW)
@@ -186,6 +229,19 @@ class _Delegate(QStyledItemDelegate):
         else:
             QToolTip.hideText()
         return True
+
+
+def _ranked_list(delegate: _Delegate) -> RankedList:
+    view = delegate.parent()
+    assert isinstance(view, RankedList)
+    return view
+
+
+def _paint_mark(painter: QPainter, room: QRect, number: int) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(colors().marks[number % len(colors().marks)]))
+    side = QRectF(room.left(), room.center().y() - MARK_PX / 2 + 0.5, MARK_PX, MARK_PX)
+    painter.drawRoundedRect(side, MARK_RADIUS_PX, MARK_RADIUS_PX)
 
 
 def bars(values: Sequence[float], *, high: float) -> list[tuple[tuple[float, float] | None, float]]:

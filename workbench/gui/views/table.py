@@ -6,21 +6,50 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from workbench.gui.views.answers import AnswersView
+from workbench.gui.views.audio import AudioView
 from workbench.gui.views.base import View
+from workbench.gui.views.boxes import BoxesView
+from workbench.gui.views.depth import DepthView
 from workbench.gui.views.embedding import EmbeddingView
+from workbench.gui.views.fills import FillsView
 from workbench.gui.views.labels import LabelsView
+from workbench.gui.views.masks import MasksView
+from workbench.gui.views.ranking import RankingView
 from workbench.gui.views.similarity import SimilarityView
 from workbench.gui.views.spans import SpansView
 from workbench.gui.views.text import TextView
 from workbench.gui.views.transcript import TranscriptView
-from workbench.results import Embedding, Labels, Result, Similarity, Spans, Text, Transcript
+from workbench.results import (
+    Answers,
+    Audio,
+    Boxes,
+    Depth,
+    Embedding,
+    Fills,
+    Labels,
+    Masks,
+    Ranking,
+    Result,
+    Similarity,
+    Spans,
+    Text,
+    Transcript,
+)
 
 __all__ = ["VIEWS", "view_for"]
 
 VIEWS: Mapping[type[Any], Callable[[], View]] = MappingProxyType(
     {
+        Answers: AnswersView,
+        Audio: AudioView,
+        Boxes: BoxesView,
+        Depth: DepthView,
         Embedding: EmbeddingView,
+        Fills: FillsView,
         Labels: LabelsView,
+        Masks: MasksView,
+        Ranking: RankingView,
         Similarity: SimilarityView,
         Spans: SpansView,
         Text: TextView,

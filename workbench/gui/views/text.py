@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 from PySide6.QtGui import QTextCursor
 
 from workbench.gui.language import tr
@@ -9,6 +11,7 @@ from workbench.gui.views.base import Context, View
 from workbench.gui.views.painting import safe
 from workbench.gui.views.reading import ReadingText
 from workbench.gui.widgets.basic import Label, column
+from workbench.gui.widgets.picture import PictureView
 from workbench.gui.widgets.theme import SPACE
 from workbench.results import Text
 
@@ -22,14 +25,17 @@ class TextView(View):
         super().__init__()
         self._result = Text("", 0, "")
         self._written = ""
+        self._shown_path = ""
+        self.picture = PictureView()
         self.edit = ReadingText(line_height_percent=150)
         self._none = Label(tone="muted", wrap=True)
         self.note = Label(tone="muted", role="small", wrap=True)
-        layout = column(self._none, self.edit, self.note, space=SPACE.small)
+        layout = column(self.picture, self._none, self.edit, self.note, space=SPACE.small)
         layout.setStretchFactor(self.edit, 1)
         layout.addStretch(0)
         self.setLayout(layout)
         self._none.hide()
+        self.picture.hide()
         self.retranslate()
 
     def retranslate(self) -> None:
@@ -39,6 +45,7 @@ class TextView(View):
 
     def show_result(self, result: Text, context: Context) -> None:
         grows, self._result = not self._result.finish, result
+        self._show_picture(context)
         is_empty = bool(result.finish) and not result.text.strip()
         self._none.setVisible(is_empty)
         self.edit.setVisible(not is_empty)
@@ -47,6 +54,16 @@ class TextView(View):
 
     def text(self) -> str:
         return self._result.text
+
+    def _show_picture(self, context: Context) -> None:
+        """The picture that the text is about, where it is about one."""
+        path = context.picture_path
+        self.picture.setVisible(bool(path))
+        if path and path != self._shown_path:
+            self.picture.set_source(
+                PurePath(path).name, lambda max_px, receiver: context.picture(path, max_px, receiver)
+            )
+        self._shown_path = path
 
     def _write(self, text: str, *, grows: bool) -> None:
         # What stands there already is kept as far as it agrees: the last sign of a part may be half of an emoji.

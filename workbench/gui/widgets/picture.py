@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Ask = Callable[[int, Callable[[Picture], None]], None]
 
-__all__ = ["PictureView"]
+__all__ = ["PictureView", "image_of"]
 
 RADIUS_PX = 8
 ICON_PX = 40
@@ -139,9 +139,13 @@ class PictureView(Panel):
         self._ask(max_px, receive)
 
     def _show(self, picture: Picture) -> None:
-        width, height = picture.width_px, picture.height_px
-        image = QImage(bytes(picture.rgb), width, height, 3 * width, QImage.Format.Format_RGB888)
-        self._image = image.convertToFormat(QImage.Format.Format_RGB32)  # its own copy, and faster to paint
-        self._fitted = QImage()
+        self._image, self._fitted = image_of(picture), QImage()
         self.updateGeometry()
         self.update()
+
+
+def image_of(picture: Picture) -> QImage:
+    """The picture as Qt paints it."""
+    width, height = picture.width_px, picture.height_px
+    image = QImage(bytes(picture.rgb), width, height, 3 * width, QImage.Format.Format_RGB888)
+    return image.convertToFormat(QImage.Format.Format_RGB32)  # its own copy, and faster to paint

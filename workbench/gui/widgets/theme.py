@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
 from workbench.garbage import no_collections
+from workbench.marks import MARKS
 from workbench.resources import assets_dir
 
 __all__ = [
@@ -65,6 +66,8 @@ class Colors:
     selection: str
     # Grounds for labelled stretches of text, told apart by hue; ``text`` is readable on each.
     hues: tuple[str, ...]
+    # What is drawn over pictures, which have any colours: the same in both themes.
+    marks: tuple[str, ...] = MARKS
 
 
 LIGHT = Colors(
@@ -187,6 +190,15 @@ QCheckBox::indicator:checked { background: $accent; border-color: $accent; image
 QCheckBox::indicator:focus { border: 2px solid $accent; width: 14px; height: 14px; }
 QCheckBox::indicator:checked:focus { border: 2px solid $text; width: 14px; height: 14px; }
 QCheckBox::indicator:disabled { background: $raised; border-color: $border; }
+
+QSlider { background: transparent; min-height: 22px; }
+QSlider::groove:horizontal { height: 4px; border-radius: 2px; background: $border; }
+QSlider::sub-page:horizontal { height: 4px; border-radius: 2px; background: $accent; }
+QSlider::handle:horizontal { width: 14px; height: 14px; margin: -6px 0; border-radius: 8px; background: $surface;
+    border: 1px solid $border_strong; }
+QSlider::handle:horizontal:hover { border-color: $accent; }
+QSlider::handle:horizontal:focus { border: 2px solid $accent; width: 12px; height: 12px; }
+QSlider::handle:horizontal:disabled { background: $raised; }
 
 QListView { background: transparent; border: 1px solid transparent; outline: none; border-radius: 7px; }
 QListView:focus { border: 1px solid $accent; }
