@@ -127,6 +127,8 @@ MESSAGES: dict[str, str] = {
     "translation-one-pair": "this model knows one pair of languages; src_lang and tgt_lang had no effect",
     "text-prompt-cut": "the prompt has {tokens} tokens, the model takes {limit}; it goes on from the last {kept}",
     "asr-english-only": "this model knows English only, so it has no {name} ({value!r}); leave it out, or choose a multilingual model",
+    "asr-no-choice": "this speech model has no {name} {value!r}; leave it out",
+    "asr-too-short": "the sound lasts {seconds} s; the model needs at least {least} s",
     "asr-unknown-model": "{folder} holds a speech model of the kind {model_type!r}; the workbench runs {known}",
     "model-files-disagree": "{file} does not fit the model in {name}; download the model again or export it again",
     "graph-not-finite": "the model gave scores that are no numbers; choose another precision",

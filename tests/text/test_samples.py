@@ -14,7 +14,7 @@ from workbench.tasks.samples import samples
 from workbench.tasks.text_inputs import text_of, texts_of_pair
 
 LEAST = {"image-classification": 4, "automatic-speech-recognition": 2, "text-generation": 4}
-LEAST |= {"text2text-generation": 4, "summarization": 3, "translation": 6}
+LEAST |= {"text2text-generation": 4, "summarization": 3, "translation": 6, "image-to-text": 4}
 
 
 @pytest.mark.parametrize("task", TASKS)

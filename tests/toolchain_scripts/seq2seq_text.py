@@ -7,6 +7,7 @@ margin; each folder's ``reference`` is what the export worker would record.
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 from pathlib import Path
@@ -25,8 +26,6 @@ from transformers import (
     BartForConditionalGeneration,
     BartTokenizerFast,
     GenerationConfig,
-    LogitsProcessor,
-    LogitsProcessorList,
     MarianConfig,
     MarianMTModel,
     MarianTokenizer,
@@ -42,15 +41,14 @@ from transformers import (
 from exporters.model_files import ensure_tokenizer
 from exporters.protocol import ExportRequest
 from exporters.reference import write_reference
-from tests.toolchain_scripts.recording import Silent
+from tests.toolchain_scripts.recording import Noise, Silent
 
 TEXTS = (
     "The bus to the lake leaves every hour.",
     "Grüße aus Zürich, und das Wetter ist schön 🐉",
-    "One. Two! Three?  Four;   five",
     "",
 )
-NOISE, DRAWS = 1e-3, 1
+DRAWS = 1
 SETTINGS: dict[str, dict[str, Any]] = {
     "plain": {},
     "early": {"early_stopping": True, "max_length": 14},
@@ -75,16 +73,6 @@ T5_TASKS = {
     "translation_en_to_de": {"early_stopping": True, "max_length": 30, "num_beams": 3, "prefix": "to German: "},
     "translation_en_to_fr": {"early_stopping": True, "max_length": 30, "num_beams": 4, "prefix": "to French: "},
 }
-
-
-class Noise(LogitsProcessor):
-    """Stands first of a caller's processors, and moves every score a little."""
-
-    def __init__(self, seed: int) -> None:
-        self.generator = torch.Generator().manual_seed(seed)
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        return scores + NOISE * (torch.rand(scores.shape, generator=self.generator) - 0.5)
 
 
 def corpus(path: Path) -> Path:
@@ -185,7 +173,7 @@ def steady(write: Any, task: str, text: str) -> str | None:
     """The answer, where it stays what it is under noise."""
     answer = written(write, task, text)
     for seed in range(DRAWS):
-        (noisy,) = write([text], logits_processor=LogitsProcessorList([Noise(seed)]))
+        (noisy,) = write([text], logits_processor=[Noise(seed)])
         if next(iter(noisy.values())) != answer:
             return None
     return answer
@@ -205,9 +193,11 @@ def answers(name: str, folder: Path) -> list[dict[str, Any]]:
                 continue
             settings = {**own, "bos_token_id": 0, **json.loads(json.dumps(given).replace('"eos"', str(end)))}
             model.generation_config = GenerationConfig(**settings)
+            if name == "t5":  # a pipeline takes the prefix out of the model's own config
+                model.config.task_specific_params = copy.deepcopy(T5_TASKS)
             write = pipeline(task, model=model, tokenizer=tokenizer, device="cpu")
             for text in TEXTS if task == "text2text-generation" else TEXTS[:2]:
-                for beams in (None, 1, 3) if task == "text2text-generation" else (None,):
+                for beams in (None, 1) if task == "text2text-generation" else (None,):
                     limit = {} if kind != "plain" else {"max_new_tokens": 20}
                     asked = limit | ({} if beams is None else {"num_beams": beams})
                     answer = steady(lambda texts, **more: write(texts, **asked, **more), task, text)  # noqa: B023
@@ -262,7 +252,7 @@ def main(out: Path) -> None:
         rows += answers(name, folder)
         record(folder, "summarization" if name == "t5" else "translation")
     (out / "cases.json").write_text(json.dumps(rows, indent=1), "utf-8")
-    # (out / "spellings.json").write_text(json.dumps(spellings(out / "marian"), indent=1), "utf-8")
+    (out / "spellings.json").write_text(json.dumps(spellings(out / "marian"), indent=1), "utf-8")
 
 
 if __name__ == "__main__":

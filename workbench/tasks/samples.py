@@ -24,6 +24,7 @@ TEXT_LISTS: dict[str, tuple[str, ...]] = {
 # Task → the folder of assets/samples, and the files in it, that it gets.
 MEDIA: dict[str, tuple[str, frozenset[str]]] = {
     "image-classification": ("pictures", frozenset({".jpg", ".jpeg", ".png", ".webp"})),
+    "image-to-text": ("pictures", frozenset({".jpg", ".jpeg", ".png", ".webp"})),
     "automatic-speech-recognition": ("speech", frozenset({".wav", ".flac", ".ogg", ".mp3"})),
 }
 

@@ -128,6 +128,8 @@ MESSAGES: dict[str, str] = {
     "translation-one-pair": "这个模型只懂一对语言；所选语言没有作用",
     "text-prompt-cut": "提示词有 {tokens} 个词元，模型最多接受 {limit} 个；将从最后 {kept} 个词元继续生成",
     "asr-english-only": "这个模型只支持英语，不能设置 {name}（“{value}”）；请留空，或选择多语言模型",
+    "asr-no-choice": "这个语音模型的 {name} 不能设为“{value}”；请留空",
+    "asr-too-short": "声音只有 {seconds} 秒；模型至少需要 {least} 秒",
     "asr-unknown-model": "{folder} 中的语音模型类型为“{model_type}”；本应用可运行 {known}",
     "model-files-disagree": "{file} 中的 {name} 与模型不符；请重新下载或重新导出该模型",
     "graph-not-finite": "模型给出的分数不是有效的数字；请选择其他精度",

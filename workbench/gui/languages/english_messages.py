@@ -41,7 +41,6 @@ TASKS: dict[str, str] = {
     "object-detection": "Object detection",
     "image-segmentation": "Image segmentation",
     "depth-estimation": "Depth estimation",
-    "image-to-text": "Image to text",
     "image-feature-extraction": "Image embeddings",
     "zero-shot-image-classification": "Zero-shot image classification",
     "zero-shot-object-detection": "Zero-shot object detection",
