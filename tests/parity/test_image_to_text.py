@@ -85,10 +85,11 @@ def test_what_is_no_picture_is_refused(made: Path, tmp_path: Path) -> None:
         load(made / "vit-gpt2")(7, {}, Run())
 
 
-def test_a_page_that_leaves_its_frame_is_refused(made: Path) -> None:
-    files = ModelFiles(made / "donut", {})
+def test_a_page_that_leaves_its_frame_is_refused(tmp_path: Path) -> None:
+    settings = {"image_processor_type": "DonutImageProcessor", "size": [96, 64], "do_thumbnail": False}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(settings), "utf-8")
     with pytest.raises(InputError) as caught:
-        DonutImages(files)(Image.fromarray(np.zeros((70, 60, 3), np.uint8)), "x.png")
+        DonutImages(ModelFiles(tmp_path, {}))(Image.fromarray(np.zeros((70, 3000, 3), np.uint8)), "x.png")
     assert caught.value.code == "image-too-narrow"
 
 
