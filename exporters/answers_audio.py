@@ -33,6 +33,8 @@ def _audio_classification(model: Any, source: Path, samples: int) -> Answerer:
 def _speech(model: Any, source: Path, samples: int) -> Answerer:
     if model.config.model_type == "whisper":
         return _whisper(model, source, samples)
+    if model.config.model_type in ("moonshine", "speech_to_text"):
+        return _written(model, source, samples)
     if hasattr(model, "generate") and model.can_generate():
         raise ExportFailure("export-no-reference", architecture=model.config.model_type)
     from transformers import AutoFeatureExtractor
@@ -127,6 +129,35 @@ def _spectrum(waveform: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.flo
     power = np.abs(np.fft.rfft(padded.reshape(frames, 512) * np.hanning(512), axis=1)[:, 1:]) ** 2
     bands = power.reshape(frames, 64, 4).mean(axis=(0, 2)) / np.square(np.hanning(512).sum())
     return np.asarray(np.maximum(0.0, 80.0 + 10.0 * np.log10(bands + 1e-20)), np.float32)
+
+
+def _written(model: Any, source: Path, samples: int) -> Answerer:
+    """What transformers' pipeline writes down, and the logits when the first tokens of it are fed back in."""
+    from transformers import AutoFeatureExtractor, pipeline
+
+    extractor = AutoFeatureExtractor.from_pretrained(str(source))
+    tokenizer = load_tokenizer(source, "automatic-speech-recognition")
+    write = pipeline(
+        "automatic-speech-recognition", model=model, tokenizer=tokenizer, feature_extractor=extractor, device="cpu"
+    )
+    recorded = recorded_tokens(model.config, samples)
+
+    def answer(sample: Any) -> Answer:
+        sound = _read_sound(sample)
+        inputs = extractor(sound, sampling_rate=SAMPLE_RATE, return_tensors="pt", return_attention_mask=True)
+        generated = model.generate(**inputs, generation_config=write.generation_config, do_sample=False)
+        tokens = generated[:1, :recorded]
+        encoded = model.get_encoder()(**inputs)
+        logits = model(attention_mask=inputs.attention_mask, encoder_outputs=encoded, decoder_input_ids=tokens).logits
+        return Answer(
+            {
+                "encoder.last_hidden_state": as_numpy(encoded.last_hidden_state),
+                "decoder.logits": as_numpy(logits),
+            },
+            {"text": tokenizer.decode(generated[0], skip_special_tokens=True), "token_ids": tokens[0].tolist()},
+        )
+
+    return answer
 
 
 def _read_sound(path: str, rate_hz: int = SAMPLE_RATE) -> np.ndarray[Any, np.dtype[np.float32]]:

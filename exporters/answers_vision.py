@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from exporters.answers import Answer, Answerer, MakeAnswerer, as_numpy, load_tokenizer
+from exporters.answers import Answer, Answerer, MakeAnswerer, as_numpy, load_tokenizer, recorded_tokens
 
 __all__ = ["CANDIDATES", "VISION_ANSWERERS"]
 
@@ -13,6 +13,9 @@ __all__ = ["CANDIDATES", "VISION_ANSWERERS"]
 CANDIDATES = ("a landscape", "a face", "fruit", "a sign with letters", "leaves", "a town", "the sea", "fabric")
 TEMPLATE = "This is a photo of {}."
 SIGLIP_TOKENS = 64
+
+# How much is written for each picture; workbench/tasks/catalog_vision.py verifies with the same number.
+WRITTEN_TOKENS = 48
 
 
 def _picture_model(*outputs: str) -> MakeAnswerer:
@@ -57,6 +60,37 @@ def _zero_shot(model: Any, source: Path, samples: int) -> Answerer:
     return answer
 
 
+def _image_to_text(model: Any, source: Path, samples: int) -> Answerer:
+    """What transformers' pipeline writes, and the logits when the first tokens of it are fed back in."""
+    from transformers import AutoImageProcessor, pipeline
+
+    processor = AutoImageProcessor.from_pretrained(str(source), use_fast=False)
+    tokenizer = load_tokenizer(source, "image-to-text")
+    write = pipeline("image-to-text", model=model, tokenizer=tokenizer, image_processor=processor, device="cpu")
+    recorded = recorded_tokens(model.config, samples)
+
+    def answer(sample: Any) -> Answer:
+        inputs = processor(_upright(sample), return_tensors="pt")
+        generated = model.generate(
+            inputs.pixel_values,
+            generation_config=write.generation_config,
+            max_new_tokens=WRITTEN_TOKENS,
+            do_sample=False,
+        )
+        tokens = generated[:1, :recorded]
+        encoded = model.get_encoder()(inputs.pixel_values)
+        logits = model(encoder_outputs=encoded, decoder_input_ids=tokens).logits
+        return Answer(
+            {
+                "encoder.last_hidden_state": as_numpy(encoded.last_hidden_state),
+                "decoder.logits": as_numpy(logits),
+            },
+            {"text": tokenizer.decode(generated[0], skip_special_tokens=True), "token_ids": tokens[0].tolist()},
+        )
+
+    return answer
+
+
 def _upright(sample: Any) -> Any:
     from PIL import Image, ImageOps
 
@@ -72,4 +106,5 @@ VISION_ANSWERERS: dict[str, MakeAnswerer] = {
     "depth-estimation": _picture_model("predicted_depth"),
     "zero-shot-image-classification": _zero_shot,
     "image-feature-extraction": _picture_model("last_hidden_state"),
+    "image-to-text": _image_to_text,
 }

@@ -20,7 +20,7 @@ MARK = "\ue000"
 SPACE = "\u2581"
 NORMAL, USER_DEFINED = 1, 4
 UNIGRAM, BPE = 1, 2
-MANY = 1 << 10
+AROUND = r"\A\s+|\s+\z"
 
 
 def is_marian(source: Path) -> bool:
@@ -45,7 +45,7 @@ def convert_marian(source: Path) -> Any:
     written: list[Any] = [decoders.Replace(MARK, "")]
     if _proto(source / "target.spm").trainer_spec.byte_fallback:
         written.append(decoders.ByteFallback())
-    written += [decoders.Replace(SPACE, " "), decoders.Fuse(), decoders.Strip(" ", MANY, MANY)]
+    written += [decoders.Replace(SPACE, " "), decoders.Fuse(), decoders.Replace(Regex(AROUND), "")]
     tokenizer.decoder = decoders.Sequence(written)
     special = [token for token in ("</s>", "<unk>", "<pad>") if token in vocabulary]
     tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in special])

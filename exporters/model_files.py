@@ -8,6 +8,7 @@ from pathlib import Path
 
 from exporters.failure import ExportFailure
 from exporters.marian_tokenizer import convert_marian, is_marian
+from exporters.speech_tokenizer import convert_speech_to_text, is_speech_to_text
 
 __all__ = ["SLOW_TOKENIZER_FILES", "copy_source_files", "ensure_tokenizer", "keep_files_of_export"]
 
@@ -71,6 +72,8 @@ def ensure_tokenizer(source: Path, output: Path, task: str) -> None:
     try:
         if is_marian(source):
             fast = convert_marian(source)
+        elif is_speech_to_text(source):
+            fast = convert_speech_to_text(source)
         else:
             tokenizer = AutoTokenizer.from_pretrained(str(source))
             fast = tokenizer.backend_tokenizer if tokenizer.is_fast else convert_slow_tokenizer(tokenizer)

@@ -156,6 +156,7 @@ MESSAGES: dict[str, str] = {
     "sound-length-missing": "{file} does not say how long it is (its recorder was cut off); {seconds} s were read, up to its end",
     "asr-one-language": "this model writes down its one language only, so it has no {name} ({value!r}); leave it out, or choose a multilingual model",
     "asr-ctc-only": "only models that listen letter by letter (CTC) have {name} ({value!r}); leave it out, or choose such a model",
+    "asr-no-choice": "this speech model has no {name} {value!r}; leave it out",
     "asr-unknown-model": "{folder} holds a speech model of the kind {model_type!r}; the workbench runs {known}",
     "model-files-disagree": "{file} does not fit the model in {name}; download the model again or export it again",
     "graph-not-finite": "the model gave scores that are no numbers; choose another precision",

@@ -294,6 +294,8 @@ class TestTask:
             ("WhisperForConditionalGeneration", "whisper", "automatic-speech-recognition"),
             ("Wav2Vec2ForSequenceClassification", "wav2vec2", "audio-classification"),
             ("T5ForConditionalGeneration", "t5", "text2text-generation"),
+            ("MarianMTModel", "marian", "translation"),
+            ("Speech2TextForConditionalGeneration", "speech_to_text", "automatic-speech-recognition"),
             ("BlipForConditionalGeneration", "blip", "image-text-to-text"),
             ("VisionEncoderDecoderModel", "vision-encoder-decoder", "image-to-text"),
             ("LayoutLMv3ForQuestionAnswering", "layoutlmv3", "document-question-answering"),

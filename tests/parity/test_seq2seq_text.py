@@ -140,6 +140,23 @@ def test_languages_that_a_model_does_not_have(made: Path) -> None:
     assert [notice.code for notice in run.notices] == ["translation-one-pair"]
 
 
+def test_languages_with_a_token_each_are_named_as_the_model_does(made: Path) -> None:
+    pipeline, found = load(made / "mbart", "translation"), read_cases(made, "mbart")
+    for case in found:
+        got = pipeline(case["text"], case["params"], Run())
+        assert isinstance(got, Text)
+        assert got.text == case["answer"], case["params"]
+    assert len(found) >= 3
+    record("translation", "mbart", len(found), "text identical, languages named", "tiny, seeded")
+    for name in ("src_lang", "tgt_lang"):
+        with pytest.raises(UsageError) as caught:
+            pipeline("Hello", {"src_lang": "en_XX", "tgt_lang": "de_DE"} | {name: "xx"}, Run())
+        assert caught.value.arguments["name"] == name
+    run = Run()
+    pipeline("Hello", {"max_new_tokens": 2}, run)
+    assert [notice.code for notice in run.notices] == ["translation-no-target"]
+
+
 def test_a_target_language_of_marian_is_a_code_before_the_text(made: Path) -> None:
     pipeline = load(made / "marian", "translation")
     named = pipeline.preprocess("Hello", {"tgt_lang": "fra"}, Run())

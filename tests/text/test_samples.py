@@ -21,6 +21,7 @@ LEAST = {
     "depth-estimation": 4,
     "zero-shot-image-classification": 4,
     "image-feature-extraction": 4,
+    "image-to-text": 4,
     "automatic-speech-recognition": 2,
     "audio-classification": 4,
     "text-generation": 4,

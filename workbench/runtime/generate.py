@@ -132,17 +132,22 @@ class Seq2SeqDecoder:
         for session in (self.first, self.rest):
             _check_inputs(session, known)
 
-    def start(self, hidden_states: Array) -> Seq2SeqState:
-        """Decoding of one encoder output, float [1, positions, hidden]."""
-        return Seq2SeqState(self, hidden_states)
+    def start(self, hidden_states: Array, mask: Array | None = None) -> Seq2SeqState:
+        """Decoding of one encoder output, float [1, positions, hidden].
+
+        ``mask`` is the attention mask that the encoder had, int64 [1, n]: some decoders work out that of their
+        positions from it. None stands for ones at all positions.
+        """
+        return Seq2SeqState(self, hidden_states, mask)
 
 
 class Seq2SeqState:
     """See :class:`DecoderState`."""
 
-    def __init__(self, decoder: Seq2SeqDecoder, hidden_states: Array) -> None:
+    def __init__(self, decoder: Seq2SeqDecoder, hidden_states: Array, mask: Array | None) -> None:
         self._decoder = decoder
         self._hidden_states = hidden_states
+        self._mask = np.ones(hidden_states.shape[:2], dtype=np.int64) if mask is None else mask
         self._past: dict[str, Array] = {}
         self._length = 0
 
@@ -164,7 +169,7 @@ class Seq2SeqState:
             if not (same and ".encoder." in name):
                 self._past[name] = value[index]
         if not same:
-            self._hidden_states = self._hidden_states[index]
+            self._hidden_states, self._mask = self._hidden_states[index], self._mask[index]
 
     def _advance(self, token_ids: Array, run: Run) -> FloatArray:
         """Logits float32 [beams, tokens, vocabulary] for tokens int64 [beams, tokens]."""
@@ -173,7 +178,7 @@ class Seq2SeqState:
         feeds = {
             "input_ids": token_ids,
             "encoder_hidden_states": self._hidden_states,
-            "encoder_attention_mask": np.ones(self._hidden_states.shape[:2], dtype=np.int64),
+            "encoder_attention_mask": self._mask,
             "decoder_attention_mask": np.ones((beams, length), dtype=np.int64),
             "cache_position": np.arange(self._length, length, dtype=np.int64),
             "use_cache_branch": np.array([bool(self._past)]),

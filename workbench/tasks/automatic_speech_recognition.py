@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from workbench.errors import ModelError
 from workbench.tasks.asr_ctc import CtcRecognition
+from workbench.tasks.asr_seq2seq import Seq2SeqRecognition
 from workbench.tasks.asr_whisper import WhisperRecognition
 from workbench.tasks.base import ModelFiles, Pipeline, SessionLike
 
@@ -14,6 +15,8 @@ __all__ = ["PIPELINE", "recognition"]
 # Models with an encoder and a decoder, by ``model_type`` of config.json.
 WITH_DECODER: dict[str, type[Pipeline]] = {
     "whisper": WhisperRecognition,
+    "moonshine": Seq2SeqRecognition,
+    "speech_to_text": Seq2SeqRecognition,
 }
 
 

@@ -18,7 +18,11 @@ AUDIO_TASKS = (
         layouts=(
             Layout(
                 "automatic-speech-recognition-with-past",
-                ("WhisperForConditionalGeneration",),
+                (
+                    "WhisperForConditionalGeneration",
+                    "MoonshineForConditionalGeneration",
+                    "Speech2TextForConditionalGeneration",
+                ),
                 graphs=ENCODER_DECODER,
                 files=LISTENER,
             ),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workbench.tasks.info import Layout, Param, TaskInfo
-from workbench.tasks.shared_params import FUNCTION, TOP_K
+from workbench.tasks.info import ENCODER_DECODER, Layout, Param, TaskInfo
+from workbench.tasks.shared_params import FUNCTION, NUM_BEAMS, TOP_K, WRITTEN_TOKENS
 
 __all__ = ["CANDIDATES", "VISION_TASKS"]
 
@@ -113,5 +113,22 @@ VISION_TASKS = (
                 choices=("none", "model", "cls", "mean"),
             ),
         ),
+    ),
+    TaskInfo(
+        id="image-to-text",
+        title="Image to text",
+        input="image",
+        result="Text",
+        layouts=(
+            Layout(
+                "image-to-text-with-past",
+                ("VisionEncoderDecoderModel",),
+                graphs=ENCODER_DECODER,
+                files=(*PROCESSOR, "tokenizer.json"),
+            ),
+        ),
+        # An export writes no more for each picture; exporters/answers_vision.py does the same.
+        verified_with={"max_new_tokens": 48},
+        params=(WRITTEN_TOKENS, NUM_BEAMS),
     ),
 )

@@ -20,7 +20,7 @@ from workbench.runtime.image_processing import ImageProcessor
 from workbench.runtime.images import load_image
 from workbench.runtime.tokens import Vocabulary
 from workbench.tasks.base import Array, ModelFiles, Outputs, Pipeline, Run, SessionLike
-from workbench.tasks.written import Writer, run_encoder
+from workbench.tasks.written import Encoded, Writer, run_encoder
 
 __all__ = ["PIPELINE", "ImageToText", "Prepared"]
 
@@ -68,7 +68,7 @@ class ImageToText(Pipeline):
         """``encoder.last_hidden_state`` and ``decoder.logits`` when the reference's tokens are fed in."""
         return self._writer.reference_outputs(self._encode(prepared, run), answer["token_ids"], run)
 
-    def _encode(self, prepared: Prepared, run: Run) -> Array:
+    def _encode(self, prepared: Prepared, run: Run) -> Encoded:
         return run_encoder(self._encoder, {"pixel_values": prepared.pixel_values}, run)
 
 

@@ -36,6 +36,7 @@ MEDIA: dict[str, tuple[str, frozenset[str]]] = {
     "zero-shot-image-classification": ("pictures", PICTURES),
     "image-feature-extraction": ("pictures", PICTURES),
     "audio-classification": ("speech", frozenset({".wav", ".flac", ".ogg", ".mp3"})),
+    "image-to-text": ("pictures", PICTURES),
     "automatic-speech-recognition": ("speech", frozenset({".wav", ".flac", ".ogg", ".mp3"})),
 }
 

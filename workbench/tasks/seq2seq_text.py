@@ -18,9 +18,9 @@ from workbench.runtime.generation_settings import GenerationSettings
 from workbench.runtime.marian import MarianReader
 from workbench.runtime.text import TextTokenizer
 from workbench.runtime.tokens import Vocabulary
-from workbench.tasks.base import Array, ModelFiles, Outputs, Pipeline, Run, SessionLike
+from workbench.tasks.base import ModelFiles, Outputs, Pipeline, Run, SessionLike
 from workbench.tasks.text_inputs import text_of
-from workbench.tasks.written import Writer, run_encoder
+from workbench.tasks.written import Encoded, Writer, run_encoder
 
 __all__ = ["Prepared", "Seq2SeqText"]
 
@@ -68,8 +68,8 @@ class Seq2SeqText(Pipeline):
 
     def forward(self, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Outputs:
         """Returns ``token_ids`` int64 [tokens]: what was written, with the end token if it came to that."""
-        hidden_states = self._encode(prepared, run)
-        return {"token_ids": self._writer.write(hidden_states, prepared.settings, prepared.token_ids, run)}
+        encoded = self._encode(prepared, run)
+        return {"token_ids": self._writer.write(encoded, prepared.settings, prepared.token_ids, run)}
 
     def postprocess(self, outputs: Outputs, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Text:
         return self._writer.text(outputs["token_ids"].tolist(), prepared.settings)
@@ -80,6 +80,6 @@ class Seq2SeqText(Pipeline):
         """``encoder.last_hidden_state`` and ``decoder.logits`` when the reference's tokens are fed in."""
         return self._writer.reference_outputs(self._encode(prepared, run), answer["token_ids"], run)
 
-    def _encode(self, prepared: Prepared, run: Run) -> Array:
+    def _encode(self, prepared: Prepared, run: Run) -> Encoded:
         ids = np.array([prepared.token_ids], np.int64)
         return run_encoder(self._encoder, {"input_ids": ids, "attention_mask": np.ones_like(ids)}, run)

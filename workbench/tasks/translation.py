@@ -94,11 +94,10 @@ class Translation(Seq2SeqText):
         return replace(prepared, token_ids=tuple(ids))
 
     def _of_pair(self, source: str | None, target: str | None, run: Run) -> GenerationSettings:
-        """Settings, and with them a prefix, for a pair of languages that the config names."""
+        """Settings, and with them a prefix, for a pair of languages that the config names: the first that fits."""
         known = ", ".join(f"{a} → {b}" for a, b in sorted(self._pairs))
         if source is None and target is None:
             run.warn("translation-no-target", known=known)
-            return self.settings
         names = [name for (a, b), name in self._pairs.items() if source in (a, None) and target in (b, None)]
         if not names:
             wrong = "src_lang" if source and source not in {a for a, _ in self._pairs} else "tgt_lang"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,19 +16,29 @@ from workbench.runtime.generation_settings import GenerationSettings
 from workbench.runtime.tokens import Vocabulary
 from workbench.tasks.base import Array, Outputs, Run, SessionLike
 
-__all__ = ["ENCODER_OUTPUT", "Writer", "run_encoder"]
+__all__ = ["Encoded", "Writer", "run_encoder"]
 
 ENCODER_OUTPUT = "last_hidden_state"
+MASK = "attention_mask"
 
 
-def run_encoder(session: SessionLike, feeds: Mapping[str, Array], run: Run) -> Array:
-    """The encoder's output, float [1, positions, hidden]. Raises ModelError for an input that is not known."""
+@dataclass(frozen=True)
+class Encoded:
+    """The encoder's output, float [1, positions, hidden], and the mask int64 [1, n] of its input, where it has one."""
+
+    hidden_states: Array
+    mask: Array | None
+
+
+def run_encoder(session: SessionLike, feeds: Mapping[str, Array], run: Run) -> Encoded:
+    """What the encoder gives for these inputs. Raises ModelError for an input that is not known."""
     for name in session.input_names:
         if name not in feeds:
             raise ModelError("model-unknown-input", name=name, known=", ".join(feeds))
     if ENCODER_OUTPUT not in session.output_names:
         raise ModelError("graph-no-output", wanted=ENCODER_OUTPUT, got=", ".join(session.output_names))
-    return session.run(fitting(session, feeds), run, (ENCODER_OUTPUT,))[ENCODER_OUTPUT]
+    outputs = session.run(fitting(session, feeds), run, (ENCODER_OUTPUT,))
+    return Encoded(outputs[ENCODER_OUTPUT], feeds.get(MASK))
 
 
 class Writer:
@@ -38,15 +49,15 @@ class Writer:
         self._vocabulary = vocabulary
         self._key = key
 
-    def write(self, hidden_states: Array, settings: GenerationSettings, source: Sequence[int], run: Run) -> Array:
+    def write(self, encoded: Encoded, settings: GenerationSettings, source: Sequence[int], run: Run) -> Array:
         """The new tokens, int64 [tokens], with the end token if it came to that.
 
-        ``hidden_states`` is the encoder's output, float [1, positions, hidden], ``source`` the tokens that it read.
+        ``source`` are the tokens that the encoder read, where it read text.
         Partial text is that of the best beam, which another may overtake. Raises Cancelled.
         """
         settings.warn(run)
         prompt = (settings.start,)
-        state = self._decoder.start(hidden_states)
+        state = self._decoder.start(encoded.hidden_states, encoded.mask)
         asked: dict[str, Any] = {
             "stop": settings.stop,
             "max_length": settings.max_length(len(prompt)),
@@ -70,10 +81,10 @@ class Writer:
         text = self._vocabulary.decode([settings.start, *tokens])
         return Text(text, len(tokens) - ended, "stop" if ended else "length", self._key)
 
-    def reference_outputs(self, hidden_states: Array, token_ids: Sequence[int], run: Run) -> Outputs:
+    def reference_outputs(self, encoded: Encoded, token_ids: Sequence[int], run: Run) -> Outputs:
         """``encoder.last_hidden_state``, and ``decoder.logits`` float32 [1, tokens, vocabulary] for these tokens."""
-        logits = teacher_forced(self._decoder.start(hidden_states), token_ids, run)
-        return {f"encoder.{ENCODER_OUTPUT}": hidden_states, "decoder.logits": logits[None]}
+        logits = teacher_forced(self._decoder.start(encoded.hidden_states, encoded.mask), token_ids, run)
+        return {f"encoder.{ENCODER_OUTPUT}": encoded.hidden_states, "decoder.logits": logits[None]}
 
     def _report(self, tokens: Sequence[int], settings: GenerationSettings, run: Run) -> None:
         if run.on_partial:

@@ -157,6 +157,7 @@ MESSAGES: dict[str, str] = {
     "sound-length-missing": "{file} 没有写明长度（录音时中断）；已读到文件末尾，共 {seconds} 秒",
     "asr-one-language": "这个模型只能转写它自己的语言，不能设置 {name}（“{value}”）；请留空，或选择多语言模型",
     "asr-ctc-only": "只有逐字识别（CTC）的模型才能设置 {name}（“{value}”）；请留空，或选择这类模型",
+    "asr-no-choice": "这个语音模型的 {name} 不能设为“{value}”；请留空",
     "asr-unknown-model": "{folder} 中的语音模型类型为“{model_type}”；本应用可运行 {known}",
     "model-files-disagree": "{file} 中的 {name} 与模型不符；请重新下载或重新导出该模型",
     "graph-not-finite": "模型给出的分数不是有效的数字；请选择其他精度",

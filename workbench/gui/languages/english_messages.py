@@ -36,7 +36,6 @@ MESSAGES: dict[str, str] = {
 TASKS: dict[str, str] = {
     # --- text ---
     # --- pictures and video ---
-    "image-to-text": "Image to text",
     "zero-shot-object-detection": "Zero-shot object detection",
     "mask-generation": "Mask generation",
     "image-to-image": "Image to image",
