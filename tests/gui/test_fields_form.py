@@ -14,6 +14,7 @@ from workbench.gui.background import Background
 from workbench.gui.core import Core
 from workbench.gui.input_panel import InputPanel
 from workbench.gui.intake import Item
+from workbench.gui.language import param_title
 from workbench.gui.languages import chinese_messages, english_messages
 from workbench.gui.microphone import Microphone
 from workbench.gui.params_form import ParamsForm, is_needed
@@ -159,7 +160,7 @@ def test_labels_that_must_be_given_stand_in_sight_and_are_asked_for(panel_for: O
     assert isinstance(edit, QLineEdit)
     assert edit.isVisible()
     assert not panel.params.isVisible()
-    assert panel.missing() == ["Candidate labels"]
+    assert panel.missing() == [param_title(LABELS)]
     edit.setText("cat, hot dog\N{FULLWIDTH COMMA} , bird")
     assert panel.missing() == []
     assert panel.params_given() == {"candidate_labels": ("cat", "hot dog", "bird"), "top_k": 3}

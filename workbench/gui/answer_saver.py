@@ -95,7 +95,8 @@ class AnswerSaver(QObject):
             # Some dialogs do not say what was chosen: then the name does.
             by_name = next((item for item in filters.values() if path.endswith(item.suffix)), None)
             item = filters.get(chosen) or by_name or next(iter(filters.values()))
-            self.save_one(_with_suffix(path, item.suffix), shown, item)
+            suffixes = [other.suffix for other in filters.values()]
+            self.save_one(_with_suffix(path, item.suffix, suffixes), shown, item)
 
     def _ask_report(self, report: Callable[[], Any]) -> None:
         path, _ = QFileDialog.getSaveFileName(
@@ -174,9 +175,18 @@ class AnswerSaver(QObject):
         self._tell(partial(message_of, error), "danger")
 
 
-def _with_suffix(path: str, suffix: str) -> Path:
-    """The path as it is to be, where its name was typed without a suffix."""
-    return Path(path if path.endswith(suffix) else path + suffix)
+def _with_suffix(path: str, suffix: str, others: Sequence[str] = ()) -> Path:
+    """The path as it is to be, where its name was typed without a suffix or kept that of another format.
+
+    A name that the dialog did not see, and so asked nobody about, is one that is free.
+    """
+    if path.endswith(suffix):
+        return Path(path)
+    stem = next((path.removesuffix(other) for other in sorted(others, key=len)[::-1] if path.endswith(other)), path)
+    made, number = Path(stem + suffix), 2
+    while made.exists():
+        made, number = Path(f"{stem}-{number}{suffix}"), number + 1
+    return made
 
 
 def _title(item: Format) -> str:

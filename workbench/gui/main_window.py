@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -41,6 +42,10 @@ from workbench.gui.widgets.icons import app_icon
 from workbench.gui.widgets.theme import SPACE, style_sheet
 from workbench.library.entries import Entry
 from workbench.settings import Settings, data_dir
+from workbench.tasks.catalog import TASKS
+
+if TYPE_CHECKING:
+    from workbench.gui.views.base import View
 
 __all__ = ["MainWindow"]
 
@@ -62,6 +67,7 @@ class MainWindow(QMainWindow):
         self._background = background
         self._readied = False
         self._to_open: str | None = None
+        self._views: Mapping[type[Any], Callable[[], View]] = {}
         self._unpolished: list[QWidget] = []
         self._polishing = QTimer(self)
         self._polishing.timeout.connect(self._polish_some)
@@ -211,17 +217,26 @@ class MainWindow(QMainWindow):
         if self._to_open and (entry := self.library.entry(self._to_open)) and entry.standing == "ready":
             self._open(entry.name)
         self.welcome.show_listing(self.library.listing)
+        self._make_views()
 
     def _get_ready(self) -> None:
         """Have the engine, the audio process and the views there before they are needed."""
         self._background.start(lambda job: self._core.workbench.engine.start(), failed=self._tell_error)
         self.microphone.look()
         # The views bring numpy along, which is long to import: no answer waits for that later.
-        self._background.start(lambda job: importlib.import_module("workbench.gui.views.table"), done=self._make_views)
+        self._background.start(lambda job: importlib.import_module("workbench.gui.views.table"), done=self._keep_table)
 
-    def _make_views(self, table: ModuleType) -> None:
-        """One view after the other, with time for what the user does in between."""
-        for number, factory in enumerate(table.VIEWS.values()):
+    def _keep_table(self, table: ModuleType) -> None:
+        self._views = table.VIEWS
+        self._make_views()
+
+    def _make_views(self) -> None:
+        """The views that models which are ready will need, one after the other, with time for what the user does in
+        between. Others are made when they are needed: each makes a change of theme longer."""
+        ready = (entry for entry in self.library.entries if entry.standing == "ready")
+        wanted = {TASKS[task].result for entry in ready for task in entry.tasks}
+        factories = [factory for cls, factory in self._views.items() if cls.__name__ in wanted]
+        for number, factory in enumerate(factories):
             QTimer.singleShot(READY_MS * (number + 1), self, partial(self.run_page.result.prepare, factory))
 
     def _look_again(self) -> None:
