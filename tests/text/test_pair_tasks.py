@@ -153,6 +153,14 @@ def test_stretches_have_the_length_and_the_overlap_that_was_asked_for(tmp_path: 
     assert [window.offsets[3][0] for window in prepared.windows] == [0, 20, 40]
 
 
+def test_a_parameter_that_is_null_has_its_default(tmp_path: Path) -> None:
+    pipeline, given = reader(tmp_path), dict.fromkeys(params("question-answering"))
+    assert pipeline({"question": "who", "context": "Anna sings in Rome"}, given, Run()) == answers(
+        pipeline, "who", "Anna sings in Rome"
+    )
+    assert filler(tmp_path)("[MASK]", dict.fromkeys(params("fill-mask")), Run()) == fills(filler(tmp_path), "[MASK]")
+
+
 def test_only_so_much_of_a_question_is_read(tmp_path: Path) -> None:
     pipeline = reader(tmp_path)
     given = params("question-answering", max_question_len=2)
@@ -322,7 +330,7 @@ def test_a_hypothesis_is_never_cut(tmp_path: Path) -> None:
     long = chooser(tmp_path)("Anna " * 100_000, given, run)
     assert isinstance(long, Labels)
     assert long.labels[0].label == "cats"
-    assert run.notices[0].code == "text-truncated"
+    assert [notice.code for notice in run.notices] == ["text-truncated"]
     with pytest.raises(InputError) as caught:
         chosen(chooser(tmp_path), "Anna", candidate_labels=["cats " * 20])
     assert caught.value.code == "text-no-room"
@@ -358,6 +366,12 @@ def test_a_classifier_of_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError) as caught:
         chooser(tmp_path, {"0": "glad", "1": "sad", "2": "calm"})
     assert caught.value.code == "zero-shot-no-entailment"
+
+
+def test_a_place_of_entailment_that_is_no_class_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as caught:
+        chooser(tmp_path, NLI, label2id={"entailment": 7})
+    assert caught.value.code == "model-files-disagree"
 
 
 # --- text-ranking ---
