@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -106,6 +107,18 @@ def test_a_question_is_no_answer(tmp_path: Path) -> None:
     found = answers(reader(tmp_path), "Anna", "Bob in Rome", top_k=20).answers
     assert "Anna" not in {item.answer for item in found}
     assert found[0].answer == "Rome"
+
+
+def test_a_tokenizer_that_pads_on_the_left_has_the_context_first(tmp_path: Path) -> None:
+    pipeline = reader(tmp_path)
+    settings = json.loads((tmp_path / "tokenizer_config.json").read_text("utf-8")) | {"padding_side": "left"}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
+    pipeline = QuestionAnswering(pipeline.files, pipeline.sessions)
+    given = params("question-answering", doc_stride=2)
+    prepared = pipeline.preprocess({"question": "Anna", "context": "cats " * 20 + "Rome"}, given, Run())
+    assert [window.ids[-2] for window in prepared.windows] == [WORDS.index("Anna")] * len(prepared.windows)
+    assert len(prepared.windows) > 1
+    assert answers(pipeline, "Anna", "cats " * 20 + "Rome").answers[0].answer == "Rome"
 
 
 def test_answers_are_as_many_and_as_long_as_asked_for(tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 A context that is too long goes through the graph in stretches that overlap. Each stretch gives its own probabilities of
 where an answer begins and where it ends; a span's score is their product, and equal answers add up, whatever stretch
 they come from. So the score of an answer in an overlap can exceed 1, as it does in the reference.
+
+Other than there, a span whose end is before its start is never an answer, and a question does not answer itself where a
+tokenizer pads on the left.
 """
 
 from __future__ import annotations
