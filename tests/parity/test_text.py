@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from tests.parity.conftest import RunScript
+from tests.parity.records import record
 from workbench.engine.loading import load_model
 from workbench.engine.request import ModelChoice
 from workbench.resources import assets_dir
@@ -59,13 +60,17 @@ class Reference:
     def check(self, name: str) -> None:
         """Every case of one model."""
         pipeline, wrong = self.pipeline(name), []
-        for number, case in enumerate(self.answers[name]["cases"]):
+        task, cases = self.answers[name]["task"], self.answers[name]["cases"]
+        for number, case in enumerate(cases):
             wanted = case["answer"] if case["answer"] is not None else self.vectors[f"{name}/{number}"]
             result = pipeline(case["input"], case["params"], Run())
             got = result.vectors if isinstance(result, Embedding) else result.to_json()
             if not same(got, wanted):
                 wrong.append((str(case["input"])[:80], case["params"], got, wanted))
         assert wrong == []
+        vectors = task == "feature-extraction"
+        found = "vectors within 1e-4" if vectors else "labels, words and places identical, scores within 1e-4"
+        record(task, self.answers[name].get("family", name), len(cases), found)
 
 
 def same(got: Any, wanted: Any) -> bool:
@@ -139,3 +144,4 @@ def test_similar_sentences_are_those_of_the_bare_model(real: Reference) -> None:
     first, other = (int(np.argsort(-real.vectors["similarity"][n])[1]) for n in (0, 2))
     assert (first, other) == (1, 3)
     assert cosine(matrix.scores, real.vectors["similarity"]) > 0.999999
+    record("sentence-similarity", "all-MiniLM-L6-v2", len(texts), "cosines within 1e-4")

@@ -7,6 +7,7 @@ seeded models of eight families with tokenizers of the three kinds; graphs by Op
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,14 @@ import pytest
 
 from tests.parity.conftest import RunScript
 from tests.parity.records import record
+from workbench.api import Workbench
 from workbench.engine.loading import load_model
 from workbench.engine.request import ModelChoice
 from workbench.resources import assets_dir
+from workbench.settings import Settings
 from workbench.tasks.base import Pipeline, Run
+from workbench.tasks.catalog import check_params
+from workbench.tasks.samples import samples
 
 pytestmark = pytest.mark.toolchain
 
@@ -96,3 +101,33 @@ def test_inputs_in_a_batch_are_answered_as_alone(folder: Path, answers: dict[str
         alone = pipeline.postprocess(pipeline.forward_batch([item], first, Run())[0], item, first, Run())
         assert comparison.same(pipeline.postprocess(outputs, item, first, Run()).to_json(), alone.to_json())
     assert comparison.largest <= TOLERANCE.get(task, 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [
+        ("roberta-answers", "question-answering"),
+        ("modernbert-fills", "fill-mask"),
+        ("bart-entails", "zero-shot-classification"),
+        ("xlm-roberta-ranks", "text-ranking"),
+    ],
+)
+def test_the_whole_way(
+    folder: Path, toolchain_python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, task: str
+) -> None:
+    """A checkpoint is exported, verified against torch's answers on the built-in samples, and runs on them."""
+    shutil.copytree(folder / name, tmp_path / "models" / name, ignore=shutil.ignore_patterns("onnx"))
+    monkeypatch.setenv("WORKBENCH_MODEL_FOLDERS", json.dumps([str(tmp_path / "models")]))
+    monkeypatch.setenv("WORKBENCH_TOOLCHAIN_PYTHON", str(toolchain_python))
+    inputs = samples(task)
+    with Workbench(Settings.load()) as workbench:
+        report = workbench.export(workbench.plan_export(name, task=task))
+        for variant in report.variants:
+            assert variant.verification["samples"] == len(inputs)
+        fp32 = next(variant for variant in report.variants if variant.precision == "fp32")
+        assert fp32.verification["agreement"]["worst"] == 1
+        assert max(output["max_abs_diff"] for output in fp32.verification["outputs"].values()) < 1e-3
+        target = workbench.target(name, task=task, precision="fp32", provider="cpu")
+        answers = workbench.run(target, list(inputs), check_params(target.task, {}))
+        assert [item.error for item in answers.items] == [None] * len(inputs)
+        assert target.task.result == type(answers.items[0].result).__name__

@@ -167,8 +167,8 @@ def answers(model: Any, tokenizer: Any) -> Iterator[tuple[Any, dict[str, Any], A
         {"doc_stride": 8, "max_seq_len": 44},
     ]
     for number, context in enumerate(CONTEXTS):
-        for question in QUESTIONS:
-            for params in several if number % 4 == 0 else several[:2]:
+        for place, question in enumerate(QUESTIONS):
+            for params in several if number % 4 == 0 and place % 2 == 0 else several[:1]:
                 found = pipe(question=question, context=context, **params)
                 # Of equal words in two places the first is told; a start behind the end is no answer.
                 rows = [row for row in (found if isinstance(found, list) else [found]) if row["score"] > 0]

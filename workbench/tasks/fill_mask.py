@@ -58,7 +58,7 @@ class FillMask(TextPipeline):
         """Raises UsageError where no target is a token."""
         scores = _softmax(next(iter(outputs.values())))
         chosen = self._targets(params["targets"], run) if params.get("targets") else np.arange(scores.shape[1])
-        places, top_k = self._masks(prepared), params.get("top_k", 5)
+        places, top_k = self._masks(prepared), params.get("top_k") or 5
         fills = []
         for place, row in zip(places, scores[:, chosen], strict=True):
             best = np.argsort(-row, kind="stable")[:top_k]

@@ -3,6 +3,9 @@
 A context that is too long goes through the graph in stretches that overlap. Each stretch gives its own probabilities of
 where an answer begins and where it ends; a span's score is their product, and equal answers add up, whatever stretch
 they come from. So the score of an answer in an overlap can exceed 1, as it does in the reference.
+
+Other than there, a span whose end is before its start is never an answer, and a question does not answer itself where a
+tokenizer pads on the left.
 """
 
 from __future__ import annotations
@@ -82,8 +85,8 @@ class QuestionAnswering(TextPipeline):
         return {name: np.concatenate([row[name][0] for row in rows]) for name in (START, END)}
 
     def postprocess(self, outputs: Outputs, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Answers:
-        aligned = params.get("align_to_words", True)
-        top_k, longest = params.get("top_k", 1), params.get("max_answer_len", 15)
+        aligned = params.get("align_to_words") is not False
+        top_k, longest = params.get("top_k") or 1, params.get("max_answer_len") or 15
         # Several spans can become one when they are widened to whole words.
         wanted = 2 * top_k + 10 if aligned else top_k
         cuts = np.cumsum([len(window) for window in prepared.windows])[:-1]
@@ -104,7 +107,7 @@ class QuestionAnswering(TextPipeline):
                 else:
                     found[text.lower()] = Answer(text, span.score, first, behind)
         answers = list(found.values())
-        if params.get("handle_impossible_answer", False):
+        if params.get("handle_impossible_answer"):
             answers.append(Answer("", nothing, 0, 0))
         answers.sort(key=lambda answer: -answer.score)
         return Answers(prepared.question, prepared.context, tuple(answers[:top_k]))

@@ -61,8 +61,11 @@ class ZeroShotClassification(TextLogits):
         if PLACE not in template:
             expected = f"a sentence with {PLACE} where the label goes"
             raise UsageError("usage-bad-param", name="hypothesis_template", value=template, expected=expected)
-        hypotheses = [template.replace(PLACE, label) for label in labels]
-        pairs = [self._tokenizer.encode(text, hypothesis, run=run, whole_pair=True) for hypothesis in hypotheses]
+        pairs: list[Tokens] = []
+        for label in labels:
+            # What is cut off is the same text each time, and said once.
+            told = Run(cancellation=run.cancellation) if pairs else run
+            pairs.append(self._tokenizer.encode(text, template.replace(PLACE, label), run=told, whole_pair=True))
         return Prepared(labels, tuple(pairs), bool(given["multi_label"]))
 
     def rows(self, prepared: Prepared) -> Sequence[Tokens]:
@@ -104,6 +107,8 @@ def _entailment(files: ModelFiles) -> int:
     named = of_label.items() if isinstance(of_label, Mapping) else ()
     for label, number in (*named, *((label, number) for number, label in files.labels.items())):
         if str(label).lower().startswith("entail"):
+            if number not in files.labels:
+                raise ModelError("model-files-disagree", file=files.folder / "config.json", name="label2id")
             return int(number)
     raise ModelError(
         "zero-shot-no-entailment", file=files.folder / "config.json", labels=", ".join(files.labels.values())
