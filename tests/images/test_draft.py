@@ -110,3 +110,18 @@ def test_gray_and_cmyk_too(tmp_path: Path) -> None:
         loaded, got, wanted = both(tmp_path / "model", VIT, path)
         assert loaded.picture.width < WIDTH / 3
         assert np.abs(got - wanted).mean() < 0.01
+
+
+def test_an_orientation_that_comes_behind_the_pixels(tmp_path: Path) -> None:
+    """A PNG may tell it at its end, so that it is known only when the picture is decoded."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    path = tmp_path / "late.png"
+    slope(40, 20).save(path, exif=exif)
+    body = path.read_bytes()
+    start = body.index(b"eXIf") - 4
+    length = int.from_bytes(body[start : start + 4], "big") + 12
+    path.write_bytes(body[:start] + body[start + length : -12] + body[start : start + length] + body[-12:])
+    loaded = open_image(path)
+    assert (loaded.width_px, loaded.height_px) == loaded.picture.size == (20, 40)
+    assert loaded.box == (0, 0, 20, 40)

@@ -105,6 +105,18 @@ SIZES: list[tuple[str, dict[str, Any], tuple[int, int], tuple[int, int]]] = [
     ("PoolFormer", {"size": {"height": 9, "width": 18}, "do_center_crop": False}, (20, 10), (10, 20)),
     ("PoolFormer", {"size": {"height": 9, "width": 18}, "crop_pct": None, "do_center_crop": False}, (9, 9), (9, 18)),
     ("Siglip", {"size": {"height": 6, "width": 8}}, (20, 10), (6, 8)),
+    ("Detr", {"size": {"shortest_edge": 6, "longest_edge": 9}}, (20, 10), (4, 9)),  # 4.5 is rounded to even
+    ("Detr", {"size": 6, "max_size": 30}, (10, 20), (12, 6)),
+    ("Detr", {"size": {"max_height": 6, "max_width": 30}}, (20, 10), (6, 12)),
+    ("Detr", {"size": {"height": 6, "width": 7}, "pad_size": {"height": 9, "width": 8}}, (20, 10), (9, 8)),
+    ("Detr", {"size": {"height": 6, "width": 7}, "pad_size": 9, "pad_and_return_pixel_mask": False}, (20, 10), (6, 7)),
+    ("Yolos", {"size": {"shortest_edge": 40, "longest_edge": 90}}, (20, 10), (32, 80)),
+    ("MaskFormer", {"size": 40, "max_size": 70}, (20, 10), (64, 96)),
+    ("MaskFormer", {"size": {"height": 40, "width": 30}, "size_divisor": 8}, (20, 10), (40, 32)),
+    ("DPT", {"size": 40, "keep_aspect_ratio": True, "ensure_multiple_of": 32}, (20, 10), (32, 32)),
+    ("DPT", {"size": 40, "do_pad": True, "size_divisor": 16}, (20, 10), (48, 48)),
+    ("GLPN", {"size_divisor": 8}, (20, 10), (8, 16)),
+    ("OwlViT", {"size": [6, 8], "rescale": True}, (20, 10), (6, 8)),
 ]
 
 
@@ -180,6 +192,8 @@ def test_keys_that_change_nothing_are_passed_over(tmp_path: Path) -> None:
         ("MobileViT", "do_normalize", True),
         ("CLIP", "do_pad", True),
         ("ConvNext", "size_divisor", 32),
+        ("Segformer", "keep_aspect_ratio", True),
+        ("RTDetr", "max_size", 1333),
     ],
 )
 def test_a_key_that_could_change_the_pixels_is_refused(tmp_path: Path, name: str, key: str, value: Any) -> None:
@@ -213,6 +227,14 @@ def test_a_key_that_could_change_the_pixels_is_refused(tmp_path: Path, name: str
         ("DeiT", "crop_size", {"height": 8193, "width": 8}),
         ("PoolFormer", "crop_pct", 1.5),
         ("Siglip", "size", 224),
+        ("Detr", "size", {"shortest_edge": 800}),
+        ("Detr", "size", {"longest_edge": 800}),
+        ("MaskFormer", "size", {"shortest_edge": 800, "longest_edge": 800}),
+        ("MaskFormer", "size_divisor", 0),
+        ("MaskFormer", "size_divisibility", 64),
+        ("DPT", "ensure_multiple_of", 0),
+        ("GLPN", "size_divisor", "32"),
+        ("ChineseCLIP", "size", {"shortest_edge": 224}),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused(tmp_path: Path, name: str, key: str, value: Any) -> None:

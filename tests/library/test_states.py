@@ -188,7 +188,7 @@ class TestExport:
             ),
             ({"config.json": {"model_type": "bert"}, "model.safetensors": safetensors()}, "task-none"),
             (
-                {"config.json": config("DPTForDepthEstimation", "dpt"), "model.safetensors": safetensors()},
+                {"config.json": config("ViltForQuestionAnswering", "vilt"), "model.safetensors": safetensors()},
                 "task-unknown",
             ),
             (

@@ -124,6 +124,7 @@ def widest_gap(scores: list[float]) -> float:
 
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
+    torch.manual_seed(0)
     pictures = make_pictures(folder / "pictures")
     answers: dict[str, dict[str, Any]] = {}
     for name, (model, processor) in kinds().items():

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # the interpreter is isolated
 from vision_tiny import RESNET, TRANSFORMER, export, make_pictures, pixels_of, reset, side, spread
 
 QUERIES = ("detr-panoptic", "maskformer", "maskformer-swin")
+MARGIN = 3e-3
 MANY = 70  # torch sorts the best pairs of MaskFormer's instances from 64 classes on
 
 
@@ -45,7 +46,7 @@ def detr() -> Any:
     return t.DetrForSegmentation(
         t.DetrConfig(
             **{"d_model": 64, "encoder_layers": 1, "decoder_layers": 2, "encoder_attention_heads": 8},
-            **{"decoder_attention_heads": 8, "encoder_ffn_dim": 48, "decoder_ffn_dim": 48, "num_queries": 8},
+            **{"decoder_attention_heads": 8, "encoder_ffn_dim": 48, "decoder_ffn_dim": 48, "num_queries": 3},
             **{"use_timm_backbone": False, "use_pretrained_backbone": False, "backbone": None},
             backbone_config=t.ResNetConfig(**RESNET, out_features=["stage1", "stage2", "stage3", "stage4"]),
             **labels(5),
@@ -116,10 +117,24 @@ def kinds() -> dict[str, tuple[str, Any, Any]]:
 
 
 def settle(name: str, model: Any, inputs: list[Any]) -> None:
-    """Queries that differ, and are sure of their class."""
-    reset(model, 1)
+    """Queries that differ, and are sure of their class. Of DETR the first seed at which none is as sure as another:
+    their masks are much alike, and which of two wins a place must not hang on rounding."""
     if name not in QUERIES:
-        return
+        reset(model, 1)
+    elif name != "detr-panoptic":
+        settle_queries(name, model, inputs, 1)
+    else:
+        for seed in range(60):
+            settle_queries(name, model, inputs, seed)
+            with torch.inference_mode():
+                sure = torch.cat([model(**item).logits.softmax(-1).amax(-1) for item in inputs]).sort(-1).values
+            if sure.diff(dim=-1).min() > MARGIN:
+                return
+        raise SystemExit("no seed tells the queries apart")
+
+
+def settle_queries(name: str, model: Any, inputs: list[Any], seed: int) -> None:
+    reset(model, seed)
     with torch.no_grad():
         if name != "detr-panoptic":
             model.model.transformer_module.queries_embedder.weight.normal_(0, 2)
@@ -162,6 +177,7 @@ def cases(name: str, task: str, picture: str) -> list[dict[str, Any]]:
 
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
+    torch.manual_seed(0)
     pictures = make_pictures(folder / "pictures")
     answers: dict[str, list[dict[str, Any]]] = {}
     maps: dict[str, np.ndarray] = {}

@@ -171,6 +171,7 @@ def singles() -> dict[str, tuple[Any, Any]]:
 
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
+    torch.manual_seed(0)
     pictures = make_pictures(folder / "pictures")
     answers: dict[str, Any] = {}
     for name, (model, processor, tokenizer) in pairs().items():

@@ -23,12 +23,13 @@ VISION = frozenset([
     "dinov2_with_registers", "dinov3_vit", "dinov3_convnext", "dpt", "glpn", "levit", "poolformer", "pvt",
     "pvt_v2", "segformer", "yolos", "detr", "hiera", "ijepa", "siglip_vision_model", "clip_vision_model",
     "data2vec-vision", "timm_wrapper", "depth_anything", "focalnet", "cvt", "bit", "perceiver", "sam",
-    "superpoint", "vitpose",
+    "superpoint", "vitpose", "rt_detr", "rt_detr_v2", "d_fine", "conditional_detr", "deformable_detr",
+    "table-transformer", "maskformer", "mask2former", "upernet", "zoedepth", "depth_pro",
 ])
 # Read a picture and a text together; their text heads are not those of a text model.
 MIXED = frozenset([
     "layoutlm", "layoutlmv2", "layoutlmv3", "lilt", "bros", "markuplm", "vilt", "visual_bert", "lxmert",
-    "clip", "siglip",
+    "clip", "siglip", "chinese_clip", "metaclip_2",
 ])
 SEQ2SEQ_TEXT = frozenset([
     "t5", "mt5", "umt5", "longt5", "switch_transformers", "bart", "mbart", "mbart-50", "marian", "pegasus",
@@ -85,6 +86,8 @@ WHOLE = {
     "SpeechEncoderDecoderModel": "automatic-speech-recognition",
     "VitsModel": "text-to-speech",
     "CLIPModel": "zero-shot-image-classification",
+    "ChineseCLIPModel": "zero-shot-image-classification",
+    "MetaClip2Model": "zero-shot-image-classification",
     "SiglipModel": "zero-shot-image-classification",
     "Siglip2Model": "zero-shot-image-classification",
     "ClapModel": "zero-shot-audio-classification",

@@ -21,6 +21,9 @@ FloatArray = np.ndarray[Any, np.dtype[np.float32]]
 # With a value other than 0, large JPEGs are decoded whole, as transformers does, instead of at a part of their size.
 EXACT_VARIABLE = "WORKBENCH_EXACT_PICTURES"
 
+# From this proportion of the sides on, it is the shape that is to blame where nothing is left of a picture.
+NARROW = 10
+
 
 class ImageProcessor:
     """What the ``preprocessor_config.json`` of a model asks for, step by step.
@@ -74,9 +77,10 @@ class ImageProcessor:
             return loaded.picture
         height, width = self.steps.resize.of(loaded.height_px, loaded.width_px)
         size = {"width": loaded.width_px, "height": loaded.height_px}
-        if not (height and width):
+        nothing_left = not (height and width)
+        if nothing_left and max(size.values()) < NARROW * min(size.values()):
             raise InputError("image-too-small", file=name, **size, scaled=f"{width} x {height}")
-        if height * width > MAX_MEGAPIXELS * 1_000_000:
+        if nothing_left or height * width > MAX_MEGAPIXELS * 1_000_000:
             raise InputError("image-too-narrow", file=name, **size, scaled=f"{width} x {height}")
         return loaded.picture.resize((width, height), Image.Resampling(self.steps.resample), box=loaded.box)
 

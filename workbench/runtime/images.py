@@ -105,6 +105,8 @@ def open_image(
             rows, columns = target(height, width)
             scale = _drafted(picture, (rows, columns) if swapped else (columns, rows))
         upright = _upright_rgb(picture)
+    if scale == 1:  # some formats tell of their size or orientation when they are decoded
+        return LoadedImage.whole(upright)
     covered_x, covered_y = width * scale, height * scale
     left = upright.width - covered_x if mirrored else 0.0
     upper = upright.height - covered_y if upside_down else 0.0

@@ -82,7 +82,7 @@ VISION_TASKS = (
         layouts=(
             Layout(
                 "zero-shot-image-classification",
-                ("CLIPModel", "SiglipModel", "ForZeroShotImageClassification"),
+                ("CLIPModel", "MetaClip2Model", "SiglipModel", "ForZeroShotImageClassification"),
                 files=(*PROCESSOR, "tokenizer.json"),
             ),
             # Repositories that have a graph for the pictures and one for the texts.
