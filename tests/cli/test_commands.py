@@ -149,7 +149,7 @@ class TestRun:
             (["run", TINY, "x", "--precision", "int9"], 2, "known: fp32"),
             (["run", TINY, "x", "--revision", "v9"], 1, "main"),
             (["run", TINY, "x", "--provider", "dml"], 1, "dml"),
-            (["run", TINY, "x", "--task", "automatic-speech-recognition"], 1, "x"),
+            (["run", TINY, "x", "--task", "automatic-speech-recognition"], 1, "of the kind 'bert'"),
             (["run", TINY, "x", "--provider", "npu"], 2, "npu"),
             (["run", TINY, "x", "--threads", "-1"], 2, "whole number from 0"),
             (["run", "nobody/nothing", "x"], 1, "nobody/nothing"),

@@ -123,7 +123,8 @@ def test_entries_are_sorted_by_their_short_names() -> None:
         ("automatic-speech-recognition", "audio"),
         ("object-detection", "image"),
         ("audio-classification", "audio"),
-        ("text-to-speech", "audio"),
+        ("text-to-speech", "text"),  # what goes in
+        ("text-to-audio", "audio"),
         ("zero-shot-classification", "text"),
         ("zero-shot-image-classification", "image"),
         ("fill-mask", "text"),
