@@ -13,11 +13,11 @@ from tests.images.files import ORIENTATION, model_files
 from workbench.runtime.image_processing import EXACT_VARIABLE, ImageProcessor
 from workbench.runtime.images import UPRIGHT, LoadedImage, open_image
 
-VIT: dict[str, Any] = {"image_processor_type": "ViTImageProcessor", "size": 60}
-CROPPED: dict[str, Any] = {"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 70}, "crop_size": 60}
+VIT: dict[str, Any] = {"image_processor_type": "ViTImageProcessor", "size": 30}
+CROPPED: dict[str, Any] = {"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 35}, "crop_size": 30}
 DETR: dict[str, Any] = {
     "image_processor_type": "DetrImageProcessor",
-    "size": {"shortest_edge": 60, "longest_edge": 75},
+    "size": {"shortest_edge": 30, "longest_edge": 38},
 }
 WIDTH, HEIGHT = 2003, 1501  # no multiples of 8
 
@@ -78,7 +78,7 @@ def test_what_is_small_or_no_jpeg_is_decoded_whole(tmp_path: Path) -> None:
     for path, settings in (
         (small, VIT),
         (png, VIT),
-        (shrunk, VIT | {"size": 1200}),
+        (shrunk, VIT | {"size": 600}),
         (shrunk, VIT | {"do_resize": False}),
     ):
         loaded, got, wanted = both(tmp_path / "model", settings, path)
@@ -86,10 +86,10 @@ def test_what_is_small_or_no_jpeg_is_decoded_whole(tmp_path: Path) -> None:
         assert (got == wanted).all()
 
 
-def test_the_draft_has_twice_the_pixels_that_are_wanted(tmp_path: Path) -> None:
+def test_the_draft_has_four_times_the_pixels_that_are_wanted(tmp_path: Path) -> None:
     path = tmp_path / "large.jpg"
     slope(2400, 1600).save(path)
-    for side, share in ((90, 8), (110, 4), (190, 4), (210, 2), (390, 2), (410, 1)):
+    for side, share in ((45, 8), (55, 4), (95, 4), (105, 2), (195, 2), (205, 1)):
         loaded = open_image(path, target=lambda height, width, side=side: (side, side))  # type: ignore[misc]
         assert loaded.picture.size == (2400 // share, 1600 // share)
 

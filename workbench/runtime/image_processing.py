@@ -31,7 +31,7 @@ class ImageProcessor:
     Equal to the classes of transformers that work with Pillow: they scale pictures of 8 bits, so that every later step
     is a function of 256 values a channel, kept here in a table. ``draft`` lets a large JPEG be decoded at an eighth, a
     quarter or half of its size where it is made still smaller: several times as fast, and for photographs the same
-    numbers within 0.01 on average; at hard edges, single ones are off by some steps of 8 bits.
+    numbers within 0.01, or a step of 8 bits where that is more.
     """
 
     def __init__(self, files: ModelFiles, draft: bool | None = None) -> None:
