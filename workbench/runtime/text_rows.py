@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from workbench.batching import BatchLimits, Share, batches
 from workbench.errors import EngineError
+from workbench.runtime.rounding import same_but_for_rounding
 from workbench.runtime.text import TextFeeds, TextTokenizer, Tokens
-from workbench.tasks.base import Array, Outputs, Run, SessionLike
+from workbench.tasks.base import Outputs, Run, SessionLike
 
 __all__ = ["TEXT_LIMITS", "TextRows"]
 
@@ -23,8 +22,6 @@ __all__ = ["TEXT_LIMITS", "TextRows"]
 # throughput (MiniLM), most between 256 and 512 tokens; one of 25 tokens hardly gains, and more at once is slower again,
 # when what goes from node to node does not fit the cache any more.
 TEXT_LIMITS = BatchLimits(items=32, size=512)
-# What rounding may change, by the largest number of an output. fp32 stays below 1e-5, int8 exceeds 1e-2.
-ROUNDING = 1e-3
 
 Keep = Callable[[Tokens, Outputs], Outputs]
 
@@ -108,11 +105,4 @@ class TextRows:
         except EngineError:
             self._together[padded] = False
         else:
-            self._together[padded] = all(_same(alone[name], beside[name]) for name in alone)
-
-
-def _same(a: Array, b: Array) -> bool:
-    x, y = a.astype(np.float32), b.astype(np.float32)
-    if not np.isfinite(x).all():  # a fault of the model, which its task names
-        return True
-    return bool(np.max(np.abs(x - y), initial=0) <= ROUNDING * max(1e-6, float(np.max(np.abs(x), initial=0))))
+            self._together[padded] = all(same_but_for_rounding(alone[name], beside[name]) for name in alone)

@@ -30,9 +30,9 @@ class DepthEstimation(ImageTask):
         metric = files.config.get("model_type") in METRIC or files.config.get("depth_estimation_type") == "metric"
         self._unit = "m" if metric else "relative"
 
-    def forward(self, prepared: Seen, params: Mapping[str, Any], run: Run) -> Outputs:
+    def wanted(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """``predicted_depth`` float [1, rows, columns]."""
-        return self._session.run(prepared.feeds, run, (self._output,))
+        return (self._output,)
 
     def postprocess(self, outputs: Outputs, prepared: Seen, params: Mapping[str, Any], run: Run) -> Depth:
         values = finite(outputs[self._output])

@@ -26,9 +26,9 @@ class ImageClassification(ImageTask):
         self._labels = files.labels
         self._function = _own_function(files.config, len(self._labels))
 
-    def forward(self, prepared: Seen, params: Mapping[str, Any], run: Run) -> Outputs:
+    def wanted(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """``logits`` float [1, classes]."""
-        return self._session.run(prepared.feeds, run, (self._output,))
+        return (self._output,)
 
     def postprocess(self, outputs: Outputs, prepared: Seen, params: Mapping[str, Any], run: Run) -> Labels:
         """The ``top_k`` likeliest labels, 5 when not given; ``function_to_apply`` as the model says when not given."""

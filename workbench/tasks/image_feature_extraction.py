@@ -40,13 +40,13 @@ class ImageFeatureExtraction(ImageTask):
             raise UsageError("usage-bad-param", name="pool", value="model", expected="none, cls or mean")
         return super().preprocess(item, params, run)
 
-    def forward(self, prepared: Seen, params: Mapping[str, Any], run: Run) -> Outputs:
+    def wanted(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """``last_hidden_state`` float [1, parts, hidden] or [1, channels, rows, columns]; with it ``pooler_output``
         where that is what is asked for."""
         names = [self._hidden]
         if params.get("pool") == "model" and self._has_pooled:
             names.append(POOLED)
-        return self._session.run(prepared.feeds, run, tuple(dict.fromkeys(names)))
+        return tuple(dict.fromkeys(names))
 
     def postprocess(self, outputs: Outputs, prepared: Seen, params: Mapping[str, Any], run: Run) -> Embedding:
         """Raises UsageError for the first vector of a map, which means nothing."""

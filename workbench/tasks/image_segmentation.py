@@ -46,10 +46,10 @@ class ImageSegmentation(ImageTask):
             raise UsageError("usage-bad-param", name="subtask", value=params["subtask"], expected="semantic")
         return super().preprocess(item, params, run)
 
-    def forward(self, prepared: Seen, params: Mapping[str, Any], run: Run) -> Outputs:
+    def wanted(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """``logits`` float [1, classes, rows, columns]; or of queries their classes, with one more for nothing,
         [1, queries, classes + 1], and their masks [1, queries, rows, columns]."""
-        return self._session.run(prepared.feeds, run, self._outputs)
+        return self._outputs
 
     def postprocess(self, outputs: Outputs, prepared: Seen, params: Mapping[str, Any], run: Run) -> Masks:
         """``subtask`` is panoptic where the model can do it, when not given, else semantic."""

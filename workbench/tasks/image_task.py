@@ -1,21 +1,30 @@
-"""What the tasks that look at one picture share: the picture as the graph takes it, and the sizes that answers need."""
+"""What the tasks that look at one picture share: the picture as the graph takes it, and the sizes that answers need.
+
+Pictures of one size go through a graph together where that changes no answer. A graph is tried once, the first pictures
+each alone and all together: dynamic int8 takes one scale for all that goes through, a detector may order its queries anew.
+Where the answers differ by more than rounding, each picture goes alone ever after.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from workbench.batching import BatchLimits, Share
 from workbench.errors import EngineError, InputError, ModelError
 from workbench.runtime.image_processing import ImageProcessor
+from workbench.runtime.rounding import same_but_for_rounding
 from workbench.tasks.base import Array, ModelFiles, Outputs, Pipeline, Run, SessionLike
 
 __all__ = ["ImageTask", "Seen", "finite"]
 
 PIXELS, MASK = "pixel_values", "pixel_mask"
+# So many pictures and pixels at once: eight of the usual 224×224. More is no faster on a processor, and takes memory.
+IMAGE_LIMITS = BatchLimits(items=8, size=8 * 224 * 224)
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,7 @@ class ImageTask(Pipeline):
         """Raises ModelError: settings of the image processor that are not supported, a graph that takes no picture."""
         super().__init__(files, sessions)
         self._session = sessions[graph]
+        self._together: bool | None = None  # whether pictures may go together, once that was tried
         self.processor = ImageProcessor(files)
         if PIXELS not in self._session.input_names:
             names = ", ".join(self._session.input_names)
@@ -67,9 +77,46 @@ class ImageTask(Pipeline):
             feeds[MASK] = self._mask(pixels, self.processor.shown(picture))
         return Seen(feeds, picture.width_px, picture.height_px)
 
+    def wanted(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """The outputs of the graph that are needed, each of shape [1, …] for a picture. A task whose graph takes more
+        than a picture names none and overrides :meth:`forward`; its inputs go alone."""
+        return ()
+
     def forward(self, prepared: Any, params: Mapping[str, Any], run: Run) -> Outputs:
-        """All outputs of the graph; a task that reads some of them overrides this."""
-        return self._session.run(prepared.feeds, run)
+        """The outputs of :meth:`wanted`."""
+        return self._session.run(prepared.feeds, run, self.wanted(params))
+
+    @property
+    def batch_limits(self) -> BatchLimits | None:
+        shape = self._session.input_shapes.get(PIXELS)
+        fixed = shape is not None and isinstance(shape[0], int)
+        return None if fixed or self._together is False or not self.wanted({}) else IMAGE_LIMITS
+
+    def batch_share(self, prepared: Any, params: Mapping[str, Any]) -> Share:
+        shape = prepared.feeds[PIXELS].shape
+        return Share(int(shape[2] * shape[3]), shape)
+
+    def forward_batch(self, prepared: Sequence[Any], params: Mapping[str, Any], run: Run) -> list[Outputs]:
+        if self._together:
+            return self._rows(prepared, params, run)
+        alone = super().forward_batch(prepared, params, run)
+        if self._together is None:
+            self._together = self._same_beside_others(prepared, alone, params, run)
+        return alone
+
+    def _same_beside_others(
+        self, prepared: Sequence[Any], alone: Sequence[Outputs], params: Mapping[str, Any], run: Run
+    ) -> bool:
+        try:
+            together = self._rows(prepared, params, run)
+        except EngineError:  # many graphs were traced for one picture, whatever they say of their inputs
+            return False
+        return all(same_but_for_rounding(a[name], b[name]) for a, b in zip(alone, together, strict=True) for name in a)
+
+    def _rows(self, prepared: Sequence[Any], params: Mapping[str, Any], run: Run) -> list[Outputs]:
+        feeds = {name: np.concatenate([item.feeds[name] for item in prepared]) for name in prepared[0].feeds}
+        values = self._session.run(feeds, run, self.wanted(params))
+        return [{name: value[n : n + 1] for name, value in values.items()} for n in range(len(prepared))]
 
     def _mask(self, pixels: Array, shown: tuple[int, int]) -> Array:
         """1 where ``pixel_values`` are picture and 0 where they are padding, [1, height, width].

@@ -36,10 +36,10 @@ class ObjectDetection(ImageTask):
         self._labels = files.labels
         self._most = SCORED_APART.get(self.processor.steps.kind)
 
-    def forward(self, prepared: Seen, params: Mapping[str, Any], run: Run) -> Outputs:
+    def wanted(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """``logits`` float [1, queries, classes], with one more class for nothing where a query tells one of them;
         ``pred_boxes`` [1, queries, 4]: middle x, middle y, width and height as shares of the picture."""
-        return self._session.run(prepared.feeds, run, self._outputs)
+        return self._outputs
 
     def postprocess(self, outputs: Outputs, prepared: Seen, params: Mapping[str, Any], run: Run) -> Boxes:
         """All above ``threshold``, 0.5 when not given, the surest first."""
