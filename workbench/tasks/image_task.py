@@ -1,8 +1,8 @@
 """What the tasks that look at one picture share: the picture as the graph takes it, and the sizes that answers need.
 
 Pictures of one size go through a graph together where that changes no answer. A graph is tried once, the first pictures
-each alone and all together: dynamic int8 takes one scale for all that goes through, a detector may order its queries anew.
-Where the answers differ by more than rounding, each picture goes alone ever after.
+each alone and all together: dynamic int8 takes one scale for all that goes through, a detector may order its queries
+anew. Where the answers differ by more than rounding, each picture goes alone ever after.
 """
 
 from __future__ import annotations
