@@ -63,7 +63,7 @@ class Seq2SeqRecognition(Pipeline):
     def preprocess(self, item: Any, params: Mapping[str, Any], run: Run) -> Prepared:
         """Raises InputError for what is no sound, UsageError for a language that the model lacks."""
         refuse_ctc_params(params)
-        settings = self._settings.wishing(**{name: params.get(name) for name in ("max_new_tokens", "num_beams")})
+        settings = self._settings.asked(params)
         if params.get("task", "transcribe") != "transcribe":
             raise UsageError("asr-no-choice", name="task", value=params["task"])
         if language := params.get("language"):

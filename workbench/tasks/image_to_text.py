@@ -48,8 +48,7 @@ class ImageToText(WritingPipeline):
         if not isinstance(item, (str, Path)):
             raise InputError("image-bad-input", got=type(item).__name__)
         pixels = self._images(load_image(item, run), item)
-        wishes = {name: params.get(name) for name in ("max_new_tokens", "num_beams")}
-        return Prepared(pixels, self._settings.wishing(**wishes))
+        return Prepared(pixels, self._settings.asked(params))
 
     def encoder_feeds(self, prepared: Prepared) -> Mapping[str, Array]:
         return {"pixel_values": prepared.pixel_values}

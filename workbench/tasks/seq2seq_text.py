@@ -58,8 +58,7 @@ class Seq2SeqText(WritingPipeline):
         """The tokens of a text behind the prefix that the settings ask for, and the settings with the caller's."""
         text = settings.prefix + text
         ids = self._marian(text, run) if self._marian else self.tokenizer.encode(text, run=run).ids
-        wishes = {name: params.get(name) for name in ("max_new_tokens", "num_beams")}
-        return Prepared(tuple(ids), settings.wishing(**wishes))
+        return Prepared(tuple(ids), settings.asked(params))
 
     def encoder_feeds(self, prepared: Prepared) -> Mapping[str, Array]:
         ids = np.array([prepared.token_ids], np.int64)
