@@ -92,7 +92,11 @@ def test_tiny_models_write_what_pipelines_write(made: Made, tmp_path: Path, name
 
 @pytest.mark.parametrize(
     ("name", "task"),
-    XX,
+    [
+        pytest.param("t5", "summarization", marks=slow),
+        pytest.param("bart", "translation", marks=slow),
+        ("marian", "translation"),
+    ],
 )
 def test_reference_outputs_are_those_of_torch(made: Made, name: str, task: str) -> None:
     pipeline = load(made(name), task)

@@ -17,7 +17,7 @@ from workbench.engine.verification import verify
 from workbench.errors import Cancelled, InputError, ModelError, UsageError
 from workbench.results import Transcript
 from workbench.runtime.session import Session, SessionOptions
-from workbench.tasks.asr_seq2seq import Seq2SeqRecognition
+from workbench.tasks.asr_seq2seq import PART_S, Seq2SeqRecognition, quiet_cuts
 from workbench.tasks.automatic_speech_recognition import PIPELINE
 from workbench.tasks.base import ModelFiles, Run
 
@@ -100,6 +100,14 @@ def test_a_long_sound_is_heard_in_parts_with_times(made: Path, name: str) -> Non
     bare = load(made / name)(sound(samples[: 5 * RATE]), {"return_timestamps": False}, Run())
     assert isinstance(bare, Transcript)
     assert bare.segments == ()
+
+
+def test_the_rest_behind_a_cut_is_never_too_short_for_a_model() -> None:
+    samples = np.ones(PART_S * RATE + 1, np.float32)
+    samples[-1600:] = 0
+    parts = quiet_cuts(samples, RATE)
+    assert [start for start, _ in parts] == [0, parts[0][1]]
+    assert min(end - start for start, end in parts) >= 895
 
 
 @pytest.mark.parametrize("name", MODELS)

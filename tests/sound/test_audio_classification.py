@@ -126,6 +126,7 @@ def test_a_text_in_place_of_a_sound(tmp_path: Path) -> None:
         (WAVE | {"do_normalize": 1}, "model-bad-setting", "do_normalize"),
         (AST | {"hop_length": 200}, "model-unknown-setting", "hop_length"),
         ({"feature_extractor_type": "SeamlessM4TFeatureExtractor", "stride": 3}, "model-bad-setting", "stride"),
+        ({"feature_extractor_type": "Speech2TextFeatureExtractor", "dither": 1.0}, "model-bad-setting", "dither"),
         ({"feature_extractor_type": "ClapFeatureExtractor"}, "model-bad-setting", "feature_extractor_type"),
     ],
 )
@@ -163,3 +164,22 @@ def test_missing_settings_and_other_graphs(tmp_path: Path) -> None:
 def test_the_receptive_field_is_that_of_the_convolutions() -> None:
     assert receptive_field({}) == 400
     assert receptive_field({"conv_kernel": [3, 2], "conv_stride": [2, 1]}) == 5
+    assert receptive_field({"model_type": "moonshine"}) == 895
+
+
+def test_the_bands_of_speech2text_have_mean_0_and_variance_1(tmp_path: Path) -> None:
+    settings = {"feature_extractor_type": "Speech2TextFeatureExtractor", "num_mel_bins": 8}
+    noise = np.random.default_rng(1).normal(0, 0.1, RATE).astype(np.float32)
+    raw = sound_features(files(tmp_path, settings | {"do_ceptral_normalize": False}))(noise, "noise", Run())
+    centred = sound_features(files(tmp_path, settings | {"normalize_vars": False}))(noise, "noise", Run())
+    whole = sound_features(files(tmp_path, settings, model_type="speech_to_text"))(noise, "noise", Run())
+    bands = raw["input_features"][0].astype(np.float64)
+    assert bands.shape == (98, 8)
+    np.testing.assert_allclose(centred["input_features"][0], bands - bands.mean(0), atol=1e-5)
+    np.testing.assert_allclose(whole["input_features"][0], (bands - bands.mean(0)) / bands.std(0), atol=1e-4)
+    assert whole["attention_mask"].tolist() == [[1] * 98]
+
+
+def test_silence_is_0_to_speech2text(tmp_path: Path) -> None:
+    heard = sound_features(files(tmp_path, {"feature_extractor_type": "Speech2TextFeatureExtractor"}))
+    assert not heard(np.zeros(RATE, np.float32), "silence", Run())["input_features"].any()

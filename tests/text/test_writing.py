@@ -12,7 +12,7 @@ import pytest
 
 from workbench.errors import Cancelled, EngineError, ModelError
 from workbench.runtime import logits_processors as rules
-from workbench.runtime.beam_search import Beams, beam_search
+from workbench.runtime.beam_search import Beams, beam_search, largest
 from workbench.runtime.generation_settings import GenerationSettings
 from workbench.tasks.base import ModelFiles, Run
 
@@ -84,6 +84,22 @@ def test_a_cancellation_ends_it_before_the_next_token() -> None:
     with pytest.raises(Cancelled):
         search(Tree(GARDEN), Beams(2), run=run, on_step=stop)
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize("size", [1, 5, 64, 500, 5000])
+@pytest.mark.parametrize("count", [1, 2, 8])
+def test_the_largest_of_few_and_of_many(size: int, count: int) -> None:
+    values = np.random.default_rng(size).normal(size=size).astype(np.float32)
+    wanted = np.argsort(-values, kind="stable")[:count]
+    assert largest(values, count).tolist() == wanted.tolist()
+    forbidden = np.full(size, -np.inf, np.float32)
+    forbidden[-1] = 0
+    found = largest(forbidden, count).tolist()
+    assert found[0] == size - 1
+    assert len(set(found)) == min(count, size)
+    equal = np.zeros(size, np.float32)
+    equal[size // 2 :] = 1
+    assert set(equal[largest(equal, count)][: size - size // 2].tolist()) == {1.0}
 
 
 def test_what_is_no_number_is_an_error() -> None:

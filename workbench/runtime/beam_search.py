@@ -16,10 +16,12 @@ from workbench.errors import EngineError
 from workbench.runtime.logits_processors import FloatArray, LogitsProcessor, log_softmax
 from workbench.tasks.base import Run
 
-__all__ = ["BeamState", "Beams", "beam_search"]
+__all__ = ["BeamState", "Beams", "beam_search", "largest"]
 
 # The score of a text that is not to be taken; lower than any real one, and still a number.
 NEVER = np.float32(-1e9)
+# So many values are looked at together for the largest.
+BLOCK = 64
 
 
 class BeamState(Protocol):
@@ -87,14 +89,14 @@ def beam_search(
         else:
             logits = state.advance_beams([tokens[-1] for tokens in running], run)
         totals = _totals(logits, running, scores, processors)
-        best = _largest(totals.ravel(), kept)
+        best = largest(totals.ravel(), kept)
         values = totals.ravel()[best]
         parents = best // totals.shape[1]
         texts = [(*running[parent], int(token)) for parent, token in zip(parents, best % totals.shape[1], strict=True)]
         length += 1
         ended = np.array([length >= max_length or tokens[-1] in stop for tokens in texts])
         going = values + ended.astype(np.float32) * NEVER
-        order = _largest(going, count)
+        order = largest(going, count)
         penalized = values / np.float32((length - start) ** beams.length_penalty)
         finished = _best_finished(finished, texts, penalized, ended)
         scores, running = going[order], [texts[place] for place in order]
@@ -144,9 +146,16 @@ def _can_improve(beams: Beams, finished: Sequence[_Finished], best: np.float32, 
     return any(hoped > (worst if item.done else NEVER) for item in finished)
 
 
-def _largest(values: FloatArray, count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def largest(values: FloatArray, count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Places of the largest values, the largest first; of equal ones the first first."""
     count = min(count, len(values))
-    found = np.sort(np.argpartition(-values, count - 1)[:count]) if count < len(values) else np.arange(count)
-    order: np.ndarray[tuple[int], np.dtype[np.int64]] = found[np.argsort(-values[found], kind="stable")]
+    if len(values) <= BLOCK * count:
+        found = np.arange(len(values))
+    else:
+        # As many blocks as values are wanted have one that is at least so large: none of those wanted is smaller.
+        tops = values[: len(values) // BLOCK * BLOCK].reshape(-1, BLOCK).max(axis=1)
+        found = np.flatnonzero(values >= np.partition(tops, -count)[-count])
+        if not count <= len(found) <= BLOCK * count:  # most are equal (minus infinity), or no numbers
+            found = np.sort(np.argpartition(-values, count - 1)[:count])
+    order: np.ndarray[tuple[int], np.dtype[np.int64]] = found[np.argsort(-values[found], kind="stable")][:count]
     return order

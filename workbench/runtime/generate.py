@@ -163,6 +163,8 @@ class Seq2SeqState:
     def keep(self, beams: Sequence[int]) -> None:
         """Go on with these beams, by their places now; one may go on several times."""
         same = len(beams) == len(self._hidden_states)
+        if same and all(place == beam for place, beam in enumerate(beams)):
+            return  # the cache is large: not to be copied where nothing changes
         index = np.array(beams, dtype=np.int64)
         for name, value in self._past.items():
             # All beams read the same input: what comes of the encoder only has to be there for as many as there are.

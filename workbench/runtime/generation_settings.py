@@ -143,6 +143,10 @@ class GenerationSettings:
         wanted = {key: value for key, value in wishes.items() if value is not None}
         return GenerationSettings({**self.values, **wanted}, self.positions, self.prefix)
 
+    def asked(self, params: Mapping[str, Any]) -> GenerationSettings:
+        """The settings with what a task's parameters say of them."""
+        return self.wishing(**{name: params.get(name) for name in ("max_new_tokens", "num_beams")})
+
     def max_length(self, prompt: int) -> int:
         """How many tokens there may be, those of the prompt included."""
         new, length = self.values["max_new_tokens"], self.values["max_length"]

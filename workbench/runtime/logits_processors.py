@@ -114,10 +114,13 @@ def no_repeated_ngrams(size: int) -> LogitsProcessor:
     """No sequence of ``size`` tokens twice."""
 
     def process(scores: FloatArray, tokens: Sequence[int]) -> None:
-        tail = tuple(tokens[len(tokens) - size + 1 :])
-        for start in range(len(tokens) - size + 1):
-            if tuple(tokens[start : start + size - 1]) == tail:
-                scores[tokens[start + size - 1]] = -np.inf
+        count = len(tokens) - size + 1
+        if count > 0:
+            seen = np.asarray(tokens, dtype=np.int64)
+            again = np.ones(count, dtype=bool)
+            for place in range(size - 1):
+                again &= seen[place : place + count] == seen[count + place]
+            scores[seen[size - 1 :][again]] = -np.inf
 
     return process
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 
-from tokenizers import Tokenizer
-
 from workbench.runtime.text import TextTokenizer
 from workbench.tasks.base import Run
 
@@ -22,11 +20,10 @@ CODE = re.compile(r">>.*?<<", re.DOTALL)
 class MarianReader:
     """Text → ids, as ``MarianTokenizer`` of transformers reads it."""
 
-    def __init__(self, texts: TextTokenizer, tokenizer: Tokenizer, vocabulary_size: int) -> None:
+    def __init__(self, texts: TextTokenizer, vocabulary_size: int) -> None:
         self._texts = texts
-        self._tokenizer = tokenizer
         self._size = vocabulary_size
-        self._unknown: int | None = tokenizer.token_to_id("<unk>")
+        self._unknown = texts.token_id("<unk>")
 
     def __call__(self, text: str, run: Run) -> list[int]:
         """The tokens of a text, which may begin with the code of a target language (``>>fra<<``). Raises InputError."""
@@ -44,7 +41,7 @@ class MarianReader:
 
     def _id(self, token: str, otherwise: int) -> int:
         """Of a token that the source's model does not have, or that the vocabulary lacks."""
-        number: int | None = self._tokenizer.token_to_id(MARK + token)
+        number = self._texts.token_id(MARK + token)
         if number is None:
-            number = self._tokenizer.token_to_id(token)
+            number = self._texts.token_id(token)
         return otherwise if number is None or number >= self._size else number

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from workbench.errors import InputError, ModelError
-from workbench.runtime.fbank import FRAME_SAMPLES, FilterBank
+from workbench.runtime.fbank import FRAME_SAMPLES, HOP_SAMPLES, FilterBank
+from workbench.runtime.generate import fitting
 from workbench.runtime.mel import LogMel
 from workbench.runtime.resample import FloatArray
 from workbench.tasks.base import Array, ModelFiles, Run, SessionLike
@@ -26,7 +27,12 @@ HARMLESS = frozenset(
 # One sound at a time is never padded, unless the model always takes the same length.
 OF_PADDING = frozenset({"padding_side", "padding_value"})
 TINY = 1e-7
+SCALE_16_BITS = 2.0**15
 MASK = "attention_mask"
+# Kernels and strides of the first convolutions where a config has none: those of wav2vec 2.0 (Baevski et al. 2020), and
+# of models that never say.
+USUAL_CONVOLUTIONS = ((10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2))
+CONVOLUTIONS_OF_MODEL = {"moonshine": ((127, 7, 3), (64, 3, 2))}
 
 
 class SoundFeatures(ABC):
@@ -79,10 +85,11 @@ class SoundFeatures(ABC):
         if self.input_name not in session.input_names:
             raise ModelError("model-unknown-input", name=session.input_names[0], known=self.input_name)
 
-    def feeds(self, session: SessionLike, samples: FloatArray, name: object, run: Run) -> dict[str, Array]:
-        """The graph's inputs for samples float32 [n], in its own types; ``name`` is the sound's, for messages.
+    def __call__(self, samples: FloatArray, name: object, run: Run) -> dict[str, Array]:
+        """What a graph may ask for of samples float32 [n]: the features, float32, and the mask of their steps, int64
+        [1, steps]; ``name`` is the sound's, for messages.
 
-        Raises InputError for a sound that is too short to make one step of the model.
+        Raises InputError for a sound that is too short to make one step of the model, Cancelled.
         """
         if len(samples) < self.least_samples:
             raise InputError(
@@ -92,10 +99,11 @@ class SoundFeatures(ABC):
                 least=round(self.least_samples / self.sampling_rate, 4),
             )
         features = self._features(samples[: self.heard_samples], run)
-        found: dict[str, Array] = {self.input_name: features.astype(session.input_dtypes[self.input_name], copy=False)}
-        if MASK in session.input_names:
-            found[MASK] = np.ones((1, features.shape[self.time_axis]), dtype=session.input_dtypes[MASK])
-        return found
+        return {self.input_name: features, MASK: np.ones((1, features.shape[self.time_axis]), np.int64)}
+
+    def feeds(self, session: SessionLike, samples: FloatArray, name: object, run: Run) -> dict[str, Array]:
+        """Of :meth:`__call__` what this graph asks for, in its own types."""
+        return fitting(session, self(samples, name, run))
 
 
 class WaveFeatures(SoundFeatures):
@@ -134,7 +142,7 @@ class SpectrogramFeatures(SoundFeatures):
         super().__init__(files)
         self._frames = int(self._settings["max_length"])
         self._bank = FilterBank(int(self._settings["num_mel_bins"]), self.sampling_rate)
-        self.heard_samples = (self._frames - 1) * 160 + FRAME_SAMPLES
+        self.heard_samples = (self._frames - 1) * HOP_SAMPLES + FRAME_SAMPLES
 
     def _features(self, samples: FloatArray, run: Run) -> FloatArray:
         features = np.zeros((1, self._frames, self._bank.bands), dtype=np.float32)
@@ -166,8 +174,8 @@ class StackedFeatures(SoundFeatures):
         super().__init__(files)
         self._only("stride", 2)
         self._only("feature_size", self._settings["num_mel_bins"])
-        self._bank = FilterBank(int(self._settings["num_mel_bins"]), self.sampling_rate, "povey", 2.0**15)
-        self.least_samples = FRAME_SAMPLES + 160  # the variance of one frame alone is none
+        self._bank = FilterBank(int(self._settings["num_mel_bins"]), self.sampling_rate, "povey", SCALE_16_BITS)
+        self.least_samples = FRAME_SAMPLES + HOP_SAMPLES  # the variance of one frame alone is none
 
     def _features(self, samples: FloatArray, run: Run) -> FloatArray:
         found = self._bank(samples, run.cancellation.check)
@@ -176,11 +184,47 @@ class StackedFeatures(SoundFeatures):
             found = np.concatenate((found, np.full((1, self._bank.bands), self._settings["padding_value"], np.float32)))
         return found.reshape(1, len(found) // 2, -1)
 
-    def feeds(self, session: SessionLike, samples: FloatArray, name: object, run: Run) -> dict[str, Array]:
-        found = super().feeds(session, samples, name, run)
-        if MASK in found and self._bank.frames(len(samples)) % 2:
+    def __call__(self, samples: FloatArray, name: object, run: Run) -> dict[str, Array]:
+        found = super().__call__(samples, name, run)
+        if self._bank.frames(len(samples)) % 2:
             found[MASK][0, -1] = 0
         return found
+
+
+class CepstralFeatures(SoundFeatures):
+    """``input_features`` [1, frames, bands] of Speech2Text: Kaldi's filter bank on the numbers of 16 bits, each band of
+    mean 0 and variance 1 over the sound, where the settings want that.
+
+    A band that never changes (silence) is 0, where the reference would divide by 0.
+    """
+
+    input_name = "input_features"
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "feature_size": 80,
+        "sampling_rate": 16_000,
+        "num_mel_bins": 80,
+        "dither": 0.0,
+        "do_ceptral_normalize": True,
+        "normalize_means": True,
+        "normalize_vars": True,
+    }
+
+    def __init__(self, files: ModelFiles) -> None:
+        super().__init__(files)
+        self._only("dither", 0.0)
+        self._bank = FilterBank(int(self._settings["num_mel_bins"]), self.sampling_rate, "povey", SCALE_16_BITS)
+        self.least_samples = FRAME_SAMPLES + HOP_SAMPLES  # the variance of one frame alone is none
+
+    def _features(self, samples: FloatArray, run: Run) -> FloatArray:
+        found = self._bank(samples, run.cancellation.check)
+        if self._settings["do_ceptral_normalize"]:
+            still = np.ptp(found, 0) == 0
+            if self._settings["normalize_means"]:
+                found -= found.mean(0)
+                found[:, still] = 0  # the mean of equal numbers is rounded too
+            if self._settings["normalize_vars"]:
+                found /= np.where(still, np.float32(1), found.std(0))
+        return found[None]
 
 
 class LogMelFeatures(SoundFeatures):
@@ -204,11 +248,13 @@ KINDS: dict[str, type[SoundFeatures]] = {
     "Wav2Vec2FeatureExtractor": WaveFeatures,
     "ASTFeatureExtractor": SpectrogramFeatures,
     "SeamlessM4TFeatureExtractor": StackedFeatures,
+    "Speech2TextFeatureExtractor": CepstralFeatures,
     "WhisperFeatureExtractor": LogMelFeatures,
 }
 # Older files do not name their class.
 KIND_OF_MODEL = {
     "audio-spectrogram-transformer": "ASTFeatureExtractor",
+    "speech_to_text": "Speech2TextFeatureExtractor",
     "wav2vec2-bert": "SeamlessM4TFeatureExtractor",
     "whisper": "WhisperFeatureExtractor",
 }
@@ -221,7 +267,7 @@ def sound_features(files: ModelFiles) -> SoundFeatures:
     if settings is None:
         raise ModelError("model-file-missing", file=path)
     usual = KIND_OF_MODEL.get(str(files.config.get("model_type")), "Wav2Vec2FeatureExtractor")
-    kind = settings.get("feature_extractor_type", usual)
+    kind = settings.get("feature_extractor_type") or usual
     if kind not in KINDS:
         raise ModelError("model-bad-setting", file=path, name="feature_extractor_type", value=kind)
     return KINDS[kind](files)
@@ -229,9 +275,9 @@ def sound_features(files: ModelFiles) -> SoundFeatures:
 
 def receptive_field(config: Mapping[str, Any]) -> int:
     """How many samples one step of a stack of convolutions sees: ``conv_kernel`` and ``conv_stride`` of the config,
-    those of wav2vec 2.0 (Baevski et al. 2020) where it has none."""
-    kernels = config.get("conv_kernel") or (10, 3, 3, 3, 3, 2, 2)
-    strides = config.get("conv_stride") or (5, 2, 2, 2, 2, 2, 2)
+    those of its model where it has none."""
+    usual = CONVOLUTIONS_OF_MODEL.get(str(config.get("model_type")), USUAL_CONVOLUTIONS)
+    kernels, strides = config.get("conv_kernel") or usual[0], config.get("conv_stride") or usual[1]
     needed = 1
     for kernel, stride in reversed(list(zip(kernels, strides, strict=False))):
         needed = (needed - 1) * int(stride) + int(kernel)

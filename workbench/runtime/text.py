@@ -18,6 +18,7 @@ from tokenizers import Encoding
 from workbench.errors import InputError, ModelError
 from workbench.runtime.tokenizer_file import cleaned, decoded, encoded, read_tokenizer, whole_characters
 from workbench.runtime.tokenizer_settings import apply_settings, special_token
+from workbench.runtime.tokens import Vocabulary
 from workbench.tasks.base import Array, ModelFiles, Run, SessionLike
 
 __all__ = ["TextFeeds", "TextTokenizer", "Tokens"]
@@ -104,6 +105,10 @@ class TextTokenizer:
         positions = _positions(files.config)
         self._most = positions if files.config.get("model_type") in LEARNED_POSITIONS else None
         self.limit = self.bounded(_limit(self.settings) or positions or DEFAULT_LIMIT)
+
+    def vocabulary(self) -> Vocabulary:
+        """The same tokenizer, which can be large, for ids into text; texts are to be encoded here."""
+        return Vocabulary.of_tokenizer(self._tokenizer, self.settings)
 
     def bounded(self, limit: int) -> int:
         """A number of tokens, lowered to what the model has positions for, and raised to what holds one token."""

@@ -35,6 +35,11 @@ class Vocabulary:
         tokenizer.no_padding()
         settings = files.read_json("tokenizer_config.json") or {}
         apply_settings(tokenizer, settings, files.config)
+        return cls.of_tokenizer(tokenizer, settings)
+
+    @classmethod
+    def of_tokenizer(cls, tokenizer: Tokenizer, settings: Mapping[str, Any]) -> Vocabulary:
+        """Of a tokenizer that is in use already; ``settings`` is tokenizer_config.json."""
         special = {number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
         special |= {number for name in _named(settings) if (number := tokenizer.token_to_id(name)) is not None}
         return cls(tokenizer, frozenset(special), bool(settings.get("clean_up_tokenization_spaces", False)))

@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from workbench.errors import EngineError, ModelError, UsageError
+from workbench.errors import ModelError, UsageError
 from workbench.results import Segment, Transcript
 from workbench.runtime.ctc import Letter, Letters
 from workbench.runtime.resample import FloatArray
 from workbench.runtime.sound_features import sound_features
 from workbench.tasks.base import Array, ModelFiles, Outputs, Pipeline, Run, SessionLike
 from workbench.tasks.classes import logits_output
+from workbench.tasks.scores import finite
 from workbench.tasks.sound_inputs import read_sound, sound_name
 
 __all__ = ["CtcRecognition"]
@@ -122,12 +123,9 @@ class CtcRecognition(Pipeline):
         return slice(left, steps - right)
 
     def _logits(self, samples: FloatArray, name: str, run: Run) -> Array:
-        """float [1, steps, tokens]. Raises InputError for a sound that is too short, EngineError."""
+        """float32 [1, steps, tokens]. Raises InputError for a sound that is too short, EngineError."""
         feeds = self._features.feeds(self._session, samples, name, run)
-        logits = self._session.run(feeds, run, (self._output,))[self._output]
-        if not np.isfinite(logits).all():
-            raise EngineError("graph-not-finite")
-        return logits
+        return finite(self._session.run(feeds, run, (self._output,))[self._output])
 
     def postprocess(self, outputs: Outputs, prepared: Heard, params: Mapping[str, Any], run: Run) -> Transcript:
         """Takes ``token_ids``, or the ``logits`` float [1, steps, tokens] that torch gave."""
@@ -167,7 +165,7 @@ class CtcRecognition(Pipeline):
     def reference_outputs(
         self, prepared: Heard, params: Mapping[str, Any], run: Run, answer: Mapping[str, Any]
     ) -> Outputs:
-        """``logits`` float [1, steps, tokens] of the whole sound."""
+        """``logits`` float32 [1, steps, tokens] of the whole sound."""
         return {self._output: self._logits(prepared.samples, prepared.name, run)}
 
 

@@ -9,21 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from workbench.errors import InputError, UsageError
+from workbench.errors import UsageError
 from workbench.results import Segment, Text, Transcript
 from workbench.runtime.generate import Seq2SeqDecoder
 from workbench.runtime.generation_settings import GenerationSettings
 from workbench.runtime.logits_processors import FloatArray
-from workbench.runtime.sound import load_audio, sound_of_array
-from workbench.runtime.speech_features import SpeechFeatures
+from workbench.runtime.sound_features import sound_features
 from workbench.runtime.tokens import Vocabulary
 from workbench.tasks.asr_params import refuse_ctc_params
 from workbench.tasks.base import Array, ModelFiles, Outputs, Pipeline, Run, SessionLike
+from workbench.tasks.sound_inputs import read_sound, sound_name
 from workbench.tasks.written import Encoded, Writer, run_encoder
 
 __all__ = ["PART_S", "Prepared", "Seq2SeqRecognition", "quiet_cuts"]
@@ -38,9 +37,10 @@ LANGUAGE = "<lang:{}>"
 
 @dataclass(frozen=True)
 class Prepared:
-    """Samples float32 [n] of a sound, where its parts begin and end, and how to write."""
+    """Samples float32 [n] of a sound, its name, where its parts begin and end, and how to write."""
 
     samples: FloatArray
+    name: str
     parts: tuple[tuple[int, int], ...]
     settings: GenerationSettings
 
@@ -51,8 +51,9 @@ class Seq2SeqRecognition(Pipeline):
     def __init__(self, files: ModelFiles, sessions: Mapping[str, SessionLike]) -> None:
         """Raises ModelError: a missing or broken file, a setting or an input of a graph that is not known."""
         super().__init__(files, sessions)
-        self._features = SpeechFeatures(files)
         self._encoder = sessions["encoder_model"]
+        self._features = sound_features(files)
+        self._features.check_graph(self._encoder)
         self._vocabulary = Vocabulary.of_model(files)
         self._writer = Writer(Seq2SeqDecoder(sessions), self._vocabulary, "text")
         self._settings = GenerationSettings.of_model(files, PIPELINE_SETTINGS, "automatic-speech-recognition")
@@ -60,9 +61,9 @@ class Seq2SeqRecognition(Pipeline):
         self._upper = bool(tokenizer.get("do_upper_case", False))
 
     def preprocess(self, item: Any, params: Mapping[str, Any], run: Run) -> Prepared:
-        """Raises InputError for what is no sound or too short, UsageError for a language that the model lacks."""
+        """Raises InputError for what is no sound, UsageError for a language that the model lacks."""
         refuse_ctc_params(params)
-        settings = self._settings.wishing(**{name: params.get(name) for name in ("max_new_tokens", "num_beams")})
+        settings = self._settings.asked(params)
         if params.get("task", "transcribe") != "transcribe":
             raise UsageError("asr-no-choice", name="task", value=params["task"])
         if language := params.get("language"):
@@ -71,18 +72,8 @@ class Seq2SeqRecognition(Pipeline):
                 raise UsageError("asr-no-choice", name="language", value=language)
             settings = settings.wishing(forced_bos_token_id=number)
         rate = self._features.sampling_rate
-        if isinstance(item, Mapping):
-            samples = sound_of_array(item, rate).samples
-        else:
-            samples = load_audio(Path(item), rate, run.cancellation.check).samples
-        if len(samples) < self._features.least_samples:
-            raise InputError(
-                "sound-too-short",
-                file="the sound" if isinstance(item, Mapping) else item,
-                seconds=round(len(samples) / rate, 4),
-                least=round(self._features.least_samples / rate, 4),
-            )
-        return Prepared(samples, quiet_cuts(samples, rate), settings)
+        samples = read_sound(item, rate, run).samples
+        return Prepared(samples, sound_name(item), quiet_cuts(samples, rate), settings)
 
     def forward(self, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Outputs:
         """Returns ``token_ids`` int64 [tokens] of all parts together, and ``counts`` int64 [parts]."""
@@ -118,7 +109,8 @@ class Seq2SeqRecognition(Pipeline):
         return self._writer.reference_outputs(encoded, answer["token_ids"], run)
 
     def _encode(self, prepared: Prepared, part: tuple[int, int], run: Run) -> Encoded:
-        return run_encoder(self._encoder, self._features(prepared.samples[slice(*part)], run), run)
+        """Raises InputError for a sound that is too short."""
+        return run_encoder(self._encoder, self._features(prepared.samples[slice(*part)], prepared.name, run), run)
 
     def _transcript(self, tokens: list[list[int]], prepared: Prepared, params: Mapping[str, Any]) -> Transcript:
         texts = [self._cased(self._writer.text(part, prepared.settings).text) for part in tokens]
@@ -140,7 +132,7 @@ def quiet_cuts(samples: FloatArray, rate: int, part_s: float = PART_S) -> tuple[
     parts, start = [], 0
     while len(samples) - start > longest:
         first = start + longest * 3 // 4
-        frames = samples[first : start + longest]
+        frames = samples[first : start + longest - frame]  # what is left over must be long enough for the model
         frames = frames[: len(frames) // frame * frame].reshape(-1, frame)
         quietest = int(np.square(frames, dtype=np.float64).sum(axis=1).argmin())
         end = first + quietest * frame + frame // 2

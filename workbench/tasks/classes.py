@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from workbench.errors import EngineError, ModelError
+from workbench.errors import ModelError
 from workbench.results import Label, Labels
 from workbench.tasks.base import Array, ModelFiles, SessionLike
+from workbench.tasks.scores import finite, sigmoid, softmax
 
 __all__ = ["best_labels", "class_scores", "logits_output"]
 
@@ -27,15 +28,10 @@ def class_scores(logits: Array, files: ModelFiles, function: str) -> Array:
     """
     if logits.shape[-1] != len(files.labels):
         raise ModelError("model-files-disagree", file=files.folder / "config.json", name="id2label")
-    values = logits.astype(np.float32, copy=False)
-    if not np.isfinite(values).all():
-        raise EngineError("graph-not-finite")
+    values = finite(logits)
     if function == "softmax":
-        powers = np.exp(values - values.max(-1, keepdims=True))
-        return np.asarray(powers / powers.sum(-1, keepdims=True))
-    if function == "sigmoid":
-        return np.asarray(1 / (1 + np.exp(-np.clip(values, -80, 80))))
-    return values
+        return softmax(values)
+    return sigmoid(values) if function == "sigmoid" else values
 
 
 def best_labels(scores: Array, names: Mapping[int, str], top_k: int | None) -> Labels:

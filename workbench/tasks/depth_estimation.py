@@ -10,7 +10,8 @@ from workbench.errors import ModelError
 from workbench.results import Depth
 from workbench.runtime.enlarging import bicubic
 from workbench.tasks.base import ModelFiles, Outputs, Run, SessionLike
-from workbench.tasks.image_task import ImageTask, Seen, finite
+from workbench.tasks.image_task import ImageTask, Seen
+from workbench.tasks.scores import finite
 
 __all__ = ["PIPELINE", "DepthEstimation"]
 

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from workbench.errors import EngineError, UsageError
+from workbench.errors import UsageError
 from workbench.results import Embedding
 from workbench.runtime.pooling import SentenceRecipe, normalized, pooled
 from workbench.runtime.text import Tokens
 from workbench.tasks.base import ModelFiles, Outputs, Run, SessionLike
+from workbench.tasks.scores import finite
 from workbench.tasks.text_inputs import hidden_output, text_of
 from workbench.tasks.text_pipeline import TextPipeline
 
@@ -64,9 +65,7 @@ class FeatureExtraction(TextPipeline):
         return (prepared.tokens,)
 
     def postprocess(self, outputs: Outputs, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Embedding:
-        hidden = next(iter(outputs.values())).astype(np.float32, copy=False)
-        if not np.isfinite(hidden).all():
-            raise EngineError("graph-not-finite")
+        hidden = finite(next(iter(outputs.values())))
         pooling = params.get("pooling", "none")
         if pooling == "none":
             return Embedding(hidden[0], pooled=False)

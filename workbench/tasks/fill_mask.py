@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from workbench.errors import EngineError, InputError, ModelError, UsageError
+from workbench.errors import InputError, ModelError, UsageError
 from workbench.results import Fill, Fills
 from workbench.runtime.text import Tokens
 from workbench.tasks.base import Array, ModelFiles, Outputs, Run, SessionLike
 from workbench.tasks.classes import logits_output
+from workbench.tasks.scores import finite, softmax
 from workbench.tasks.text_inputs import text_of
 from workbench.tasks.text_pipeline import TextPipeline
 
@@ -56,7 +57,7 @@ class FillMask(TextPipeline):
 
     def postprocess(self, outputs: Outputs, prepared: Tokens, params: Mapping[str, Any], run: Run) -> Fills:
         """Raises UsageError where no target is a token."""
-        scores = _softmax(next(iter(outputs.values())))
+        scores = softmax(finite(next(iter(outputs.values()))))
         chosen = self._targets(params["targets"], run) if params.get("targets") else np.arange(scores.shape[1])
         places, top_k = self._masks(prepared), params.get("top_k") or 5
         fills = []
@@ -92,15 +93,6 @@ class FillMask(TextPipeline):
         if not found:
             raise UsageError("usage-bad-param", name="targets", value=list(targets), expected="words of the vocabulary")
         return np.array(list(found))
-
-
-def _softmax(logits: Array) -> Array:
-    """Rows [masks, vocabulary] as probabilities float32. Raises EngineError where a logit is no number."""
-    values = logits.astype(np.float32, copy=False)
-    if not np.isfinite(values).all():
-        raise EngineError("graph-not-finite")
-    powers = np.exp(values - values.max(-1, keepdims=True))
-    return np.asarray(powers / powers.sum(-1, keepdims=True))
 
 
 PIPELINE = FillMask

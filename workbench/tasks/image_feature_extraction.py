@@ -14,7 +14,8 @@ import numpy as np
 from workbench.errors import UsageError
 from workbench.results import Embedding
 from workbench.tasks.base import Array, ModelFiles, Outputs, Run, SessionLike
-from workbench.tasks.image_task import ImageTask, Seen, finite
+from workbench.tasks.image_task import ImageTask, Seen
+from workbench.tasks.scores import finite
 
 __all__ = ["PIPELINE", "ImageFeatureExtraction"]
 

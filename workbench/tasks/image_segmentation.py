@@ -16,7 +16,8 @@ from workbench.errors import ModelError, UsageError
 from workbench.results import Mask, Masks
 from workbench.runtime.enlarging import bilinear_strips, label_map, nearest
 from workbench.tasks.base import Array, ModelFiles, Outputs, Run, SessionLike
-from workbench.tasks.image_task import ImageTask, Seen, finite
+from workbench.tasks.image_task import ImageTask, Seen
+from workbench.tasks.scores import finite, sigmoid, softmax
 
 __all__ = ["PIPELINE", "ImageSegmentation"]
 
@@ -62,7 +63,7 @@ class ImageSegmentation(ImageTask):
             found = self._semantic(values[0], size)
         elif subtask == "semantic":
             classes, masks = values
-            found = self._semantic(np.einsum("qc,qhw->chw", _softmax(classes)[:, :-1], _sigmoid(masks)), size)
+            found = self._semantic(np.einsum("qc,qhw->chw", softmax(classes)[:, :-1], sigmoid(masks)), size)
         elif subtask == "instance" and self.processor.steps.kind == OVERLAPPING:
             found = self._instances(values[0], values[1], size, _given(params, "threshold", THRESHOLD), run)
         else:
@@ -79,10 +80,10 @@ class ImageSegmentation(ImageTask):
         self, classes: Array, masks: Array, size: tuple[int, int], params: Mapping[str, Any], run: Run
     ) -> Iterator[Mask]:
         """A mask for each query that is sure of a class: where its share is the greatest, if enough of it is left."""
-        shares = _softmax(classes)
+        shares = softmax(classes)
         labels, scores = shares.argmax(-1), shares.max(-1)
         kept = (labels != shares.shape[-1] - 1) & (scores > np.float32(_given(params, "threshold", THRESHOLD)))
-        labels, scores, inside = labels[kept], scores[kept], _sigmoid(masks[kept])
+        labels, scores, inside = labels[kept], scores[kept], sigmoid(masks[kept])
         if not len(labels):
             return
         least = np.float32(_given(params, "mask_threshold", MASK_THRESHOLD))
@@ -108,7 +109,7 @@ class ImageSegmentation(ImageTask):
 
         Pairs come the surest first, as torch gives them from 64 classes on.
         """
-        shares = _softmax(classes)[:, :-1]
+        shares = softmax(classes)[:, :-1]
         best = np.argsort(-shares, axis=None, kind="stable")[: len(shares)]
         owners = np.full(size, -1, np.int32)
         found: list[tuple[int, float]] = []
@@ -116,7 +117,7 @@ class ImageSegmentation(ImageTask):
             run.cancellation.check()
             query, label = divmod(int(pair), shares.shape[1])
             inside = masks[query] > 0
-            sure = float((_sigmoid(masks[query]) * inside).sum() / (inside.sum() + 1e-6))
+            sure = float((sigmoid(masks[query]) * inside).sum() / (inside.sum() + 1e-6))
             score = float(shares.flat[pair]) * sure
             shown = nearest(inside[None], *size)[0]
             if shown.any() and score >= threshold:
@@ -133,15 +134,6 @@ def _given(params: Mapping[str, Any], name: str, otherwise: float) -> float:
 
 def _white(inside: Array) -> Array:
     return inside.astype(np.uint8) * np.uint8(255)
-
-
-def _softmax(logits: Array) -> Array:
-    powers = np.exp(logits - logits.max(-1, keepdims=True))
-    return np.asarray(powers / powers.sum(-1, keepdims=True))
-
-
-def _sigmoid(logits: Array) -> Array:
-    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -80, 80))))
 
 
 PIPELINE = ImageSegmentation

@@ -20,7 +20,7 @@ from workbench.runtime.image_processing import ImageProcessor
 from workbench.runtime.rounding import same_but_for_rounding
 from workbench.tasks.base import Array, ModelFiles, Outputs, Pipeline, Run, SessionLike
 
-__all__ = ["ImageTask", "Seen", "finite"]
+__all__ = ["ImageTask", "Seen"]
 
 PIXELS, MASK = "pixel_values", "pixel_mask"
 # So many pictures and pixels at once: eight of the usual 224×224. More is no faster on a processor, and takes memory.
@@ -133,11 +133,3 @@ class ImageTask(Pipeline):
             for count, full, part in zip((rows, columns), (height, width), shown, strict=True)
         ]
         return np.asarray(np.outer(*inside).astype(self._session.input_dtypes[MASK])[None])
-
-
-def finite(values: Array) -> Array:
-    """The numbers of an output as float32. Raises EngineError where one is not finite."""
-    numbers = values.astype(np.float32, copy=False)
-    if not np.isfinite(numbers).all():
-        raise EngineError("graph-not-finite")
-    return numbers

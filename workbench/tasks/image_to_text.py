@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import InputError
-from workbench.results import Text
 from workbench.runtime.document_images import DonutImages, is_donut
-from workbench.runtime.generate import Seq2SeqDecoder
 from workbench.runtime.generation_settings import GenerationSettings
 from workbench.runtime.image_processing import ImageProcessor
 from workbench.runtime.images import load_image
 from workbench.runtime.tokens import Vocabulary
-from workbench.tasks.base import Array, ModelFiles, Outputs, Pipeline, Run, SessionLike
-from workbench.tasks.written import Encoded, Writer, run_encoder
+from workbench.tasks.base import Array, ModelFiles, Run, SessionLike
+from workbench.tasks.written import WritingPipeline
 
 __all__ = ["PIPELINE", "ImageToText", "Prepared"]
 
@@ -36,15 +34,13 @@ class Prepared:
     settings: GenerationSettings
 
 
-class ImageToText(Pipeline):
+class ImageToText(WritingPipeline):
     """An input is the path of a picture."""
 
     def __init__(self, files: ModelFiles, sessions: Mapping[str, SessionLike]) -> None:
         """Raises ModelError: a missing or broken file, a setting or an input of a graph that is not known."""
-        super().__init__(files, sessions)
+        super().__init__(files, sessions, Vocabulary.of_model(files), "generated_text")
         self._images = DonutImages(files) if is_donut(files) else ImageProcessor(files)
-        self._encoder = sessions["encoder_model"]
-        self._writer = Writer(Seq2SeqDecoder(sessions), Vocabulary.of_model(files), "generated_text")
         self._settings = GenerationSettings.of_model(files, PIPELINE_SETTINGS, "image-to-text")
 
     def preprocess(self, item: Any, params: Mapping[str, Any], run: Run) -> Prepared:
@@ -52,24 +48,10 @@ class ImageToText(Pipeline):
         if not isinstance(item, (str, Path)):
             raise InputError("image-bad-input", got=type(item).__name__)
         pixels = self._images(load_image(item, run), item)
-        wishes = {name: params.get(name) for name in ("max_new_tokens", "num_beams")}
-        return Prepared(pixels, self._settings.wishing(**wishes))
+        return Prepared(pixels, self._settings.asked(params))
 
-    def forward(self, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Outputs:
-        """Returns ``token_ids`` int64 [tokens]: what was written, with the end token if it came to that."""
-        return {"token_ids": self._writer.write(self._encode(prepared, run), prepared.settings, (), run)}
-
-    def postprocess(self, outputs: Outputs, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Text:
-        return self._writer.text(outputs["token_ids"].tolist(), prepared.settings)
-
-    def reference_outputs(
-        self, prepared: Prepared, params: Mapping[str, Any], run: Run, answer: Mapping[str, Any]
-    ) -> Outputs:
-        """``encoder.last_hidden_state`` and ``decoder.logits`` when the reference's tokens are fed in."""
-        return self._writer.reference_outputs(self._encode(prepared, run), answer["token_ids"], run)
-
-    def _encode(self, prepared: Prepared, run: Run) -> Encoded:
-        return run_encoder(self._encoder, {"pixel_values": prepared.pixel_values}, run)
+    def encoder_feeds(self, prepared: Prepared) -> Mapping[str, Array]:
+        return {"pixel_values": prepared.pixel_values}
 
 
 PIPELINE = ImageToText

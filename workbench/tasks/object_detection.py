@@ -16,7 +16,8 @@ import numpy as np
 from workbench.errors import ModelError
 from workbench.results import Box, Boxes
 from workbench.tasks.base import Array, ModelFiles, Outputs, Run, SessionLike
-from workbench.tasks.image_task import ImageTask, Seen, finite
+from workbench.tasks.image_task import ImageTask, Seen
+from workbench.tasks.scores import finite, sigmoid, softmax
 
 __all__ = ["PIPELINE", "ObjectDetection"]
 
@@ -60,11 +61,10 @@ class ObjectDetection(ImageTask):
         if logits.shape[-1] != len(self._labels) + (not apart):
             raise ModelError("model-files-disagree", file=self.files.folder / "config.json", name="id2label")
         if apart:
-            flat = 1 / (1 + np.exp(-np.clip(logits, -80, 80)).ravel())
+            flat = sigmoid(logits).ravel()
             order = np.argsort(-flat, kind="stable")[: self._most or len(logits)]
             return order // logits.shape[-1], order % logits.shape[-1], flat[order]
-        powers = np.exp(logits - logits.max(-1, keepdims=True))
-        shares = (powers / powers.sum(-1, keepdims=True))[:, :-1]
+        shares = softmax(logits)[:, :-1]
         classes, scores = shares.argmax(-1), shares.max(-1)
         order = np.argsort(-scores, kind="stable")
         return order, classes[order], scores[order]
@@ -75,10 +75,7 @@ class ObjectDetection(ImageTask):
         if self._most is None or any(got[name].shape != wanted[name].shape for name in self._outputs):
             return got
         ours, theirs = (
-            np.concatenate(
-                [1 / (1 + np.exp(-np.clip(finite(side[self._outputs[0]])[0], -80, 80))), finite(side[BOXES])[0]],
-                axis=-1,
-            )
+            np.concatenate([sigmoid(finite(side[self._outputs[0]])[0]), finite(side[BOXES])[0]], axis=-1)
             for side in (got, wanted)
         )
         order = _nearest(ours, theirs)

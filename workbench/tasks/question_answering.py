@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from workbench.errors import EngineError, InputError, ModelError, UsageError
+from workbench.errors import InputError, ModelError, UsageError
 from workbench.results import Answer, Answers
 from workbench.runtime.text import Tokens
 from workbench.tasks.base import Array, ModelFiles, Outputs, Run, SessionLike
+from workbench.tasks.scores import finite, softmax
 from workbench.tasks.text_inputs import fields_of
 from workbench.tasks.text_pipeline import TextPipeline
 
@@ -90,7 +91,7 @@ class QuestionAnswering(TextPipeline):
         # Several spans can become one when they are widened to whole words.
         wanted = 2 * top_k + 10 if aligned else top_k
         cuts = np.cumsum([len(window) for window in prepared.windows])[:-1]
-        starts, ends = (np.split(outputs[name].astype(np.float32, copy=False), cuts) for name in (START, END))
+        starts, ends = (np.split(outputs[name], cuts) for name in (START, END))
         found: dict[str, Answer] = {}
         nothing = 1.0
         for window, start_logits, end_logits in zip(prepared.windows, starts, ends, strict=True):
@@ -122,11 +123,7 @@ class QuestionAnswering(TextPipeline):
 
 def _probabilities(logits: Array, allowed: Array) -> Array:
     """Softmax over the allowed tokens, 0 for the others. Raises EngineError where a logit is no number."""
-    if not np.isfinite(logits).all():
-        raise EngineError("graph-not-finite")
-    values = np.where(allowed, logits, np.float32(-10000))
-    powers = np.exp(values - values.max())
-    return np.asarray(powers / powers.sum())
+    return softmax(np.where(allowed, finite(logits), np.float32(-10000)))
 
 
 def _best_spans(start: Array, end: Array, count: int, longest: int) -> Iterator[Candidate]:

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from workbench.errors import EngineError, InputError
+from workbench.errors import InputError
 from workbench.results import Similarity
 from workbench.runtime.pooling import SentenceRecipe, normalized
 from workbench.runtime.text import Tokens
 from workbench.tasks.base import ModelFiles, Outputs, Run, SessionLike
+from workbench.tasks.scores import finite
 from workbench.tasks.text_inputs import hidden_output, is_texts
 from workbench.tasks.text_pipeline import TextPipeline
 
@@ -65,9 +66,7 @@ class SentenceSimilarity(TextPipeline):
         return {"sentence_embedding": self._recipe.vectors(hidden, np.ones(hidden.shape[:2], np.int64))}
 
     def postprocess(self, outputs: Outputs, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Similarity:
-        vectors = normalized(outputs["sentence_embedding"])
-        if not np.isfinite(vectors).all():
-            raise EngineError("graph-not-finite")
+        vectors = finite(normalized(outputs["sentence_embedding"]))
         place = {text: index for index, text in enumerate(prepared.texts)}
         rows = vectors[[place[text] for text in prepared.rows]]
         columns = vectors[[place[text] for text in prepared.columns]]

@@ -6,21 +6,18 @@ lose their end, which is said, where the pipeline would go on beyond what the mo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from workbench.results import Text
-from workbench.runtime.generate import Seq2SeqDecoder
 from workbench.runtime.generation_settings import GenerationSettings
 from workbench.runtime.marian import MarianReader
 from workbench.runtime.text import TextTokenizer
-from workbench.runtime.tokens import Vocabulary
-from workbench.tasks.base import ModelFiles, Outputs, Pipeline, Run, SessionLike
+from workbench.tasks.base import Array, ModelFiles, Run, SessionLike
 from workbench.tasks.text_inputs import text_of
-from workbench.tasks.written import Encoded, Writer, run_encoder
+from workbench.tasks.written import WritingPipeline
 
 __all__ = ["Prepared", "Seq2SeqText"]
 
@@ -36,7 +33,7 @@ class Prepared:
     settings: GenerationSettings
 
 
-class Seq2SeqText(Pipeline):
+class Seq2SeqText(WritingPipeline):
     """An input is a text. ``task`` is its name in ``task_specific_params``, ``key`` that of the answer."""
 
     task = "text2text-generation"
@@ -44,15 +41,13 @@ class Seq2SeqText(Pipeline):
 
     def __init__(self, files: ModelFiles, sessions: Mapping[str, SessionLike]) -> None:
         """Raises ModelError: a missing or broken file, a setting or an input of a graph that is not known."""
-        super().__init__(files, sessions)
         self.tokenizer = TextTokenizer(files)
         # These pipelines never clean spaces up, whatever the tokenizer's files say.
-        self.vocabulary = replace(Vocabulary.of_model(files), clean_up=False)
+        self.vocabulary = replace(self.tokenizer.vocabulary(), clean_up=False)
+        super().__init__(files, sessions, self.vocabulary, self.key)
         marian = files.config.get("model_type") == "marian"
         size = int(files.config.get("vocab_size") or 0)
-        self._marian = MarianReader(self.tokenizer, self.vocabulary.tokenizer, size) if marian else None
-        self._encoder = sessions["encoder_model"]
-        self._writer = Writer(Seq2SeqDecoder(sessions), self.vocabulary, self.key)
+        self._marian = MarianReader(self.tokenizer, size) if marian else None
         self.settings = GenerationSettings.of_model(files, PIPELINE_SETTINGS, self.task)
 
     def preprocess(self, item: Any, params: Mapping[str, Any], run: Run) -> Prepared:
@@ -63,23 +58,11 @@ class Seq2SeqText(Pipeline):
         """The tokens of a text behind the prefix that the settings ask for, and the settings with the caller's."""
         text = settings.prefix + text
         ids = self._marian(text, run) if self._marian else self.tokenizer.encode(text, run=run).ids
-        wishes = {name: params.get(name) for name in ("max_new_tokens", "num_beams")}
-        return Prepared(tuple(ids), settings.wishing(**wishes))
+        return Prepared(tuple(ids), settings.asked(params))
 
-    def forward(self, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Outputs:
-        """Returns ``token_ids`` int64 [tokens]: what was written, with the end token if it came to that."""
-        encoded = self._encode(prepared, run)
-        return {"token_ids": self._writer.write(encoded, prepared.settings, prepared.token_ids, run)}
-
-    def postprocess(self, outputs: Outputs, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Text:
-        return self._writer.text(outputs["token_ids"].tolist(), prepared.settings)
-
-    def reference_outputs(
-        self, prepared: Prepared, params: Mapping[str, Any], run: Run, answer: Mapping[str, Any]
-    ) -> Outputs:
-        """``encoder.last_hidden_state`` and ``decoder.logits`` when the reference's tokens are fed in."""
-        return self._writer.reference_outputs(self._encode(prepared, run), answer["token_ids"], run)
-
-    def _encode(self, prepared: Prepared, run: Run) -> Encoded:
+    def encoder_feeds(self, prepared: Prepared) -> Mapping[str, Array]:
         ids = np.array([prepared.token_ids], np.int64)
-        return run_encoder(self._encoder, {"input_ids": ids, "attention_mask": np.ones_like(ids)}, run)
+        return {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+
+    def source(self, prepared: Prepared) -> Sequence[int]:
+        return prepared.token_ids

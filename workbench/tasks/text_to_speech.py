@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from workbench.errors import EngineError, InputError, ModelError, UsageError
+from workbench.errors import InputError, ModelError, UsageError
 from workbench.results import Audio
 from workbench.runtime.spectrum import mean_spectrum
 from workbench.runtime.voice_text import VoiceText
 from workbench.tasks.agreement import Agreement, sound_agreement
 from workbench.tasks.base import Array, ModelFiles, Outputs, Pipeline, Run, SessionLike
+from workbench.tasks.scores import finite
 from workbench.tasks.text_inputs import text_of
 
 __all__ = ["PIPELINE", "TextToSpeech"]
@@ -88,10 +89,7 @@ class TextToSpeech(Pipeline):
         if MASK in self._session.input_names:
             feeds[MASK] = np.ones(ids.shape, types[MASK])
         feeds |= {name: np.array(value, self._optional[name]) for name, value in scales.items()}
-        wave = self._session.run(feeds, run, (WAVE,))[WAVE].reshape(-1).astype(np.float32, copy=False)
-        if not np.isfinite(wave).all():
-            raise EngineError("graph-not-finite")
-        return wave
+        return finite(self._session.run(feeds, run, (WAVE,))[WAVE].reshape(-1))
 
     def _scales(self, params: Mapping[str, Any]) -> dict[str, float]:
         """The optional inputs that were asked for. Raises UsageError where the graph lacks one."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,9 +15,9 @@ from workbench.runtime.beam_search import beam_search
 from workbench.runtime.generate import REPLACEMENT, Seq2SeqDecoder, fitting, greedy, teacher_forced
 from workbench.runtime.generation_settings import GenerationSettings
 from workbench.runtime.tokens import Vocabulary
-from workbench.tasks.base import Array, Outputs, Run, SessionLike
+from workbench.tasks.base import Array, ModelFiles, Outputs, Pipeline, Run, SessionLike
 
-__all__ = ["Encoded", "Writer", "run_encoder"]
+__all__ = ["Encoded", "Writer", "WritingPipeline", "run_encoder"]
 
 ENCODER_OUTPUT = "last_hidden_state"
 MASK = "attention_mask"
@@ -90,3 +91,45 @@ class Writer:
         if run.on_partial:
             answer = self.text(tokens, settings)
             run.partial(Text(answer.text.rstrip(REPLACEMENT), answer.token_count, "", self._key))
+
+
+class Asked(Protocol):
+    """What an input was prepared to: how to write, at least."""
+
+    @property
+    def settings(self) -> GenerationSettings: ...
+
+
+class WritingPipeline(Pipeline):
+    """One text for each input. A subclass tells what the encoder is fed, and what tokens it reads, if any."""
+
+    def __init__(
+        self, files: ModelFiles, sessions: Mapping[str, SessionLike], vocabulary: Vocabulary, key: str
+    ) -> None:
+        """Raises ModelError: an input of the decoder's graphs that is not known."""
+        super().__init__(files, sessions)
+        self._encoder = sessions["encoder_model"]
+        self._writer = Writer(Seq2SeqDecoder(sessions), vocabulary, key)
+
+    @abstractmethod
+    def encoder_feeds(self, prepared: Any) -> Mapping[str, Array]:
+        """What the encoder reads."""
+
+    def source(self, prepared: Any) -> Sequence[int]:
+        """The tokens among that."""
+        return ()
+
+    def forward(self, prepared: Asked, params: Mapping[str, Any], run: Run) -> Outputs:
+        """Returns ``token_ids`` int64 [tokens]: what was written, with the end token if it came to that."""
+        encoded = run_encoder(self._encoder, self.encoder_feeds(prepared), run)
+        return {"token_ids": self._writer.write(encoded, prepared.settings, self.source(prepared), run)}
+
+    def postprocess(self, outputs: Outputs, prepared: Asked, params: Mapping[str, Any], run: Run) -> Text:
+        return self._writer.text(outputs["token_ids"].tolist(), prepared.settings)
+
+    def reference_outputs(
+        self, prepared: Asked, params: Mapping[str, Any], run: Run, answer: Mapping[str, Any]
+    ) -> Outputs:
+        """``encoder.last_hidden_state`` and ``decoder.logits`` when the reference's tokens are fed in."""
+        encoded = run_encoder(self._encoder, self.encoder_feeds(prepared), run)
+        return self._writer.reference_outputs(encoded, answer["token_ids"], run)

@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from workbench.errors import InputError, ModelError, UsageError
 from workbench.results import Labels
 from workbench.runtime.text import Tokens
 from workbench.tasks.base import ModelFiles, Outputs, Run, SessionLike
 from workbench.tasks.catalog import check_params, task_info
 from workbench.tasks.classes import best_labels, class_scores
+from workbench.tasks.scores import softmax
 from workbench.tasks.text_inputs import kind_of
 from workbench.tasks.text_logits import TextLogits
 
@@ -76,15 +75,10 @@ class ZeroShotClassification(TextLogits):
         logits = class_scores(outputs[self._output], self.files, "none")
         if prepared.multi_label or len(prepared.labels) == 1:
             other = -1 if self._entailment == 0 else 0
-            scores = _softmax(logits[:, [other, self._entailment]])[:, 1]
+            scores = softmax(logits[:, [other, self._entailment]])[:, 1]
         else:
-            scores = _softmax(logits[:, self._entailment])
+            scores = softmax(logits[:, self._entailment])
         return best_labels(scores, dict(enumerate(prepared.labels)), None)
-
-
-def _softmax(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    powers = np.exp(values - values.max(-1, keepdims=True))
-    return np.asarray(powers / powers.sum(-1, keepdims=True))
 
 
 def _read(item: Any) -> tuple[str, dict[str, Any]]:

@@ -15,10 +15,12 @@ import numpy as np
 
 from workbench.errors import ModelError, UsageError
 from workbench.results import Labels
+from workbench.runtime.pooling import normalized
 from workbench.runtime.text import TextTokenizer
 from workbench.tasks.base import Array, ModelFiles, Outputs, Run, SessionLike
 from workbench.tasks.classes import best_labels
-from workbench.tasks.image_task import ImageTask, Seen, finite
+from workbench.tasks.image_task import ImageTask, Seen
+from workbench.tasks.scores import finite, sigmoid, softmax
 
 __all__ = ["PIPELINE", "ZeroShotImageClassification"]
 
@@ -77,17 +79,13 @@ class ZeroShotImageClassification(ImageTask):
             return self._session.run(prepared.seen.feeds | prepared.texts, run, self._outputs)
         run.warn("zero-shot-scale", scale=CLIP_SCALE)
         texts = self._vectors(prepared, run)
-        image = _unit(self._session.run(prepared.seen.feeds, run, self._outputs)[self._outputs[0]])
+        image = normalized(finite(self._session.run(prepared.seen.feeds, run, self._outputs)[self._outputs[0]]))
         return {LOGITS: CLIP_SCALE * image @ texts.T}
 
     def postprocess(self, outputs: Outputs, prepared: Asked, params: Mapping[str, Any], run: Run) -> Labels:
         """The candidates, the likeliest first: SigLIP scores each for itself, others all together."""
         logits = finite(outputs[LOGITS])[0]
-        if self._siglip:
-            scores = 1 / (1 + np.exp(-np.clip(logits, -80, 80)))
-        else:
-            powers = np.exp(logits - logits.max())
-            scores = powers / powers.sum()
+        scores = sigmoid(logits) if self._siglip else softmax(logits)
         return best_labels(scores, dict(enumerate(prepared.labels)), None)
 
     def _vectors(self, prepared: Asked, run: Run) -> Array:
@@ -99,7 +97,7 @@ class ZeroShotImageClassification(ImageTask):
                 got = ", ".join(self._texts.output_names)
                 raise ModelError("graph-no-output", wanted=" / ".join(TEXT_VECTORS), got=got)
             found = self._texts.run(prepared.texts, run, (names[0],))[names[0]]
-            self._known = key, _unit(found)
+            self._known = key, normalized(finite(found))
         return self._known[1]
 
     def _feeds(self, texts: list[str], run: Run) -> dict[str, Array]:
@@ -121,11 +119,6 @@ class ZeroShotImageClassification(ImageTask):
         inner = self.files.config.get("text_config")
         positions = inner.get("max_position_embeddings") if isinstance(inner, dict) else None
         return positions if isinstance(positions, int) else self._tokenizer.limit
-
-
-def _unit(vectors: Array) -> Array:
-    numbers = finite(vectors)
-    return np.asarray(numbers / np.maximum(np.linalg.norm(numbers, axis=-1, keepdims=True), 1e-12))
 
 
 PIPELINE = ZeroShotImageClassification
