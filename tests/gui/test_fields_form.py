@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
 from tests.gui.views.fakes import speak, texts_of
+from workbench.gui import language
 from workbench.gui.background import Background
 from workbench.gui.core import Core
 from workbench.gui.input_panel import InputPanel
@@ -165,6 +166,14 @@ def test_labels_that_must_be_given_stand_in_sight_and_are_asked_for(panel_for: O
     assert panel.missing() == []
     assert panel.params_given() == {"candidate_labels": ("cat", "hot dog", "bird"), "top_k": 3}
     assert check_params(ZERO_SHOT, panel.params_given())["candidate_labels"] == ("cat", "hot dog", "bird")
+
+
+def test_titles_of_what_is_missing_follow_the_language(panel_for: Open) -> None:
+    panel = panel_for(ZERO_SHOT)
+    (title,) = panel.titles_missing()
+    english = title()
+    language.set_current("zh_CN")
+    assert title() == param_title(LABELS) != english
 
 
 def test_a_list_keeps_its_texts_when_the_language_changes(qtbot: QtBot) -> None:

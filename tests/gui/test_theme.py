@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QSpinBox
 from pytestqt.qtbot import QtBot
 
-from tests.gui.looks import put_theme
+from tests.gui.looks import dressed, put_theme
 from workbench.gui.widgets import theme
 from workbench.gui.widgets.basic import Button
 from workbench.gui.widgets.theme import DARK, LIGHT, Colors
@@ -65,7 +65,16 @@ def test_every_icon_can_be_drawn(qapp: QApplication) -> None:
         assert not icon(path.stem, "#ff0000").isNull()
 
 
+def test_a_number_leaves_room_for_the_buttons_beside_it(qtbot: QtBot) -> None:
+    spin = dressed(QSpinBox())
+    qtbot.addWidget(spin)
+    spin.resize(200, 32)
+    spin.show()
+    qtbot.waitUntil(lambda: spin.width() - spin.lineEdit().geometry().right() >= 20)
+
+
 def test_an_icon_follows_the_theme(qtbot: QtBot, qapp: QApplication) -> None:
+    put_theme(qapp, dark=False)  # before the button is there, which may follow late
     button = Button("x", icon="play")
     qtbot.addWidget(button)
     button.show()
@@ -75,7 +84,6 @@ def test_an_icon_follows_the_theme(qtbot: QtBot, qapp: QApplication) -> None:
         pixels = [image.pixelColor(x, y) for x in range(18) for y in range(18)]
         return max(pixel.lightness() for pixel in pixels if pixel.alpha() > 200)
 
-    put_theme(qapp, dark=False)
     light = shade()
     put_theme(qapp, dark=True)
     qtbot.waitUntil(lambda: shade() > light + 80)

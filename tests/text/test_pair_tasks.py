@@ -433,6 +433,11 @@ def test_what_is_no_query_with_texts_is_refused(tmp_path: Path, item: Any) -> No
     assert caught.value.code == "text-bad-input"
 
 
+def test_a_list_without_texts_is_called_empty(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'texts': empty list"):
+        ranking(ranker(tmp_path), {"query": "Anna", "texts": []})
+
+
 def test_empty_and_endless_texts_are_ranked(tmp_path: Path) -> None:
     result = ranking(ranker(tmp_path), {"query": "", "texts": ["", "cats " * 100_000]})
     assert [rank.index for rank in result.ranks] == [1, 0]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QStringListModel, Qt, Signal
@@ -173,13 +174,17 @@ class InputPanel(Panel):
 
     def missing(self) -> list[str]:
         """Titles of what must be given and is not yet; a field that is empty gets the cursor."""
+        return [title() for title in self.titles_missing()]
+
+    def titles_missing(self) -> list[Callable[[], str]]:
+        """As :meth:`missing`, with titles that follow the language."""
         fields = self.form.missing() if self._is_form else ()
         params = self.needed.missing()
         if fields:
             self.form.focus(fields[0])
         elif params:
             self.needed.focus(params[0])
-        return [*map(field_title, fields), *map(param_title, params)]
+        return [*(partial(field_title, field) for field in fields), *(partial(param_title, param) for param in params)]
 
     def set_items(self, items: Sequence[Item], kind: Kind | None = None) -> None:
         """Files as the input: sounds, pictures, or texts; ``kind`` tells which, where the input has several fields."""

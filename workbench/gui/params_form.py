@@ -83,6 +83,7 @@ class ParamsForm(Panel):
             label = Label("" if isinstance(field, QCheckBox) else param_title(param))
             label.setBuddy(field)
             label.setToolTip(param_help(param))
+            label.setMinimumHeight(field.sizeHint().height())  # its text stands beside that of the field
             self._form.addRow(label, field)
             self._fields.append(field)
             self._readers[param.name] = read
@@ -145,6 +146,7 @@ class ParamsForm(Panel):
             spin.setRange(least - 0.001 if param.default is None else least, most)
         if param.default is None:
             spin.setSpecialValueText(tr("As the model says"))
+        spin.lineEdit().setTextMargins(SPACE.small, 0, 0, 0)  # as far in as other texts; a style sheet cannot say it
         spin.setValue(spin.minimum() if value is None else value)  # type: ignore[arg-type]  # an int where it is one
 
         def read() -> Any:

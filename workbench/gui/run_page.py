@@ -171,8 +171,8 @@ class RunPage(Panel):
         task = self._task_info
         if self.entry is None or task is None:
             return
-        if missing := self.input.missing():
-            self.input.banner.tell(lambda: tr("“{field}” is still empty.", field=missing[0]), tone="warning")
+        if missing := self.input.titles_missing():
+            self.input.banner.tell(lambda: tr("“{field}” is still empty.", field=missing[0]()), tone="warning")
             return
         if not inputs:
             if task.gathers:

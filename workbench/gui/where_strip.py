@@ -108,7 +108,8 @@ class WhereStrip(Panel):
         self._bar.set_parts(steps[1:])
         self._bar.setAccessibleName(", ".join(f"{name} {duration(seconds)}" for name, seconds in steps))
         said = " · ".join(f"{name} {duration(seconds)}" for name, seconds in steps)
-        self._times.setText(said + " · " + tr("Together {time}", time=duration(report.total_s)))
+        # What matters most stands first: the rest may be cut off.
+        self._times.setText(tr("Together {time}", time=duration(report.total_s)) + " · " + said)
         self.show()
 
     def clear(self) -> None:

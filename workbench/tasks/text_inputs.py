@@ -61,7 +61,8 @@ def hidden_output(session: SessionLike) -> str:
 def kind_of(item: Any) -> str:
     """An input in a few words, for a message."""
     if isinstance(item, Mapping):
-        return "{" + ", ".join(f"{name!r}: {type(value).__name__}" for name, value in list(item.items())[:6]) + "}"
+        kinds = {name: "empty list" if value == [] else type(value).__name__ for name, value in list(item.items())[:6]}
+        return "{" + ", ".join(f"{name!r}: {kind}" for name, kind in kinds.items()) + "}"
     if isinstance(item, (list, tuple)):
         return f"a list of {len(item)}"
     return type(item).__name__

@@ -51,6 +51,16 @@ def test_the_best_answer_stands_out_in_its_text(shown: Any) -> None:
     assert view.text().splitlines()[0] == "0.9000\tAna"
 
 
+def test_a_sum_of_equal_answers_above_1_is_no_share(shown: Any) -> None:
+    twice = Answers("Who?", TEXT, (Answer("Ana", 1.8, ANA, ANA + 3), Answer("Cleo", 0.06, CLEO, CLEO + 4)))
+    view = shown_with(shown, twice)
+    assert [rank.figure for rank in view.list.ranks] == ["1.800", "0.060"]
+    bar, other = (rank.bar for rank in view.list.ranks)
+    assert bar == (0.0, 1.0)
+    assert other
+    assert other[1] < 0.1
+
+
 def test_another_answer_is_chosen_and_comes_into_sight(shown: Any, qtbot: QtBot) -> None:
     view = shown_with(shown, RESULT)
     assert view.edit.verticalScrollBar().value() == 0

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QEvent
 from PySide6.QtGui import QFont, QTextCharFormat, QTextCursor
 
 from workbench.gui.language import tr
 from workbench.gui.views.base import Context, View
 from workbench.gui.views.marked_text import document_offsets
-from workbench.gui.views.painting import one_line, percent, safe
+from workbench.gui.views.painting import one_line, percent, safe, signed
 from workbench.gui.views.quote import Quote
 from workbench.gui.views.ranked import Rank, RankedList, bars
 from workbench.gui.views.reading import Ground, ReadingText
@@ -19,6 +21,7 @@ from workbench.results import Answer, Answers
 __all__ = ["AnswersView"]
 
 MAX_LIST_PX = 170
+TOLERANCE = 1e-4
 
 
 class AnswersView(View):
@@ -77,10 +80,13 @@ class AnswersView(View):
     def _show(self) -> None:
         assert self._result is not None
         answers = self._result.answers
-        shapes = bars([item.score for item in answers], high=1.0)
+        scores = [item.score for item in answers]
+        shapes = bars(scores, high=1.0)
+        # Equal answers add up, so that a sum can exceed 1, which no share of a whole does.
+        figure = partial(signed, digits=3) if any(score > 1 + TOLERANCE for score in scores) else percent
         self.list.show_ranks(
             [
-                Rank(self._words(item), percent(item.score), *shape, strong=place == 0)
+                Rank(self._words(item), figure(item.score), *shape, strong=place == 0)
                 for place, (item, shape) in enumerate(zip(answers, shapes, strict=True))
             ]
         )
