@@ -19,7 +19,6 @@ from tests.gui.heartbeat import Heartbeat, beating, freest
 from tests.gui.looks import dressed, put_theme
 from tests.gui.test_window import answers, drop, files, ran
 from tests.gui.views.fakes import context
-from workbench.gui.views.base import View
 from workbench.gui.views.reading import ReadingText
 from workbench.gui.views.table import VIEWS, view_for
 from workbench.results import Segment, Span, Spans, Text, Transcript
@@ -110,7 +109,9 @@ def test_while_the_theme_and_the_language_are_changed(open_window: Open, tiny_re
         window.run_page.input.set_text("good")
         qtbot.mouseClick(window.run_page.input.run, LEFT)
         ran(window, qtbot)
-        qtbot.waitUntil(lambda: len(window.run_page.result.findChildren(View)) == len(VIEWS))
+        for factory in VIEWS.values():  # as if models of all kinds had answered
+            window.run_page.result.prepare(factory)
+        qtbot.wait(100)
         with beating() as heart:
             for theme in ("dark", "light"):
                 window.appearance.set_theme(theme)

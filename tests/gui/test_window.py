@@ -22,7 +22,6 @@ from tests.cli.conftest import TINY
 from tests.engine.tiny import expected, tiny_model
 from tests.gui.conftest import Open
 from workbench.gui.main_window import MainWindow
-from workbench.gui.views.base import View
 from workbench.results import Labels
 
 LEFT = Qt.MouseButton.LeftButton
@@ -231,7 +230,7 @@ class _Closed:
 
 def test_views_are_made_ready_for_the_models_that_are(window: MainWindow, qtbot: QtBot) -> None:
     def made() -> set[str]:
-        return {type(view).__name__ for view in window.run_page.result.findChildren(View)}
+        return {type(view).__name__ for view in window.run_page.result.made}
 
     qtbot.waitUntil(lambda: made() == {"LabelsView"})  # of the text classifier, the only model
 

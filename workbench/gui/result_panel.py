@@ -83,6 +83,7 @@ class ResultPanel(Panel):
         self._json = QPlainTextEdit()
         self._json.setReadOnly(True)
         mark(self._json, role="log")
+        self._shelf = QWidget()  # views that show nothing wait there, out of reach of a change of the page's style
         self._place = QWidget()
         self._place_layout = QVBoxLayout(self._place)
         self._place_layout.setContentsMargins(0, 0, 0, 0)
@@ -278,19 +279,26 @@ class ResultPanel(Panel):
         factory = view_for(result)
         self.prepare(factory)
         view = self._views[factory]
-        for other in self._views.values():
-            other.setVisible(other is view)
+        if factory is not self._factory:
+            if before := self._views.get(self._factory):
+                before.setParent(self._shelf)
+            self._place_layout.addWidget(view)
+            view.show()
         self._factory = factory
         assert self._order is not None
         context: Context = self._context_of(self._order.inputs[index], self._input_kind)
         view.show_result(result, context)
 
+    @property
+    def made(self) -> tuple[View, ...]:
+        """The views that there are, shown or not."""
+        return tuple(self._views.values())
+
     def prepare(self, factory: Callable[[], View]) -> None:
-        """Make a view before there is a result for it: making and styling one takes a moment."""
+        """Make a view before there is a result for it: making one takes a moment."""
         if factory not in self._views:
             view = self._views[factory] = factory()
-            view.hide()
-            self._place_layout.addWidget(view)
+            view.setParent(self._shelf)
 
     def _show_json(self, result: Result) -> None:
         """The result as JSON, made in the background: that of a large matrix takes a while."""

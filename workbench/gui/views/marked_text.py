@@ -22,7 +22,7 @@ __all__ = ["MarkedText", "document_offsets", "kind_of"]
 NAME_SIZE = 0.72
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 MAX_DEPTH = 3
-SPANS_A_STEP = 1000
+SPANS_A_STEP = 500
 
 
 class MarkedText:

@@ -23,6 +23,8 @@ from workbench.results import Span, Spans
 
 __all__ = ["SpansView"]
 
+MANY = 1000
+
 
 class _Text(ReadingText):
     """Tells of the span under the mouse; the keyboard's is the one at the caret."""
@@ -142,15 +144,18 @@ class SpansView(View):
         """Write the text anew, with the labels that are switched on. The place that is read stays."""
         before = self._marked
         shown = [span for span in self._result.spans if self.legend.is_on(span.label)]
-        marked = MarkedText(self._source, shown, self._hue_of)
-        same = before is not None and before.source == marked.source
-        place = self.edit.place() if same else None
+        marked = self._marked = MarkedText(self._source, shown, self._hue_of)  # right for a part of the text, too
+        place = self.edit.place() if before is not None and before.source == marked.source else None
         self._font = self.edit.font()
         cursor = self.edit.begin()
-        self._marked = marked  # right for the part that stands there, too
 
         def steps() -> Iterator[None]:
+            many = len(shown) > MANY
+            if many:  # to place them has taken its time already
+                yield
             yield from marked.fill(cursor, self._font)
+            if many:
+                yield
             self.edit.set_grounds(marked.grounds)
             self.tell_caret()
 
