@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.parity.records import record
 from workbench.cancellation import Cancellation
 from workbench.engine.verification import verify
 from workbench.results import Text
@@ -44,6 +45,7 @@ def check(folder: Path, name: str, margin: float = 1e-2) -> list[str]:
         assert got.text == case["text"]
         assert all(got.text.startswith(item.text) for item in seen)
         ended.append(got.finish)
+    record("text-generation", name, len(cases), "tokens and text identical, greedy")
     return ended
 
 

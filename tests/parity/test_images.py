@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.parity.records import record
 from workbench.cancellation import Cancellation
 from workbench.engine.verification import verify
 from workbench.runtime.image_processing import ImageProcessor
@@ -90,6 +91,9 @@ def test_the_same_labels_come_out(made: Path, answers: dict[str, Any], name: str
         tops.add(got[0]["label"])
     assert len(wanted) == (1 if name == "single" else 5)
     assert len(tops) == 1 if name == "single" else len(tops) > 1  # the networks do look at their pictures
+    shown = {"multi": "vit, several labels", "single": "vit, one label"}.get(name, name)
+    cases = len(list((made / "pictures").iterdir()))
+    record("image-classification", shown, cases, f"labels identical, scores within {SCORES}")
 
 
 @pytest.mark.parametrize("name", ["vit", "convnextv2", "efficientnet"])

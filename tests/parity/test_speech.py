@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.parity.records import record
 from workbench.cancellation import Cancellation
 from workbench.engine.verification import verify
 from workbench.errors import UsageError
@@ -90,6 +91,7 @@ def test_tiny_models_say_what_transformers_says(
             assert got.segments == ()
         else:
             assert_same_times(got, case["segments"], described(case))
+    record("automatic-speech-recognition", f"whisper, {model}", len(wanted), "text, times and language identical")
 
 
 def assert_same_times(got: Transcript, segments: list[dict[str, Any]], where: str) -> None:
