@@ -1,4 +1,4 @@
-"""Results as files: which formats a type of result has, what stands in them, and safe names for them.
+"""Results as files: which formats a type of result has, and what stands in them.
 
 Plain data for every front. What is drawn over a picture comes from the engine, which alone decodes a user's file: the
 caller passes a function that asks it.
@@ -11,17 +11,16 @@ import io
 import json
 import math
 import os
-import re
 import threading
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from workbench.coco import coco
 from workbench.encoding import png_bytes, wav_bytes
-from workbench.errors import UsageError, WorkbenchError
+from workbench.errors import UsageError
+from workbench.out_files import file_name, picture_of, put, put_new, safe_name, unusable
 from workbench.results import (
     RESULT_TYPES,
     Answers,
@@ -47,11 +46,8 @@ __all__ = [
     "OutFolder",
     "Overlay",
     "chosen_formats",
-    "file_name",
     "formats_of",
     "json_text",
-    "picture_of",
-    "put",
     "rows_of",
     "write",
     "write_together",
@@ -59,9 +55,6 @@ __all__ = [
 
 Overlay = Callable[[Path, Result], bytes]
 
-MAX_NAME = 60
-# Names that Windows keeps for devices, whatever follows the dot.
-RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
 MILLIMETRES = 1000
 MAX_16_BITS = 65535
 
@@ -193,7 +186,8 @@ def _contents(
     """What is added to the name of each file, and its bytes. Raises UsageError, and what ``overlay`` raises."""
     if format_.name == "png" and isinstance(result, Masks):
         return [
-            (f"-{number}-{_safe(mask.label)}", png_bytes(mask.pixels)) for number, mask in enumerate(result.masks, 1)
+            (f"-{number}-{safe_name(mask.label)}", png_bytes(mask.pixels))
+            for number, mask in enumerate(result.masks, 1)
         ]
     if format_.needs_picture:
         if picture is None or overlay is None:
@@ -276,7 +270,7 @@ def write(
         put(path, parts[0][1])
         return (path,)
     stem = path.name.removesuffix(format_.suffix)
-    return tuple(_put_new(path.parent, stem + more, format_.suffix, data) for more, data in parts)
+    return tuple(put_new(path.parent, stem + more, format_.suffix, data) for more, data in parts)
 
 
 def write_together(items: Sequence[tuple[str, Result]], format_: Format, path: Path, *, replace: bool = True) -> Path:
@@ -284,7 +278,7 @@ def write_together(items: Sequence[tuple[str, Result]], format_: Format, path: P
     found = [(name, result) for name, result in items if isinstance(result, (Boxes, Masks))]
     data = json_text(coco(found)).encode("utf-8", "replace")
     if not replace:
-        return _put_new(path.parent, path.name.removesuffix(format_.suffix), format_.suffix, data)
+        return put_new(path.parent, path.name.removesuffix(format_.suffix), format_.suffix, data)
     put(path, data)
     return path
 
@@ -301,7 +295,7 @@ class OutFolder:
             probe.write_bytes(b"")
             probe.unlink()
         except OSError as error:
-            raise _unusable(self.folder, error) from error
+            raise unusable(self.folder, error) from error
 
     def save(
         self,
@@ -319,7 +313,7 @@ class OutFolder:
                 continue
             stem = file_name(item, kind) + ("-overlay" if format_.needs_picture else "")
             for more, data in _contents(result, format_, picture, overlay):
-                made.append(_put_new(self.folder, stem + more, format_.suffix, data))
+                made.append(put_new(self.folder, stem + more, format_.suffix, data))
         return tuple(made)
 
     def save_together(
@@ -333,72 +327,6 @@ class OutFolder:
             for item in formats
             if item.together and items
         )
-
-
-def picture_of(item: Any, kind: str) -> Path | None:
-    """The picture that an input is or has; ``kind`` is the task's kind of input."""
-    if kind == "image" and isinstance(item, str):
-        return Path(item)
-    image = item.get("image") if isinstance(item, dict) else None
-    return Path(image) if isinstance(image, str) else None
-
-
-def file_name(item: Any, kind: str) -> str:
-    """A name for the results of an input, without a suffix and safe on every system: the name of its file, or the first
-    words of its text."""
-    if isinstance(item, dict):
-        files = [value for name, value in item.items() if name in ("image", "audio") and isinstance(value, str)]
-        texts = [value for value in item.values() if isinstance(value, str)]
-        if files:
-            return _safe(PurePath(files[0]).stem)
-        return _safe(texts[0] if texts else "")
-    if isinstance(item, (list, tuple)):
-        return _safe(item[0] if item and isinstance(item[0], str) else "")
-    text = item if isinstance(item, str) else ""
-    return _safe(PurePath(text).stem if kind in ("image", "audio") else text)
-
-
-def _safe(text: str) -> str:
-    kept = "".join(c if c.isalnum() or c in "._" or unicodedata.category(c) == "Mn" else "-" for c in text[:400])
-    name = re.sub("-+", "-", kept).strip("-.")[:MAX_NAME].strip("-.")
-    while len(name.encode("utf-8")) > 2 * MAX_NAME:
-        name = name[:-1]
-    return f"_{name}" if RESERVED.match(name) else name or "result"
-
-
-def put(path: Path, data: bytes) -> None:
-    """Write a file in one step: whoever reads it sees the old content or the new. Raises WorkbenchError."""
-    staged = path.with_name(f".{path.name[:100]}.{os.getpid()}.{threading.get_ident()}.tmp")
-    try:
-        staged.write_bytes(data)
-        staged.replace(path)
-    except OSError as error:
-        staged.unlink(missing_ok=True)
-        raise _unusable(path, error) from error
-
-
-def _put_new(folder: Path, stem: str, suffix: str, data: bytes) -> Path:
-    """Write a file under the first name that is free: ``cat.png``, ``cat-2.png`` … Raises WorkbenchError."""
-    number = 1
-    while True:
-        path = folder / f"{stem}{f'-{number}' if number > 1 else ''}{suffix}"
-        try:
-            with path.open("xb") as stream:  # never one that came meanwhile
-                try:
-                    stream.write(data)
-                except OSError:
-                    path.unlink(missing_ok=True)
-                    raise
-        except FileExistsError:
-            number += 1
-            continue
-        except OSError as error:
-            raise _unusable(path, error) from error
-        return path
-
-
-def _unusable(path: Path, error: OSError) -> WorkbenchError:
-    return WorkbenchError("result-not-written", file=path, reason=error.strerror or error)
 
 
 def _finite(value: Any) -> Any:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from workbench.coco import coco
 from workbench.errors import UsageError, WorkbenchError
+from workbench.out_files import file_name, picture_of
 from workbench.results import (
     RESULT_TYPES,
     Answer,
@@ -42,7 +43,7 @@ from workbench.results import (
     Text,
     Transcript,
 )
-from workbench.saving import FORMATS, OutFolder, chosen_formats, file_name, formats_of, picture_of, write
+from workbench.saving import FORMATS, OutFolder, chosen_formats, formats_of, write
 
 NAN = float("nan")
 INSIDE = np.array([[0, 255, 255], [0, 0, 255]], np.uint8)

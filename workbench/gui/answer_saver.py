@@ -78,7 +78,8 @@ class AnswerSaver(QObject):
         return menu
 
     def _ask_one(self, shown: Answer, report: Callable[[], Any]) -> None:
-        from workbench.saving import file_name, formats_of
+        from workbench.out_files import file_name
+        from workbench.saving import formats_of
 
         filters = {f"{_title(item)} (*{item.suffix})": item for item in formats_of(type(shown.result))}
         whole = tr("All about the run, as JSON (*.json)")
@@ -118,7 +119,8 @@ class AnswerSaver(QObject):
         """One answer into a file; several masks become several files beside it."""
 
         def work(job: Job) -> tuple[Path, ...]:
-            from workbench.saving import picture_of, write
+            from workbench.out_files import picture_of
+            from workbench.saving import write
 
             picture = picture_of(answer.input, answer.kind)
             return write(answer.result, item, path, picture=picture, overlay=self._drawing(job))
@@ -137,7 +139,8 @@ class AnswerSaver(QObject):
         """The whole run into one file."""
 
         def work(job: Job) -> None:
-            from workbench.saving import json_text, put
+            from workbench.out_files import put
+            from workbench.saving import json_text
 
             put(path, json_text(report()).encode("utf-8", "replace"))
 
