@@ -30,6 +30,7 @@ __all__ = [
     "Embedding",
     "Fill",
     "Fills",
+    "GenerationSpeed",
     "Label",
     "Labels",
     "Mask",
@@ -131,19 +132,43 @@ class Similarity(_ByValue):
 
 
 @dataclass(frozen=True)
+class GenerationSpeed:
+    """How fast a text was made. ``prompt_tokens`` were given, of which ``cached_tokens`` were known already from what
+    the model had read before; ``first_token_s`` went by until the first new token, ``rest_s`` from then to the last.
+    """
+
+    prompt_tokens: int
+    cached_tokens: int
+    new_tokens: int
+    first_token_s: float
+    rest_s: float
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """New tokens per second once the first was there; None where there was but one."""
+        return (self.new_tokens - 1) / self.rest_s if self.new_tokens > 1 and self.rest_s > 0 else None
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self) | {"tokens_per_s": self.tokens_per_s}
+
+
+@dataclass(frozen=True)
 class Text:
     """Generated text. ``token_count`` counts the new tokens; ``finish`` is why it ended: ``"stop"`` or ``"length"``.
 
-    ``key`` is what the hub's schema of the task calls the text.
+    ``key`` is what the hub's schema of the task calls the text; ``speed`` is told where text goes on from a prompt, and
+    makes no difference between two texts.
     """
 
     text: str
     token_count: int
     finish: str
     key: str = "generated_text"
+    speed: GenerationSpeed | None = dataclasses.field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        return {self.key: self.text, "token_count": self.token_count, "finish_reason": self.finish}
+        value: dict[str, Any] = {self.key: self.text, "token_count": self.token_count, "finish_reason": self.finish}
+        return value | {"speed": self.speed.to_json()} if self.speed else value
 
 
 @dataclass(frozen=True)
