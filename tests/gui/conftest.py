@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QEvent
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from tests.cli.conftest import hub_cache, tiny_repo
@@ -38,10 +39,14 @@ def threads_as_in_the_app() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def plain_look(qapp: QApplication) -> Iterator[None]:
-    """Each test begins in English. Its widgets are gone before the next one: Qt does not survive that widgets of an
-    earlier style sheet are deleted under a later one."""
+    """Each test begins in English and with an empty clipboard. Its widgets are gone before the next one: Qt does not
+    survive that widgets of an earlier style sheet are deleted under a later one.
+
+    Without a screen the clipboard outlives Python, and with it what a test copied: that would crash the process when
+    all tests have passed."""
     yield
     language.set_current("en")
+    QGuiApplication.clipboard().clear()
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
