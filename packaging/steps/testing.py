@@ -16,6 +16,7 @@ __all__ = ["run"]
 
 EXTRAS = ("cpu", "gui", "lint", "test")
 HUB = STATE / "test-hub"
+MOST_WORKERS = 4  # torch and the models need memory, too
 
 
 def run(console: Console, arguments: Sequence[str], *, slow: bool, prepare_only: bool) -> int:
@@ -38,7 +39,10 @@ def run(console: Console, arguments: Sequence[str], *, slow: bool, prepare_only:
         QT_QPA_PLATFORM=os.environ.get("QT_QPA_PLATFORM", "offscreen"),
     )
     marks = [] if slow else ["-m", "not slow"]
-    return subprocess.run([python, "-m", "pytest", *marks, *arguments], cwd=ROOT, env=variables).returncode
+    # Side by side, a file's tests in one process: what they share is made once. Who says what to run has it plainly.
+    workers = [] if arguments else ["-n", str(min(MOST_WORKERS, os.cpu_count() or 1)), "--dist", "loadfile"]
+    command = [python, "-m", "pytest", *marks, *workers, *arguments]
+    return subprocess.run(command, cwd=ROOT, env=variables).returncode
 
 
 def _toolchain(console: Console) -> Path:
