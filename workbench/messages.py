@@ -9,6 +9,7 @@ MESSAGES: dict[str, str] = {
     # --- use ---
     "usage-unknown-task": "there is no task {task!r}; known tasks: {known}",
     "usage-unknown-param": "the task {task} has no parameter {name!r}; it has: {known}",
+    "usage-param-needed": "{task} needs {name}; give it as a parameter, or as a field of each input",
     "usage-bad-param": "the parameter {name} cannot be {value!r}: {expected}",
     "usage-unknown-precision": "there is no precision {precision!r}; known: {known}",
     "usage-no-input": "the task {task} needs an input: {expected}",

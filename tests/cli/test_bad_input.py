@@ -33,6 +33,15 @@ class TestInputs:
         assert done.status == 2
         assert "not JSON (nested deeper than" in one_line(done.err)
 
+    def test_labels_that_are_missing_are_told_before_a_model_is_loaded(
+        self, workbench: Command, tiny_repo: Path
+    ) -> None:
+        for graph in tiny_repo.rglob("*.onnx"):
+            graph.resolve().write_bytes(b"would be an error of its own")
+        done = workbench("run", TINY, "--task", "zero-shot-classification", "a text")
+        assert done.status == 2
+        assert "zero-shot-classification needs candidate_labels" in one_line(done.err)
+
     @POSIX
     def test_a_device_without_end_is_cut_off(self, workbench: Command, tiny_repo: Path) -> None:
         done = workbench("run", TINY, "@/dev/zero")

@@ -18,7 +18,7 @@ from workbench.gui.intake import Item
 from workbench.gui.language import param_title
 from workbench.gui.languages import chinese_messages, english_messages
 from workbench.gui.microphone import Microphone
-from workbench.gui.params_form import ParamsForm, is_needed
+from workbench.gui.params_form import ParamsForm
 from workbench.gui.text_editor import MAX_SHOWN
 from workbench.settings import Settings
 from workbench.tasks.catalog import TASKS
@@ -194,5 +194,5 @@ def test_every_field_has_a_label_in_both_languages() -> None:
 def test_what_must_be_given_cannot_be_known_before() -> None:
     """A list whose default is empty stops a run until it is filled in; one that may stay empty has None as its
     default."""
-    needed = {param.name for task in TASKS.values() for param in task.params if is_needed(param)}
+    needed = {param.name for task in TASKS.values() for param in task.params if param.is_needed}
     assert needed <= {"candidate_labels"}

@@ -298,7 +298,7 @@ def _values(param: Param) -> str:
 
 
 def _default(param: Param) -> str:
-    if param.default == ():
+    if param.is_needed:
         return "must be given"
     return f"default: {'as the model says' if param.default is None else param.default}"
 

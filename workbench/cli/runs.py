@@ -17,7 +17,7 @@ from workbench.errors import UsageError
 from workbench.results import Result, Text
 from workbench.running import ItemReport, RunReport
 from workbench.saving import Format, OutFolder, Overlay, chosen_formats
-from workbench.tasks.catalog import TaskInfo, check_params
+from workbench.tasks.catalog import TaskInfo, check_needed, check_params
 from workbench.units import duration, size
 
 __all__ = ["bench", "run"]
@@ -31,6 +31,7 @@ def run(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> int
     with gathered_inputs(target.task, arguments, cancellation) as inputs:
         if not inputs:
             raise UsageError("usage-no-input", task=target.task.id, expected=_expected(target.task))
+        check_needed(target.task, params, inputs)
         shown = _Shown(len(inputs), json=arguments.json)
         report = workbench.run(
             target,

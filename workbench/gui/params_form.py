@@ -13,7 +13,7 @@ from workbench.gui.widgets.basic import Label, Panel
 from workbench.gui.widgets.theme import SPACE
 from workbench.tasks.catalog import Param, TaskInfo
 
-__all__ = ["ParamsForm", "is_needed"]
+__all__ = ["ParamsForm"]
 
 MAX_INT = 1_000_000
 COMMAS = re.compile("[,\N{FULLWIDTH COMMA}]")
@@ -53,7 +53,7 @@ class ParamsForm(Panel):
     def missing(self) -> list[Param]:
         """Those that must be given and are not."""
         given = self.values()
-        return [param for param in self._params() if is_needed(param) and param.name not in given]
+        return [param for param in self._params() if param.is_needed and param.name not in given]
 
     def focus(self, param: Param) -> None:
         """Go to the field of a parameter."""
@@ -69,7 +69,7 @@ class ParamsForm(Panel):
 
     def _params(self) -> list[Param]:
         params = self._task.params if self._task else ()
-        return [param for param in params if self._needed is None or is_needed(param) == self._needed]
+        return [param for param in params if self._needed is None or param.is_needed == self._needed]
 
     def _build(self, values: dict[str, Any]) -> None:
         while self._form.rowCount():
@@ -154,8 +154,3 @@ class ParamsForm(Panel):
             return None if unset else spin.value()
 
         return spin, read
-
-
-def is_needed(param: Param) -> bool:
-    """Whether something must be given: there is no list of labels that fits every picture."""
-    return param.type is list and param.default == ()

@@ -6,9 +6,9 @@ from workbench.errors import UsageError
 from workbench.tasks.catalog_audio import AUDIO_TASKS
 from workbench.tasks.catalog_text import TEXT_TASKS
 from workbench.tasks.catalog_vision import VISION_TASKS
-from workbench.tasks.info import Param, TaskInfo, check_params
+from workbench.tasks.info import Param, TaskInfo, check_needed, check_params
 
-__all__ = ["TASKS", "Param", "TaskInfo", "check_params", "same_graph", "task_info"]
+__all__ = ["TASKS", "Param", "TaskInfo", "check_needed", "check_params", "same_graph", "task_info"]
 
 TASKS: dict[str, TaskInfo] = {item.id: item for item in (*TEXT_TASKS, *VISION_TASKS, *AUDIO_TASKS)}
 

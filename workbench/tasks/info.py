@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from workbench.errors import UsageError
 
-__all__ = ["Field", "Graphs", "InputKind", "Layout", "Modality", "Param", "TaskInfo", "check_params"]
+__all__ = ["Field", "Graphs", "InputKind", "Layout", "Modality", "Param", "TaskInfo", "check_needed", "check_params"]
 
 InputKind = Literal["text", "image", "audio", "fields"]
 Modality = Literal["text", "image", "audio"]
@@ -40,6 +40,11 @@ class Param:
     choices: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether a run makes no sense without it."""
+        return self.type is list and self.default == ()
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -129,6 +134,14 @@ def check_params(task: TaskInfo, given: Mapping[str, Any]) -> dict[str, Any]:
             names = ", ".join(known) or "none"
             raise UsageError("usage-unknown-param", task=task.id, name=name, known=names)
     return {name: _convert(param, given[name]) if name in given else param.default for name, param in known.items()}
+
+
+def check_needed(task: TaskInfo, params: Mapping[str, Any], inputs: Iterable[Any]) -> None:
+    """Raises UsageError where an input is left without a list that must be given, in ``params`` or as a field of the
+    input: to be asked before a model is loaded for nothing."""
+    for name in (param.name for param in task.params if param.is_needed and not params.get(param.name)):
+        if not all(isinstance(item, Mapping) and item.get(name) for item in inputs):
+            raise UsageError("usage-param-needed", task=task.id, name=name)
 
 
 def _convert(param: Param, value: Any) -> Any:

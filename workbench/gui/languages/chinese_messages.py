@@ -10,6 +10,7 @@ MESSAGES: dict[str, str] = {
     # --- use ---
     "usage-unknown-task": "没有“{task}”这个任务；可用的任务：{known}",
     "usage-unknown-param": "任务 {task} 没有“{name}”这个参数；可用的参数：{known}",
+    "usage-param-needed": "{task} 需要 {name}；请作为参数给出，或写进每个输入的字段",
     "usage-bad-param": "参数 {name} 的值“{value}”不可用；要求：{expected}",
     "usage-unknown-precision": "没有“{precision}”这种精度；可用的精度：{known}",
     "usage-no-input": "任务 {task} 需要输入：{expected}",
