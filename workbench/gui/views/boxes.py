@@ -7,16 +7,12 @@ from collections import Counter
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QTransform
-from PySide6.QtWidgets import QSizePolicy, QSlider, QWidget
 
 from workbench.gui.language import tr
-from workbench.gui.views.base import Context, View
-from workbench.gui.views.beside import Beside
-from workbench.gui.views.canvas import Canvas, ZoomBar
-from workbench.gui.views.legend import Legend, LegendArea
+from workbench.gui.views.base import Context
+from workbench.gui.views.over_picture import SLIDER_STEPS, OverPicture
 from workbench.gui.views.painting import number_font, one_line, percent, readable_on, safe
-from workbench.gui.views.ranked import Rank, RankedList
-from workbench.gui.widgets.basic import Label, column, row
+from workbench.gui.views.ranked import Rank
 from workbench.gui.widgets.theme import SPACE, colors, scaled_font
 from workbench.marks import label_colors
 from workbench.results import Box, Boxes
@@ -27,52 +23,24 @@ LINE_PX, HALO_PX = 2.0, 4.0
 DIMMED = 0.3  # how much is left of the other boxes while one stands out
 FILLED = 0.18
 TAG_RADIUS_PX = 3.0
-SLIDER_STEPS = 100
-SLIDER_PX = 120
 
 
-class BoxesView(View):
-    """The picture with boxes over it; what is pointed at there stands out in the list, and the other way round."""
+class BoxesView(OverPicture):
+    """The picture with boxes over it; the slider hides what is not sure enough."""
 
     def __init__(self) -> None:
         super().__init__()
         self._result = Boxes(1, 1, ())
         self._hues: dict[str, int] = {}
         self._shown: list[Box] = []
-        self._strong = -1  # the number in _shown that stands out
-        self.canvas = Canvas()
-        self.canvas.paint_over = self._paint
-        self.canvas.pointed.connect(self._point_at)
-        self.canvas.clicked.connect(self._click_at)
-        self.zoom = ZoomBar(self.canvas)
-        self.legend = Legend(on_picture=True)
-        self.legend.changed.connect(self._choose)
-        self._legend_area = LegendArea(self.legend)
-        self.list = RankedList(follows_pointer=True)
-        self.list.pointed.connect(lambda number: self._stand_out(number if number >= 0 else self._current()))
-        self.list.selectionModel().currentChanged.connect(lambda now, before: self._go_to(now.row()))
-        self.least = QSlider(Qt.Orientation.Horizontal)
-        self.least.setRange(0, SLIDER_STEPS)
-        self.least.setFixedWidth(SLIDER_PX)
+        self.least = self._slider
         self.least.valueChanged.connect(self._choose)
-        self._least_label = Label(tone="muted", role="small")
-        self._least_label.setBuddy(self.least)
-        self._none = Label(tone="muted", wrap=True)
-        self._tools = QWidget()
-        self._tools.setLayout(row(self._least_label, self.least, 1, self.zoom))
-        self._tools.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self._parts = Beside(self.canvas, (self._tools,), self.list)
-        layout = column(self._none, self._legend_area, self._parts, space=SPACE.small)
-        layout.setStretchFactor(self._parts, 1)
-        self.setLayout(layout)
-        self._none.hide()
         self.retranslate()
 
     def retranslate(self) -> None:
+        super().retranslate()
         self.list.setAccessibleName(tr("Things found and their scores"))
-        self._none.setText(tr("Nothing was found in this picture."))
-        self.least.setAccessibleName(tr("Least score that is shown"))
-        self.least.setToolTip(tr("Least score that is shown"))
+        self._name_slider(tr("Least score that is shown"))
         self._tell_least()
 
     def show_result(self, result: Boxes, context: Context) -> None:
@@ -87,7 +55,7 @@ class BoxesView(View):
         self._legend_area.setVisible(some)
         self._parts.show_side(some)
         self._none.setVisible(not some)
-        for part in (self.least, self._least_label):
+        for part in (self.least, self._slider_label):
             part.setVisible(len(result.boxes) > 1)
         self.least.setValue(0)
         self._choose()
@@ -108,7 +76,7 @@ class BoxesView(View):
     @property
     def strong(self) -> int:
         """The number of the box that stands out, among those shown; -1 where none does."""
-        return self._strong
+        return self._row
 
     # --- which are shown ----------------------------------------------------------------------------------------
 
@@ -119,7 +87,7 @@ class BoxesView(View):
             for box in self._result.boxes
             if self.legend.is_on(safe(box.label)) and not box.score < least  # no number at all stays
         ]
-        self._strong = -1
+        self._row = -1
         self.list.show_ranks(
             [Rank(safe(box.label), percent(box.score), mark=self._hues[safe(box.label)]) for box in self._shown]
         )
@@ -128,16 +96,13 @@ class BoxesView(View):
         self.canvas.update()
 
     def _tell_least(self) -> None:
-        self._least_label.setText(tr("Score from {least}", least=f"{self.least.value()}%"))
+        self._slider_label.setText(tr("Score from {least}", least=f"{self.least.value()}%"))
 
     # --- which one stands out -----------------------------------------------------------------------------------
 
-    def _current(self) -> int:
-        return self.list.currentIndex().row() if self.list.hasFocus() else -1
-
     def _stand_out(self, number: int) -> None:
-        if number != self._strong:
-            self._strong = number if number < len(self._shown) else -1
+        if number != self._row:
+            self._row = number if number < len(self._shown) else -1
             self.canvas.update()
 
     def _go_to(self, number: int) -> None:
@@ -147,19 +112,7 @@ class BoxesView(View):
             if area is not None:
                 self.canvas.look_at(area)
 
-    def _point_at(self, x: float, y: float) -> None:
-        found = self._box_at(x, y)
-        self._stand_out(found if found >= 0 else self._current())
-        self.list.set_hovered(found)
-
-    def _click_at(self, x: float, y: float) -> None:
-        found = self._box_at(x, y)
-        if found >= 0:
-            index = self.list.model().index(found, 0)
-            self.list.setCurrentIndex(index)
-            self.list.scrollTo(index)
-
-    def _box_at(self, x: float, y: float) -> int:
+    def _row_at(self, x: float, y: float) -> int:
         """The smallest box around a place: it would never be reached behind a larger one."""
         around = [
             (area.width() * area.height(), number)
@@ -172,9 +125,9 @@ class BoxesView(View):
 
     def _paint(self, painter: QPainter, to_screen: QTransform) -> None:
         numbers = list(reversed(range(len(self._shown))))
-        if self._strong >= 0:  # on top of all others
-            numbers.remove(self._strong)
-            numbers.append(self._strong)
+        if self._row >= 0:  # on top of all others
+            numbers.remove(self._row)
+            numbers.append(self._row)
         areas = {}
         for number in numbers:
             area = _area(self._shown[number])
@@ -186,8 +139,8 @@ class BoxesView(View):
 
     def _paint_box(self, painter: QPainter, number: int, area: QRectF) -> None:
         color = self._color(number)
-        is_strong = number == self._strong
-        painter.setOpacity(DIMMED if self._strong >= 0 and not is_strong else 1.0)
+        is_strong = number == self._row
+        painter.setOpacity(DIMMED if self._row >= 0 and not is_strong else 1.0)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         # A dark edge on both sides: the line is seen on a ground of its own colour.
         painter.setPen(QPen(QColor(0, 0, 0, 110), HALO_PX, j=Qt.PenJoinStyle.MiterJoin))
@@ -205,9 +158,9 @@ class BoxesView(View):
         bold = scaled_font(self.font(), 0.85, bold=True)
         figures = number_font(self.font(), 0.85)
         taken: list[QRectF] = []
-        order = sorted(areas, key=lambda number: (number != self._strong, number))
+        order = sorted(areas, key=lambda number: (number != self._row, number))
         for number in order:
-            if self._strong >= 0 and number != self._strong:
+            if self._row >= 0 and number != self._row:
                 break
             tag = self._tag(areas[number], number, bold, figures)
             if not any(tag.intersects(other) for other in taken):

@@ -5,88 +5,55 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from PySide6.QtCore import Qt
 from PySide6.QtGui import QPainter, QTransform
-from PySide6.QtWidgets import QSizePolicy, QSlider, QWidget
 
 from workbench.gui.language import tr
-from workbench.gui.views.base import Context, View
-from workbench.gui.views.beside import Beside
-from workbench.gui.views.canvas import Canvas, ZoomBar
-from workbench.gui.views.legend import Legend, LegendArea
+from workbench.gui.views.base import Context
 from workbench.gui.views.mask_overlay import MaskOverlay
+from workbench.gui.views.over_picture import SLIDER_STEPS, OverPicture
 from workbench.gui.views.painting import one_line, percent, safe
-from workbench.gui.views.ranked import Rank, RankedList
-from workbench.gui.widgets.basic import ElidedLabel, Label, column, row
-from workbench.gui.widgets.theme import SPACE
+from workbench.gui.views.ranked import Rank
+from workbench.gui.widgets.basic import ElidedLabel
 from workbench.marks import label_colors
 from workbench.results import Mask, Masks
 
 __all__ = ["MasksView"]
 
-SLIDER_STEPS = 100
-SLIDER_PX = 120
 FIRST_OPACITY = 50
 # Shares are counted on no more pixels than these, over all masks: a small error, and never a pause.
 COUNTED_PIXELS = 4_000_000
 
 
-class MasksView(View):
-    """The picture with masks over it, each label with its share of the area."""
+class MasksView(OverPicture):
+    """The picture with masks over it, each label with its share of the area; the slider is how much they cover."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self.detail = ElidedLabel(tone="muted", role="small")
+        super().__init__(self.detail)
         self._result = Masks(1, 1, ())
         self._shares: list[float] = []
         self._hues: dict[str, int] = {}
-        self._shown: list[int] = []  # numbers of the masks that are on
-        self._strong = -1
-        self.canvas = Canvas()
-        self.canvas.paint_over = self._paint
+        self._shown: list[int] = []  # numbers of the masks that are on, by their rows in the list
         self.canvas.changed.connect(self._ask)
-        self.canvas.pointed.connect(self._point_at)
-        self.canvas.clicked.connect(self._click_at)
         self.overlay = MaskOverlay(self)
         self.overlay.changed.connect(self.canvas.update)
-        self.zoom = ZoomBar(self.canvas)
-        self.legend = Legend(on_picture=True)
-        self.legend.changed.connect(self._choose)
-        self._legend_area = LegendArea(self.legend)
-        self.list = RankedList(follows_pointer=True)
-        self.list.pointed.connect(lambda row_: self._stand_out(self._mask_of(row_ if row_ >= 0 else self._current())))
-        self.list.selectionModel().currentChanged.connect(lambda now, before: self._stand_out(self._mask_of(now.row())))
-        self.opacity = QSlider(Qt.Orientation.Horizontal)
-        self.opacity.setRange(0, SLIDER_STEPS)
+        self.opacity = self._slider
         self.opacity.setValue(FIRST_OPACITY)
-        self.opacity.setFixedWidth(SLIDER_PX)
         self.opacity.valueChanged.connect(self._set_opacity)
-        self._opacity_label = Label(tone="muted", role="small")
-        self._opacity_label.setBuddy(self.opacity)
-        self._none = Label(tone="muted", wrap=True)
-        self.detail = ElidedLabel(tone="muted", role="small")
-        self._tools = QWidget()
-        self._tools.setLayout(row(self._opacity_label, self.opacity, 1, self.zoom))
-        self._tools.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self._parts = Beside(self.canvas, (self._tools, self.detail), self.list)
-        layout = column(self._none, self._legend_area, self._parts, space=SPACE.small)
-        layout.setStretchFactor(self._parts, 1)
-        self.setLayout(layout)
-        self._none.hide()
         self.retranslate()
 
     def retranslate(self) -> None:
+        super().retranslate()
         self.list.setAccessibleName(tr("Parts of the picture and their scores"))
-        self._none.setText(tr("Nothing was found in this picture."))
-        self._opacity_label.setText(tr("Opacity"))
-        self.opacity.setAccessibleName(tr("Opacity of the masks"))
-        self.opacity.setToolTip(tr("Opacity of the masks"))
+        self._slider_label.setText(tr("Opacity"))
+        self._name_slider(tr("Opacity of the masks"))
         self._tell()
 
     def show_result(self, result: Masks, context: Context) -> None:
         self.canvas.show_picture(context, result.width_px, result.height_px)
         if result is self._result:
             return
-        self._result, self._strong = result, -1
+        self._result, self._row = result, -1
         self.overlay.clear()
         self._shares = _shares(result)
         labels = [safe(mask.label) for mask in result.masks]
@@ -101,7 +68,7 @@ class MasksView(View):
         self._legend_area.setVisible(some)
         self._parts.show_side(single)
         self._none.setVisible(not some)
-        for part in (self._opacity_label, self.opacity, self.detail):
+        for part in (self._slider_label, self.opacity, self.detail):
             part.setVisible(some)
         self._choose()
 
@@ -122,7 +89,7 @@ class MasksView(View):
     @property
     def strong(self) -> int:
         """The number of the mask that stands out; -1 where none does."""
-        return self._strong
+        return self._shown[self._row] if self._row >= 0 else -1
 
     # --- which are shown ----------------------------------------------------------------------------------------
 
@@ -157,44 +124,26 @@ class MasksView(View):
 
     # --- which one stands out -----------------------------------------------------------------------------------
 
-    def _current(self) -> int:
-        return self.list.currentIndex().row() if self.list.hasFocus() else -1
-
-    def _mask_of(self, row_: int) -> int:
-        return self._shown[row_] if 0 <= row_ < len(self._shown) else -1
-
     def _stand_out(self, number: int) -> None:
-        if number != self._strong:
-            self._strong = number
-            mask = self._result.masks[number] if number >= 0 else None
+        if number != self._row:
+            self._row = number
+            mask = self._result.masks[self.strong] if number >= 0 else None
             self.overlay.stand_out(mask, self.canvas.seen_rect(), self._screen_px())
         self._tell()
 
-    def _point_at(self, x: float, y: float) -> None:
-        found = self._mask_at(x, y)
-        self._stand_out(found if found >= 0 else self._mask_of(self._current()))
-        self.list.set_hovered(self._shown.index(found) if found >= 0 else -1)
-
-    def _click_at(self, x: float, y: float) -> None:
-        found = self._mask_at(x, y)
-        if found >= 0:
-            index = self.list.model().index(self._shown.index(found), 0)
-            self.list.setCurrentIndex(index)
-            self.list.scrollTo(index)
-
-    def _mask_at(self, x: float, y: float) -> int:
+    def _row_at(self, x: float, y: float) -> int:
         """The uppermost mask at a place."""
-        for number in reversed(self._shown):
-            pixels = self._result.masks[number].pixels
+        for place in reversed(range(len(self._shown))):
+            pixels = self._result.masks[self._shown[place]].pixels
             if 0 <= y < pixels.shape[0] and 0 <= x < pixels.shape[1] and pixels[int(y), int(x)]:
-                return number
+                return place
         return -1
 
     def _tell(self) -> None:
-        if self._strong < 0:
+        if self._row < 0:
             self.detail.setText(tr("Point at the picture to see what is there."))
             return
-        mask, share = self._result.masks[self._strong], percent(self._shares[self._strong])
+        mask, share = self._result.masks[self.strong], percent(self._shares[self.strong])
         label = one_line(mask.label)
         if mask.score is None:
             self.detail.setText(tr("{label}: {share} of the picture", label=label, share=share))
