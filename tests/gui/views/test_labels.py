@@ -7,7 +7,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.gui.views.fakes import ODD, Files, context
+from tests.gui.views.fakes import ODD, Files, Sounds, context
 from workbench.gui.views.labels import LabelsView
 from workbench.results import Label, Labels
 
@@ -48,6 +48,19 @@ def test_a_thousand_labels_are_no_thousand_widgets(shown, qtbot: QtBot) -> None:
     assert view.list.visualRect(view.list.currentIndex()).bottom() <= view.list.viewport().height()
     said = view.list.currentIndex().data(Qt.ItemDataRole.AccessibleTextRole)
     assert said == "class 999, 0.1%"
+
+
+def test_a_sound_that_was_asked_about_can_be_heard(shown, qtbot: QtBot) -> None:
+    sounds = Sounds()
+    view = shown(LabelsView())
+    view.show_result(TWO, context("/sounds/dog.wav", "audio", sounds=sounds))
+    assert view.player.isVisible()
+    assert view.player.clock.text() == "0:00 / 0:40"
+    qtbot.mouseClick(view.player.button, Qt.MouseButton.LeftButton)
+    assert sounds.playing == "/sounds/dog.wav"
+    view.show_result(TWO, context("Good."))
+    assert sounds.playing is None
+    assert not view.player.isVisible()
 
 
 def test_a_row_is_copied(shown, qtbot: QtBot) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtGui import QHideEvent
 
 from workbench.gui.language import tr
 from workbench.gui.views.base import Context, View
@@ -57,12 +56,6 @@ class AudioView(View):
 
     def text(self) -> str:
         return self._figures()
-
-    def hideEvent(self, event: QHideEvent) -> None:
-        super().hideEvent(event)
-        # A sound whose view is gone could not be stopped; a window that is only minimised goes on.
-        if not event.spontaneous():
-            self.player.stop()
 
     def _figures(self) -> str:
         return tr(

@@ -52,6 +52,11 @@ class Context:
             return str(self.input)
         return str(self.field("image") or "")
 
+    @property
+    def sound_path(self) -> str:
+        """The sound that was asked about; empty where there is none."""
+        return str(self.input) if self.kind == "audio" and self.input else ""
+
     def field(self, name: str) -> Any:
         """A field of a structured input; None where it has none of this name."""
         return self.input.get(name) if self.kind == "fields" and isinstance(self.input, dict) else None

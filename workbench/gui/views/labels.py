@@ -1,4 +1,4 @@
-"""Classes of a text or a picture, the likeliest first."""
+"""Classes of a text, a picture or a sound, the likeliest first."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import PurePath
 from workbench.gui.language import tr
 from workbench.gui.views.base import Context, View
 from workbench.gui.views.painting import percent, safe, signed
+from workbench.gui.views.player import Player
 from workbench.gui.views.quote import Quote
 from workbench.gui.views.ranked import Rank, RankedList, bars
 from workbench.gui.widgets.basic import Label, column
@@ -31,13 +32,14 @@ class LabelsView(View):
         self._shown_path = ""
         self.picture = PictureView()
         self.quote = Quote()
+        self.player = Player()
         self.list = RankedList()
         self._none = Label(tone="muted", wrap=True)
-        layout = column(self.picture, self.quote, self._none, self.list, space=SPACE.medium)
+        layout = column(self.picture, self.quote, self.player, self._none, self.list, space=SPACE.medium)
         layout.setStretchFactor(self.list, 1)
         layout.addStretch(0)
         self.setLayout(layout)
-        for part in (self.picture, self.quote, self._none):
+        for part in (self.picture, self.quote, self.player, self._none):
             part.hide()
         self.retranslate()
 
@@ -57,6 +59,7 @@ class LabelsView(View):
         return "\n".join(f"{item.label}\t{item.score:.4f}" for item in self._result.labels)
 
     def _show_input(self, context: Context) -> None:
+        self.player.take_file(context.sound_path or None, context)
         path = context.picture_path
         self.picture.setVisible(bool(path))
         self.quote.set_text(context.input if context.kind == "text" and isinstance(context.input, str) else "")

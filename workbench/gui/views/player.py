@@ -6,17 +6,21 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QSizePolicy
 
 from workbench.gui.language import tr
-from workbench.gui.views.base import Sounds
+from workbench.gui.views.base import Context, Sounds
 from workbench.gui.views.painting import number_font
 from workbench.gui.widgets.basic import Button, Label, Panel, row
 from workbench.gui.widgets.waveform import Waveform
+from workbench.results import Waveform as Outline
 from workbench.units import clock
 
 __all__ = ["Player"]
 
+# Columns of an outline: more than any screen has room for.
+BUCKETS = 1200
 # A sound that stops this near its end has ended.
 END_S = 0.3
 
@@ -74,6 +78,27 @@ class Player(Panel):
         self.waveform.clear()
         self._sync()
 
+    def take_file(self, path: str | None, context: Context, outlined: Callable[[], None] = lambda: None) -> bool:
+        """The sound file ``path``; out of sight where there is none. Its outline comes later, and ``outlined`` tells.
+
+        False where it is the file that is here already.
+        """
+        self.listen(context.sounds)
+        if path == self._path and path is not None:
+            return False
+        self.take(path)
+        self.setVisible(path is not None)
+        if path is not None:
+            number = self._fetched
+
+            def receive(outline: Outline) -> None:
+                if number == self._fetched:
+                    self.show_outline(outline.duration_s, outline.peaks)
+                    outlined()
+
+            context.waveform(path, BUCKETS, receive)
+        return True
+
     def toggle(self) -> None:
         """Play on from where the playhead is, or stop."""
         if self.is_playing:
@@ -96,6 +121,12 @@ class Player(Panel):
     def stop(self) -> None:
         if self._sounds is not None and self.is_playing:
             self._sounds.stop()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        # A sound whose player is gone could not be stopped; a window that is only minimised goes on.
+        if not event.spontaneous():
+            self.stop()
 
     def _fetch_and_play(self, seconds: float) -> None:
         number = self._fetched

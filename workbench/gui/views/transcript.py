@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent
-from PySide6.QtGui import (
-    QHideEvent,
-)
 
 from workbench.gui.language import tr
 from workbench.gui.views.base import Context, View
@@ -15,12 +12,9 @@ from workbench.gui.widgets.basic import Label, column
 from workbench.gui.widgets.theme import SPACE, colors, is_theme_change
 from workbench.gui.widgets.waveform import Waveform
 from workbench.results import Transcript
-from workbench.results import Waveform as Outline
 from workbench.units import clock
 
 __all__ = ["TranscriptView"]
-
-BUCKETS = 1200
 
 
 class TranscriptView(View):
@@ -62,10 +56,9 @@ class TranscriptView(View):
     # --- what is shown ------------------------------------------------------------------------------------------
 
     def show_result(self, result: Transcript, context: Context) -> None:
-        path = str(context.input) if context.kind == "audio" else None
-        self.player.listen(context.sounds)
-        if path != self._path:
-            self._take(path, context)
+        path = context.sound_path or None
+        if self.player.take_file(path, context, self._mark_boundaries):
+            self._path, self._shown = path, None
         self._result = result
         has_text = bool(result.segments or result.text.strip())
         self._none.setVisible(not has_text)
@@ -83,30 +76,10 @@ class TranscriptView(View):
             f"[{clock(item.start_s)} → {clock(item.end_s)}] {' '.join(item.text.split())}" for item in result.segments
         )
 
-    def hideEvent(self, event: QHideEvent) -> None:
-        super().hideEvent(event)
-        # A sound whose view is gone could not be stopped; a window that is only minimised goes on.
-        if not event.spontaneous():
-            self.player.stop()
-
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if is_theme_change(event) and self._shown is not None and self._tinted is not colors():
             self._fill()
-
-    def _take(self, path: str | None, context: Context) -> None:
-        """Another sound: what plays of the one before stops."""
-        self._path, self._shown = path, None
-        self.player.take(path)
-        self.player.setVisible(path is not None)
-        if path is not None:
-
-            def receive(outline: Outline) -> None:
-                if self._path == path:
-                    self.player.show_outline(outline.duration_s, outline.peaks)
-                    self._mark_boundaries()
-
-            context.waveform(path, BUCKETS, receive)
 
     def _fill(self) -> None:
         result, self._tinted = self._result, colors()
