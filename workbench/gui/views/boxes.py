@@ -174,9 +174,10 @@ class BoxesView(OverPicture):
         width = name.horizontalAdvance(one_line(box.label)) + figure.horizontalAdvance(percent(box.score))
         height = name.height() + SPACE.hair
         width += 3 * SPACE.tight + SPACE.hair
-        left = max(0.0, min(area.left() - LINE_PX / 2, self.canvas.width() - width))
+        rect = self.canvas.shown_rect()  # nothing is painted outside the picture
+        right = min(float(self.canvas.width()), rect.right())
+        left = max(0.0, rect.left(), min(area.left() - LINE_PX / 2, right - width))
         top = area.top() - LINE_PX / 2 - height
-        rect = self.canvas.shown_rect()
         if top < max(0.0, rect.top()):
             top = max(area.top() + LINE_PX / 2, 0.0)
         return QRectF(QPointF(left, top), QPointF(left + width, top + height))
