@@ -164,7 +164,15 @@ class Workbench:
         return plan_deletion(found.model, found.revision if revision else None)
 
     def delete(self, plan: DeletionPlan) -> int:
-        """Carry out a plan; the bytes that were freed. Raises ModelError."""
+        """Carry out a plan; the bytes that were freed. Raises ModelError.
+
+        What is loaded of it is let go first: not every system deletes files that are in use.
+        """
+        with self._lock:
+            host = self._host
+        if host and host.pid is not None:
+            for path in plan.paths:
+                host.call("unload", {"folder": str(path)}, doing=f"unloading {plan.what}")
         return execute(plan)
 
     # --- run ----------------------------------------------------------------------------------------------------

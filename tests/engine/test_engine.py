@@ -17,7 +17,9 @@ import psutil
 import pytest
 from PIL import Image
 
+from tests.cli.conftest import TINY, hub_cache, tiny_repo
 from tests.engine.tiny import expected
+from workbench.api import Workbench
 from workbench.cancellation import Cancellation
 from workbench.engine.host import CRASH_LIMIT, EngineHost
 from workbench.engine.request import ModelChoice
@@ -25,6 +27,8 @@ from workbench.errors import Cancelled, EngineError, InputError, ModelError, Pro
 from workbench.results import Labels
 from workbench.running import RunReport, bench, run
 from workbench.tasks.catalog import check_params, task_info
+
+__all__ = ["hub_cache", "tiny_repo"]
 
 PARAMS = check_params(task_info("text-classification"), {})
 
@@ -207,6 +211,20 @@ class TestMemory:
         host.call("unload", {"folder": tiny.folder}, doing="unloading")
         assert host.call("status", {}, doing="asking")["models"] == []
         assert scores(answer(host, tiny, "good")) == pytest.approx(expected("good"), abs=1e-6)
+
+    def test_nothing_is_let_go_for_a_folder_beside_it(self, host: EngineHost, tiny: ModelChoice) -> None:
+        answer(host, tiny, "good")
+        host.call("unload", {"folder": f"{tiny.folder}-other"}, doing="unloading")
+        assert len(host.call("status", {}, doing="asking")["models"]) == 1
+        host.call("unload", {"folder": str(Path(tiny.folder).parent)}, doing="unloading")
+        assert host.call("status", {}, doing="asking")["models"] == []
+
+    def test_what_is_deleted_is_let_go_first(self, tiny_repo: Path) -> None:
+        with Workbench() as workbench:
+            target = workbench.target(TINY)
+            workbench.run(target, ["good"], check_params(target.task, {}))
+            workbench.delete(workbench.plan_deletion(TINY))
+            assert workbench.engine.call("status", {}, doing="asking")["models"] == []
 
 
 class TestOrder:

@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -156,10 +157,11 @@ class Engine:
         return {}
 
     def _unload(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Unload every model whose files lie in ``folder``, or all; those that are idle are gone with the answer."""
+        """Unload every model whose folder is ``folder`` or lies below it, or all; those that are idle are gone with
+        the answer."""
         folder, count = body.get("folder"), 0
         for key, model in self._residents.all().items():
-            if folder in (None, key[0]):
+            if folder is None or Path(key[0]).is_relative_to(folder):
                 idle = model.idle
                 model.unload()
                 self._residents.drop(key)
