@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx.external_data_helper import load_external_data_for_tensor
 
 __all__ = [
     "EXTERNAL_DATA_FROM_BYTES",
+    "array_of",
     "attribute",
+    "bring_in",
     "drop_unused",
     "files_of",
     "graphs_within",
@@ -27,9 +32,30 @@ __all__ = [
 EXTERNAL_DATA_FROM_BYTES = 1_900_000_000
 
 
-def load(path: Path) -> ModelProto:
-    """The graph with its weights, from the file and the external data beside it."""
-    return onnx.load(str(path))
+def load(path: Path, *, external: bool = True) -> ModelProto:
+    """The graph with its weights, from the file and the external data beside it.
+
+    Without ``external`` what lies in the latter is left there, for :func:`array_of` and :func:`bring_in`.
+    """
+    return onnx.load(str(path), load_external_data=external)
+
+
+def array_of(tensor: TensorProto, folder: Path | None = None) -> np.ndarray[Any, np.dtype[Any]]:
+    """A weight; one in external data, below ``folder``, is mapped and not read."""
+    if tensor.data_location != TensorProto.EXTERNAL or folder is None:
+        return numpy_helper.to_array(tensor)
+    place = {item.key: item.value for item in tensor.external_data}
+    dtype = helper.tensor_dtype_to_np_dtype(tensor.data_type)
+    return np.memmap(folder / place["location"], dtype, "r", int(place.get("offset", 0)), tuple(tensor.dims))
+
+
+def bring_in(model: ModelProto, folder: Path) -> None:
+    """Read the weights that are still in external data below ``folder``."""
+    for tensor in weights_of(model).values():
+        if tensor.data_location == TensorProto.EXTERNAL:
+            load_external_data_for_tensor(tensor, str(folder))
+            tensor.data_location = TensorProto.DEFAULT
+            del tensor.external_data[:]
 
 
 def save(model: ModelProto, path: Path) -> None:

@@ -11,6 +11,7 @@ MESSAGES: dict[str, str] = {
     "usage-unknown-param": "the task {task} has no parameter {name!r}; it has: {known}",
     "usage-bad-param": "the parameter {name} cannot be {value!r}: {expected}",
     "usage-unknown-precision": "there is no precision {precision!r}; known: {known}",
+    "usage-precision-of-other-task": "{precision} is not made for {task}; choose of {known}",
     "usage-no-input": "the task {task} needs an input: {expected}",
     "usage-not-name-value": "{word!r} is not NAME=VALUE",
     "usage-no-artifact": "name the artifact to {action}; `workbench artifacts` lists them",

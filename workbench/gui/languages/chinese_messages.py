@@ -12,6 +12,7 @@ MESSAGES: dict[str, str] = {
     "usage-unknown-param": "任务 {task} 没有“{name}”这个参数；可用的参数：{known}",
     "usage-bad-param": "参数 {name} 的值“{value}”不可用；要求：{expected}",
     "usage-unknown-precision": "没有“{precision}”这种精度；可用的精度：{known}",
+    "usage-precision-of-other-task": "任务 {task} 不提供 {precision}；可选的精度：{known}",
     "usage-no-input": "任务 {task} 需要输入：{expected}",
     "usage-not-name-value": "“{word}”不是“名称=值”的形式",
     "usage-no-artifact": "请先选择一个已导出的模型，再进行操作（{action}）",
