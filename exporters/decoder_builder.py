@@ -84,7 +84,7 @@ def build_decoder(model: Any, architecture: str, target: Path, report: Reporter)
         builder = kind(config, ir.DataType.FLOAT, ir.DataType.FLOAT, "cpu", str(target.parent), options)
         if architecture in SCALED_BY_WIDTH:
             builder.embed_attrs["scale"] = float(config.hidden_size) ** 0.5
-        _check_windows(builder, config)
+        _see_as_configured(builder, config)
         builder.load_weights = lambda source: model
         _count_layers(builder, report)
         builder.make_model("")
@@ -115,13 +115,22 @@ def _find_builder() -> None:
         sys.path.append(folder)
 
 
-def _check_windows(builder: Any, config: Any) -> None:
-    """Refuse layers that see another part of the text than the builder takes for granted."""
+def _see_as_configured(builder: Any, config: Any) -> None:
+    """Let each layer see what the config says. The builder has rules of its own, and not always the right ones."""
     kinds = getattr(config, "layer_types", None)
     if kinds and hasattr(builder, "is_local"):
-        local = [kind == "sliding_attention" for kind in kinds]
-        if local != [builder.is_local(number) for number in range(len(kinds))]:
-            raise NotImplementedError("its layers have their sliding windows at other places")
+        builder.is_local = lambda number: kinds[number] == "sliding_attention"
+    rotated = getattr(config, "no_rope_layers", None)
+    if rotated:
+        make_attention = builder.make_attention
+
+        def make(number: int, *words: Any, **named: Any) -> None:
+            # A layer without rotation must not get a node for it either.
+            builder.attention_attrs["rope"] = bool(rotated[number])
+            make_attention(number, *words, **named)
+            builder.attention_attrs["rope"] = True
+
+        builder.make_attention = make
 
 
 def _count_layers(builder: Any, report: Reporter) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
-from onnx.external_data_helper import load_external_data_for_tensor
 
 __all__ = [
     "EXTERNAL_DATA_FROM_BYTES",
@@ -37,23 +36,30 @@ def load(path: Path, *, external: bool = True) -> ModelProto:
 
     Without ``external`` what lies in the latter is left there, for :func:`array_of` and :func:`bring_in`.
     """
-    return onnx.load(str(path), load_external_data=external)
+    model = onnx.load(str(path), load_external_data=False)
+    if external:
+        bring_in(model, path.parent)
+    return model
 
 
 def array_of(tensor: TensorProto, folder: Path | None = None) -> np.ndarray[Any, np.dtype[Any]]:
-    """A weight; one in external data, below ``folder``, is mapped and not read."""
+    """A weight; one in external data, a file in ``folder``, is mapped and not read.
+
+    Not by onnx's own reader, which refuses hard links: a graph that is used again is one.
+    """
     if tensor.data_location != TensorProto.EXTERNAL or folder is None:
         return numpy_helper.to_array(tensor)
     place = {item.key: item.value for item in tensor.external_data}
     dtype = helper.tensor_dtype_to_np_dtype(tensor.data_type)
-    return np.memmap(folder / place["location"], dtype, "r", int(place.get("offset", 0)), tuple(tensor.dims))
+    file = folder / Path(place["location"]).name
+    return np.memmap(file, dtype, "r", int(place.get("offset", 0)), tuple(tensor.dims))
 
 
 def bring_in(model: ModelProto, folder: Path) -> None:
-    """Read the weights that are still in external data below ``folder``."""
+    """Read the weights that are still in external data, a file in ``folder``."""
     for tensor in weights_of(model).values():
         if tensor.data_location == TensorProto.EXTERNAL:
-            load_external_data_for_tensor(tensor, str(folder))
+            tensor.raw_data = array_of(tensor, folder).tobytes()
             tensor.data_location = TensorProto.DEFAULT
             del tensor.external_data[:]
 
