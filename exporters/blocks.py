@@ -10,7 +10,7 @@ from onnx import ModelProto, NodeProto, helper
 
 from exporters.rewrite import Array, WeightRewriter
 
-__all__ = ["Blocks", "BlockSettings", "dequantize_blocks", "pack_nibbles", "quantize_blocks", "quantize_in_blocks"]
+__all__ = ["BlockSettings", "Blocks", "dequantize_blocks", "pack_nibbles", "quantize_blocks", "quantize_in_blocks"]
 
 DOMAIN = "com.microsoft"
 SLICE_ELEMENTS = 1 << 22

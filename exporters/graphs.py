@@ -48,7 +48,8 @@ def array_of(tensor: TensorProto, folder: Path | None = None) -> np.ndarray[Any,
     Not by onnx's own reader, which refuses hard links: a graph that is used again is one.
     """
     if tensor.data_location != TensorProto.EXTERNAL or folder is None:
-        return numpy_helper.to_array(tensor)
+        array: np.ndarray[Any, np.dtype[Any]] = numpy_helper.to_array(tensor)
+        return array
     place = {item.key: item.value for item in tensor.external_data}
     dtype = helper.tensor_dtype_to_np_dtype(tensor.data_type)
     file = folder / Path(place["location"]).name

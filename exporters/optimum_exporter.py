@@ -41,7 +41,8 @@ def export(request: ExportRequest, report: Reporter) -> ExportAnswer:
         recipe_for(precision, request.export_task)
     onnx_folder = output / "onnx"
     onnx_folder.mkdir(parents=True, exist_ok=True)
-    answered, made = 0, {}
+    answered = 0
+    made: dict[str, Any] = {}
     if not request.reuse_fp32:
         answered, made = _export_fp32(request, source, output, report)
     fp32 = {path.stem: path for path in sorted(onnx_folder.glob("*.onnx"))}
@@ -61,9 +62,7 @@ def export(request: ExportRequest, report: Reporter) -> ExportAnswer:
     return ExportAnswer(files, recipes, versions(), answered, report.times_s, _peak_rss_bytes())
 
 
-def _export_fp32(
-    request: ExportRequest, source: Path, output: Path, report: Reporter
-) -> tuple[int, dict[str, Any]]:
+def _export_fp32(request: ExportRequest, source: Path, output: Path, report: Reporter) -> tuple[int, dict[str, Any]]:
     """The model's files, torch's answers and the fp32 graphs.
 
     Returns how many samples were answered, and what the manifest says of how the graphs were made.

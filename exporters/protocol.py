@@ -28,7 +28,6 @@ BUILT_ARCHITECTURES: dict[str, str] = {
     "GraniteForCausalLM": "GraniteModel",
     "LlamaForCausalLM": "LlamaModel",
     "MistralForCausalLM": "MistralModel",
-    "PhiForCausalLM": "PhiModel",
     "Phi3ForCausalLM": "Phi3MiniModel",
     "Qwen2ForCausalLM": "QwenModel",
     "Qwen3ForCausalLM": "Qwen3Model",

@@ -225,6 +225,7 @@ MESSAGES: dict[str, str] = {
     "export-disagrees": "the {precision} graph does not compute what the checkpoint does: the output {output} has a cosine of {cosine} to torch's (at least {floor} is asked for, largest difference {difference}); nothing was published",
     # --- toolchain ---
     "toolchain-missing": "the export toolchain {name!r} is not installed; install it with `workbench toolchain install {name}`",
+    "toolchain-outdated": "it was installed from an older list of versions; `workbench toolchain install {name}` brings it up to date",
     "toolchain-unfinished": "the installation of the export toolchain {name!r} was broken off; finish it with `workbench toolchain install {name}`",
     "toolchain-unknown": "there is no toolchain {name!r}; known: {known}",
     "toolchain-python-missing": "the setting toolchain_python names {python}, which is not there; correct the setting",

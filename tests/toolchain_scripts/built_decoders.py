@@ -1,5 +1,7 @@
-"""``built_decoders.py OUT [NAME …]``: tiny seeded checkpoints of architectures whose graphs the builder makes, and of one that it
-does not know, each in a folder of its name, and in ``cases.json`` what transformers writes with them.
+"""``built_decoders.py OUT [NAME …]``: tiny seeded checkpoints, and what transformers writes with them.
+
+They are of architectures whose graphs the builder makes, and of one that it does not know: each in a folder of its
+name, all texts in ``cases.json``.
 
 Run by the toolchain's Python.
 """
@@ -58,7 +60,6 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
         "Gemma3",
         {"head_dim": 16, "query_pre_attn_scalar": 16, "sliding_window": WINDOW, "num_hidden_layers": 7, **UNTIED},
     ),
-    "phi": ("Phi", {"hidden_size": 128, "partial_rotary_factor": 0.5}),
     "phi3": ("Phi3", {"original_max_position_embeddings": 128}),
     "smollm3": ("SmolLM3", {"num_hidden_layers": 4, "no_rope_layer_interval": 4}),
     "granite": ("Granite", {"embedding_multiplier": 3.0, "residual_multiplier": 0.7, "logits_scaling": 2.0}),

@@ -226,6 +226,7 @@ MESSAGES: dict[str, str] = {
     "export-disagrees": "{precision} 计算图的结果与检查点不一致：输出 {output} 与 torch 结果的余弦相似度为 {cosine}（至少应为 {floor}；最大差异 {difference}），没有保存任何导出结果",
     # --- toolchain ---
     "toolchain-missing": "导出工具链“{name}”尚未安装；请在导出页面安装",
+    "toolchain-outdated": "它是按旧的版本清单安装的（{name}）；请在导出页面更新",
     "toolchain-unfinished": "导出工具链“{name}”的安装中断了；请在导出页面继续安装",
     "toolchain-unknown": "没有“{name}”这个导出工具链；可用的有：{known}",
     "toolchain-python-missing": "设置项 toolchain_python 指定的 {python} 不存在；请改正该设置项",
