@@ -13,6 +13,8 @@ from exporters.rewrite import Array, WeightRewriter
 __all__ = ["BlockSettings", "Blocks", "dequantize_blocks", "pack_nibbles", "quantize_blocks", "quantize_in_blocks"]
 
 DOMAIN = "com.microsoft"
+# What the modules are called that make queries, keys and values; names of nodes hold them between slashes.
+ATTENTION_INPUTS = frozenset({"qkv_proj", "q_proj", "k_proj", "v_proj", "c_attn", "query_key_value"})
 SLICE_ELEMENTS = 1 << 22
 # Scales that are tried for a block of 4 bits, as what the value farthest from 0 becomes. -8 uses the whole range; the
 # others give up the outermost values for a finer step.
@@ -21,13 +23,15 @@ FARTHEST = (-9.0, -8.5, -8.0, -7.5, -7.0, -6.5, -6.0)
 
 @dataclass(frozen=True)
 class BlockSettings:
-    """``bits`` 4 or 8 of all weights but those of the output head and the embedding, which have ``head_bits``.
+    """``bits`` 4 or 8 of each weight; ``attention_bits`` of those that make queries, keys and values, ``head_bits`` of the
+    output head and the embedding.
 
     ``block_size`` values share a scale, a power of two from 16 on. ``accuracy_level`` is that of MatMulNBits: 4
     multiplies in int8, 1 in fp32.
     """
 
     bits: int
+    attention_bits: int
     head_bits: int
     block_size: int
     accuracy_level: int
@@ -132,7 +136,7 @@ class _BlockRewriter(WeightRewriter):
         rows, columns = self.weights[weight].dims
         outputs, inputs = (rows, columns) if rows_are_outputs else (columns, rows)
         is_head = self.is_tied(weight) or bool(self._vocabulary & {*node.output, output})
-        bits = self._settings.head_bits if is_head else self._settings.bits
+        bits = self._settings.head_bits if is_head else self._bits_of(node)
         values, scales = self._blocks(weight, bits, rows_are_outputs=rows_are_outputs)
         return [
             helper.make_node(
@@ -148,6 +152,10 @@ class _BlockRewriter(WeightRewriter):
                 accuracy_level=self._settings.accuracy_level,
             )
         ]
+
+    def _bits_of(self, node: NodeProto) -> int:
+        attention = ATTENTION_INPUTS.intersection(node.name.split("/"))
+        return self._settings.attention_bits if attention else self._settings.bits
 
     def embedding(self, node: NodeProto) -> list[NodeProto]:
         """Look the rows up in their blocks, shared with a tied head, and scale only those."""

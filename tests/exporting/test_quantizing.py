@@ -124,7 +124,7 @@ def test_two_values_of_four_bits_share_a_byte() -> None:
 @pytest.mark.parametrize(("bits", "head_bits", "least"), [(8, 8, 0.9999), (4, 8, 0.99), (4, 4, 0.98)])
 def test_the_head_and_the_embedding_have_bits_of_their_own(bits: int, head_bits: int, least: float) -> None:
     model = tied()
-    assert quantize_in_blocks(model, BlockSettings(bits, head_bits, 32, 4), Path()) == 3
+    assert quantize_in_blocks(model, BlockSettings(bits, 8, head_bits, 32, 4), Path()) == 3
     found = {node.name: graphs.attribute(node, "bits", 0) for node in model.graph.node if node.domain}
     assert found == {"hidden": bits, "embed_values": head_bits, "head": head_bits}
     source, made = (
@@ -132,6 +132,14 @@ def test_the_head_and_the_embedding_have_bits_of_their_own(bits: int, head_bits:
     )
     feeds = {"ids": IDS}
     assert cosine(source.run(None, feeds)[0], made.run(None, feeds)[0]) > least
+
+
+@pytest.mark.parametrize("name", ["/model/layers.0/attn/qkv_proj/MatMul", "/transformer/h.0/attn/c_attn/Gemm"])
+def test_queries_keys_and_values_have_bits_of_their_own(name: str) -> None:
+    model = tied()
+    model.graph.node[1].name = name
+    quantize_in_blocks(model, BlockSettings(4, 8, 4, 32, 4), Path())
+    assert {graphs.attribute(node, "bits", 0) for node in model.graph.node if node.name == name} == {8}
 
 
 def test_weights_beside_a_graph_are_read_though_it_is_a_hard_link(

@@ -112,11 +112,11 @@ def test_a_known_architecture_gets_the_fast_graph_in_every_precision(
     check_tokens(exported, first, name)
     (case, *_) = cases_of(first, name)
     wanted = logits(exported.pipeline(), case)
-    for suffix, bits, floor in (("_int8", 8, 0.99), ("_q4", 4, 0.85)):
+    for suffix, bits, floor in (("_int8", {8: 11}, 0.99), ("_q4", {8: 2, 4: 9}, 0.85)):
         small = exported.graph(suffix)
         products = [node for node in small.graph.node if node.op_type == "MatMulNBits"]
-        assert len(products) == 2 * 5 + 1  # query, key and value are one; the head is tied to the embedding
-        assert {number(node, "bits") for node in products} == {bits}
+        # Of each layer five: query, key and value are one, and keep 8 bits; then the head, tied to the embedding.
+        assert Counter(number(node, "bits") for node in products) == bits
         assert {number(node, "accuracy_level") for node in products} == {4}
         assert not [node for node in small.graph.node if node.op_type == "MatMul"]
         got = logits(exported.pipeline(suffix), case)
