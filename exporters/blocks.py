@@ -23,8 +23,10 @@ FARTHEST = (-9.0, -8.5, -8.0, -7.5, -7.0, -6.5, -6.0)
 
 @dataclass(frozen=True)
 class BlockSettings:
-    """``bits`` 4 or 8 of each weight; ``attention_bits`` of those that make queries, keys and values, ``head_bits`` of the
-    output head and the embedding.
+    """How many bits, 4 or 8, and how they are multiplied.
+
+    ``attention_bits`` have the weights that make queries, keys and values, ``head_bits`` the output head and the
+    embedding, ``bits`` all others.
 
     ``block_size`` values share a scale, a power of two from 16 on. ``accuracy_level`` is that of MatMulNBits: 4
     multiplies in int8, 1 in fp32.

@@ -64,6 +64,7 @@ def plan_export(
         licence=revision.contents.licence,
         allow_pickle=allow_pickle,
         force=force,
+        architectures=revision.contents.architectures,
     )
     artifacts_dir.mkdir(parents=True, exist_ok=True)
     return ExportPlan(spec, estimate_export(spec, artifacts_dir))

@@ -35,7 +35,10 @@ Verify = Callable[[Path, str, str], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class ExportSpec:
-    """One export. ``source`` is the snapshot's folder, ``task`` our task id, ``export_task`` Optimum's name for it."""
+    """One export. ``source`` is the snapshot's folder, ``task`` our task id, ``export_task`` Optimum's name for it.
+
+    ``architectures`` are those that the config names.
+    """
 
     source: Path
     repo_id: str
@@ -47,6 +50,7 @@ class ExportSpec:
     licence: str | None = None
     allow_pickle: bool = False
     force: bool = False
+    architectures: tuple[str, ...] = ()
 
     @property
     def repo_folder(self) -> str:
