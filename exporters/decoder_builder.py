@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exporters.graphs import EXTERNAL_MIN_BYTES
 from exporters.protocol import BUILT_ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -23,11 +24,10 @@ __all__ = ["build_decoder", "has_builder", "reason_against"]
 
 TASK = "text-generation-with-past"
 BUILDER_PACKAGE = "onnxruntime-genai"
-EXTERNAL_FROM_BYTES = 1024
 # The builder spreads embeddings out by a factor with two decimals; these models mean the square root of the width.
-SCALED_BY_WIDTH = frozenset({"GemmaForCausalLM", "Gemma2ForCausalLM", "Gemma3ForCausalLM"})
+SCALED_BY_WIDTH = frozenset({"GemmaForCausalLM", "Gemma3ForCausalLM"})
 # Models whose layers differ in what they see: the builder has a method or an attribute for it.
-WINDOWED_IN_TURNS = frozenset({"Gemma2ForCausalLM", "Gemma3ForCausalLM", "SmolLM3ForCausalLM"})
+WINDOWED_IN_TURNS = frozenset({"Gemma3ForCausalLM", "SmolLM3ForCausalLM"})
 # Longer contexts by scaled rotary embeddings: which kinds the builder's class takes into account.
 SCALED_ROTATIONS = {"LlamaForCausalLM": frozenset({"llama3"}), "SmolLM3ForCausalLM": frozenset({"llama3"})}
 TABLE, HEAD = "model.embed_tokens.weight", "lm_head.MatMul.weight"
@@ -60,7 +60,7 @@ def reason_against(config: Any, architecture: str, export_task: str) -> str | No
     kinds = set(getattr(config, "layer_types", None) or ())
     if len(kinds) > 1 and architecture not in WINDOWED_IN_TURNS:
         return "only some layers have a sliding window"
-    if getattr(config, "attn_logit_softcapping", None) and architecture != "Gemma2ForCausalLM":
+    if getattr(config, "attn_logit_softcapping", None):
         return "attention logits are capped"
     return None
 
@@ -98,7 +98,7 @@ def build_decoder(model: Any, architecture: str, target: Path, report: Reporter)
             builder.model,
             target,
             external_data=f"{target.name}_data",
-            size_threshold_bytes=EXTERNAL_FROM_BYTES,
+            size_threshold_bytes=EXTERNAL_MIN_BYTES,
         )
 
 

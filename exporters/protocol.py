@@ -23,7 +23,6 @@ MANIFEST_SCHEMA = 1
 # those whose greedy tokens were compared with transformers'.
 BUILT_ARCHITECTURES: dict[str, str] = {
     "GemmaForCausalLM": "GemmaModel",
-    "Gemma2ForCausalLM": "Gemma2Model",
     "Gemma3ForCausalLM": "Gemma3Model",
     "GraniteForCausalLM": "GraniteModel",
     "LlamaForCausalLM": "LlamaModel",

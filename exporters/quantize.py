@@ -184,7 +184,7 @@ def to_blocks(source: Path, target: Path, settings: Mapping[str, Any]) -> None:
     names = ("bits", "attention_bits", "head_bits", "block_size", "accuracy_level")
     if quantize_in_blocks(model, BlockSettings(**{name: settings[name] for name in names}), source.parent) == 0:
         raise ExportFailure("export-nothing-to-quantize", file=source.name)
-    graphs.save(model, target)
+    graphs.save(model, target, external=len(graphs.files_of(source)) > 1)
 
 
 METHODS: dict[str, Callable[[Path, Path, Mapping[str, Any]], None]] = {
