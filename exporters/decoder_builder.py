@@ -14,7 +14,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exporters.graphs import EXTERNAL_MIN_BYTES
 from exporters.protocol import BUILT_ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -75,6 +74,8 @@ def build_decoder(model: Any, architecture: str, target: Path, report: Reporter)
     import builders
     import onnx_ir as ir
     import torch
+
+    from exporters.graphs import EXTERNAL_MIN_BYTES
 
     config = model.config
     options = {"hf_token": False, "hf_remote": False, "shared_embeddings": False, "filename": target.name}
