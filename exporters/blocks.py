@@ -1,117 +1,198 @@
-"""Weights in blocks of 8 bits with a scale each (``MatMulNBits``), for decoders of language models."""
+"""Weights in blocks of 4 or 8 bits with a scale each (``MatMulNBits``), for decoders of language models."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
-from onnx import ModelProto, NodeProto, TensorProto, helper
+from onnx import ModelProto, NodeProto, helper
 
 from exporters.rewrite import Array, WeightRewriter
 
-__all__ = ["dequantize_blocks", "quantize_blocks", "quantize_in_blocks"]
+__all__ = ["BlockSettings", "Blocks", "dequantize_blocks", "pack_nibbles", "quantize_blocks", "quantize_in_blocks"]
 
-ZERO_POINT = 128  # what MatMulNBits takes for 8 bits when none is given
-SLICE_ELEMENTS = 1 << 24
+DOMAIN = "com.microsoft"
+# What the modules are called that make queries, keys and values; names of nodes hold them between slashes.
+ATTENTION_INPUTS = frozenset({"qkv_proj", "q_proj", "k_proj", "v_proj", "c_attn", "query_key_value"})
+SLICE_ELEMENTS = 1 << 22
+# Scales that are tried for a block of 4 bits, as what the value farthest from 0 becomes. -8 uses the whole range; the
+# others give up the outermost values for a finer step.
+FARTHEST = (-9.0, -8.5, -8.0, -7.5, -7.0, -6.5, -6.0)
 
 
-def quantize_blocks(rows: Array, block_size: int) -> tuple[Array, Array]:
-    """Quantize float32 ``rows`` of shape [N, K] along K, each block with the scale that its largest value needs.
+@dataclass(frozen=True)
+class BlockSettings:
+    """How many bits, 4 or 8, and how they are multiplied.
 
-    Returns uint8 values of shape [N, ceil(K / block_size), block_size], where 128 stands for 0 and for padding, and
-    float32 scales of shape [N, ceil(K / block_size)].
+    ``attention_bits`` have the weights that make queries, keys and values, ``head_bits`` the output head and the
+    embedding, ``bits`` all others.
+
+    ``block_size`` values share a scale, a power of two from 16 on. ``accuracy_level`` is that of MatMulNBits: 4
+    multiplies in int8, 1 in fp32.
+    """
+
+    bits: int
+    attention_bits: int
+    head_bits: int
+    block_size: int
+    accuracy_level: int
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """``values`` uint8 [N, blocks, block size], where 2 ** (bits - 1) stands for 0 and for padding; ``scales`` float32
+    [N, blocks]."""
+
+    values: Array
+    scales: Array
+
+
+def quantize_blocks(rows: Array, bits: int, block_size: int) -> Blocks:
+    """Quantize float32 ``rows`` of shape [N, K] along K.
+
+    8 bits get the scale that a block's largest value needs. For 4 bits several are tried, each made to fit the values
+    that it gives; the one with the least squared error wins, where larger weights count for more.
     """
     count, width = rows.shape
     blocks = -(-width // block_size)
-    if blocks * block_size > width:
-        rows = np.pad(rows, ((0, 0), (0, blocks * block_size - width)))
-    parts = rows.reshape(count, blocks, block_size)
-    values = np.empty(parts.shape, np.uint8)
+    values = np.empty((count, blocks, block_size), np.uint8)
     scales = np.empty((count, blocks), np.float32)
     step = max(1, SLICE_ELEMENTS // (blocks * block_size))
-    for start in range(0, count, step):  # in slices: a large embedding would else need four copies of itself
-        part = slice(start, start + step)
-        scale = np.abs(parts[part]).max(axis=2) / np.float32(127)
-        safe = np.where(scale == 0, np.float32(1), scale)
-        values[part] = np.rint(parts[part] / safe[:, :, None]) + ZERO_POINT
-        scales[part] = scale
-    return values, scales
+    for start in range(0, count, step):  # in slices: a large embedding would else need many copies of itself
+        part = np.ascontiguousarray(rows[start : start + step], np.float32)
+        if blocks * block_size > width:
+            part = np.pad(part, ((0, 0), (0, blocks * block_size - width)))
+        part = part.reshape(len(part), blocks, block_size)
+        made, scale = _eight_bits(part) if bits == 8 else _four_bits(part)
+        values[start : start + step] = made + (1 << (bits - 1))
+        scales[start : start + step] = scale[:, :, 0]
+    return Blocks(values, scales)
 
 
-def dequantize_blocks(values: Array, scales: Array, width: int) -> Array:
+def _eight_bits(parts: Array) -> tuple[Array, Array]:
+    scale = np.abs(parts).max(axis=2, keepdims=True) / np.float32(127)
+    return np.rint(parts / _nonzero(scale)), scale
+
+
+def _four_bits(parts: Array) -> tuple[Array, Array]:
+    """Whole numbers from -8 to 7 for [N, blocks, block size], and scales [N, blocks, 1]."""
+    size = np.abs(parts)
+    farthest = np.take_along_axis(parts, size.argmax(axis=2)[:, :, None], axis=2)
+    worth = size + np.sqrt(np.square(parts).mean(axis=2, keepdims=True))
+    best: tuple[Array, Array] | None = None
+    least = np.full(farthest.shape, np.inf, np.float32)
+    for place in FARTHEST:
+        made = np.clip(np.rint(parts / _nonzero(farthest / np.float32(place))), -8, 7)
+        weighted = worth * made
+        scale = (weighted * parts).sum(axis=2, keepdims=True) / _nonzero((weighted * made).sum(axis=2, keepdims=True))
+        error = (worth * np.square(parts - made * scale)).sum(axis=2, keepdims=True)
+        if best is None:
+            best, least = (made, scale), error
+            continue
+        better = error < least
+        best = np.where(better, made, best[0]), np.where(better, scale, best[1])
+        least = np.minimum(error, least)
+    assert best is not None
+    return best
+
+
+def _nonzero(value: Array) -> Array:
+    return np.where(value == 0, np.float32(1), value)
+
+
+def dequantize_blocks(blocks: Blocks, bits: int, width: int) -> Array:
     """The float32 rows, shape [N, width], that quantized blocks stand for."""
-    rows = (values.astype(np.float32) - ZERO_POINT) * scales[:, :, None]
-    return rows.reshape(len(values), -1)[:, :width]
+    rows = (blocks.values.astype(np.float32) - (1 << (bits - 1))) * blocks.scales[:, :, None]
+    return rows.reshape(len(blocks.values), -1)[:, :width]
 
 
-def quantize_in_blocks(model: ModelProto, block_size: int, accuracy_level: int) -> int:
+def pack_nibbles(values: Array) -> Array:
+    """Two values of 4 bits in a byte, the first one in its lower half: uint8 [..., n] → [..., n / 2]."""
+    packed: Array = values[..., 0::2] | (values[..., 1::2] << 4)
+    return packed
+
+
+def quantize_in_blocks(model: ModelProto, settings: BlockSettings, folder: Path) -> int:
     """Replace the constant matrices and large embeddings of a model; returns how many nodes were replaced.
 
-    ``accuracy_level`` is that of MatMulNBits: 4 multiplies in int8, 1 in fp32.
+    ``folder`` is where the external data of the model lies.
     """
-    rewriter = _Blocks(model, block_size, accuracy_level)
-    replaced = rewriter.run()
-    if replaced and not any(item.domain == "com.microsoft" for item in model.opset_import):
-        model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    replaced = _BlockRewriter(model, settings, folder).run()
+    if replaced and not any(item.domain == DOMAIN for item in model.opset_import):
+        model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
     return replaced
 
 
-class _Blocks(WeightRewriter):
-    def __init__(self, model: ModelProto, block_size: int, accuracy_level: int) -> None:
-        super().__init__(model)
-        self._block_size = block_size
-        self._accuracy_level = accuracy_level
+class _BlockRewriter(WeightRewriter):
+    def __init__(self, model: ModelProto, settings: BlockSettings, folder: Path) -> None:
+        super().__init__(model, folder)
+        self._settings = settings
         self._stored: dict[tuple[str, bool], tuple[str, str]] = {}
+        self._vocabulary = {output.name for output in model.graph.output}
 
     def fits_embedding(self, width: int) -> bool:
-        return width % self._block_size == 0
+        return width % self._settings.block_size == 0
 
     def product(self, node: NodeProto, weight: str, output: str, *, rows_are_outputs: bool) -> list[NodeProto]:
         rows, columns = self.weights[weight].dims
         outputs, inputs = (rows, columns) if rows_are_outputs else (columns, rows)
-        values, scales = self._blocks(weight, rows_are_outputs=rows_are_outputs)
+        is_head = self.is_tied(weight) or bool(self._vocabulary & {*node.output, output})
+        bits = self._settings.head_bits if is_head else self._bits_of(node)
+        values, scales = self._blocks(weight, bits, rows_are_outputs=rows_are_outputs)
         return [
             helper.make_node(
                 "MatMulNBits",
                 [node.input[0], values, scales],
                 [output],
                 name=node.name,
-                domain="com.microsoft",
+                domain=DOMAIN,
                 K=inputs,
                 N=outputs,
-                bits=8,
-                block_size=self._block_size,
-                accuracy_level=self._accuracy_level,
+                bits=bits,
+                block_size=self._settings.block_size,
+                accuracy_level=self._settings.accuracy_level,
             )
         ]
+
+    def _bits_of(self, node: NodeProto) -> int:
+        attention = ATTENTION_INPUTS.intersection(node.name.split("/"))
+        return self._settings.attention_bits if attention else self._settings.bits
 
     def embedding(self, node: NodeProto) -> list[NodeProto]:
         """Look the rows up in their blocks, shared with a tied head, and scale only those."""
         table, ids = node.input[0], node.input[1]
-        values, scales = self._blocks(table, rows_are_outputs=True)
-        width = self.weights[table].dims[1]
-        zero = self.add_weight("blocks_zero_point", np.array(ZERO_POINT, np.float32))
+        bits, width = self._settings.head_bits, self.weights[table].dims[1]
+        values, scales = self._blocks(table, bits, rows_are_outputs=True)
         last = self.add_weight("blocks_last_axis", np.array([-1], np.int64))
         # ids are [batch, sequence] in every decoder: 0 keeps both
         shape = self.add_weight(f"blocks_shape_{width}", np.array([0, 0, width], np.int64))
         out, name = node.output[0], node.name
         return [
-            helper.make_node("Gather", [values, ids], [f"{out}_blocks"], name=f"{name}_values", axis=0),
-            helper.make_node("Cast", [f"{out}_blocks"], [f"{out}_cast"], name=f"{name}_cast", to=TensorProto.FLOAT),
-            helper.make_node("Sub", [f"{out}_cast", zero], [f"{out}_centred"], name=f"{name}_centre"),
-            helper.make_node("Gather", [scales, ids], [f"{out}_scales"], name=f"{name}_scales", axis=0),
-            helper.make_node("Unsqueeze", [f"{out}_scales", last], [f"{out}_wide"], name=f"{name}_widen"),
-            helper.make_node("Mul", [f"{out}_centred", f"{out}_wide"], [f"{out}_rows"], name=f"{name}_scale"),
+            helper.make_node("Unsqueeze", [scales, last], [f"{out}_scales"], name=f"{name}_widen"),
+            helper.make_node(
+                "GatherBlockQuantized",
+                [values, ids, f"{out}_scales"],
+                [f"{out}_rows"],
+                name=f"{name}_values",
+                domain=DOMAIN,
+                bits=bits,
+                block_size=self._settings.block_size,
+                gather_axis=0,
+                quantize_axis=2,
+            ),
             helper.make_node("Reshape", [f"{out}_rows", shape], [out], name=f"{name}_join"),
         ]
 
-    def _blocks(self, weight: str, *, rows_are_outputs: bool) -> tuple[str, str]:
+    def _blocks(self, weight: str, bits: int, *, rows_are_outputs: bool) -> tuple[str, str]:
         """Names of the values and scales of a weight, made once for all nodes that use it the same way."""
         key = (weight, rows_are_outputs)
         if key not in self._stored:
             matrix = self.matrix(weight)
-            values, scales = quantize_blocks(matrix if rows_are_outputs else matrix.T, self._block_size)
+            made = quantize_blocks(matrix if rows_are_outputs else matrix.T, bits, self._settings.block_size)
             stem = weight if rows_are_outputs else f"{weight}_turned"
             self._stored[key] = (
-                self.add_weight(f"{stem}_blocks", values),
-                self.add_weight(f"{stem}_block_scales", scales),
+                self.add_weight(f"{stem}_blocks", made.values if bits == 8 else pack_nibbles(made.values)),
+                self.add_weight(f"{stem}_block_scales", made.scales),
             )
         return self._stored[key]

@@ -1,4 +1,7 @@
-"""A staged checkpoint through Optimum into ONNX graphs, each precision, and torch's own answers beside them."""
+"""A staged checkpoint into ONNX graphs, each precision, and torch's own answers beside them.
+
+Optimum makes the graphs, but for decoder-only language models that the builder knows (``decoder_builder``).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exporters.decoder_builder import build_decoder, reason_against
 from exporters.failure import ExportFailure
 from exporters.model_files import copy_source_files, ensure_tokenizer, keep_files_of_export
 from exporters.probe import tasks_by_model_type, versions
@@ -38,17 +42,18 @@ def export(request: ExportRequest, report: Reporter) -> ExportAnswer:
     onnx_folder = output / "onnx"
     onnx_folder.mkdir(parents=True, exist_ok=True)
     answered = 0
+    made: dict[str, Any] = {}
     if not request.reuse_fp32:
-        answered = _export_fp32(request, source, output, report)
+        answered, made = _export_fp32(request, source, output, report)
     fp32 = {path.stem: path for path in sorted(onnx_folder.glob("*.onnx"))}
     if request.reuse_fp32:
-        operators = [item for path in fp32.values() for item in operators_of_graph(graphs.load(path))]
+        operators = [item for path in fp32.values() for item in operators_of_graph(graphs.load(path, external=False))]
         check_recipes(operators, precisions, request.export_task)
     report.stage("quantize")
     files, recipes = _quantize_all(fp32, precisions, request.export_task, output, report)
     if "fp32" in request.precisions:
         files["fp32"] = [_relative(item, output) for path in fp32.values() for item in graphs.files_of(path)]
-        recipes["fp32"] = {"method": "export", "settings": {"task": request.export_task}}
+        recipes["fp32"] = {"method": "export", "settings": {"task": request.export_task, **made}}
     elif not request.reuse_fp32:
         for path in fp32.values():
             for item in graphs.files_of(path):
@@ -57,8 +62,11 @@ def export(request: ExportRequest, report: Reporter) -> ExportAnswer:
     return ExportAnswer(files, recipes, versions(), answered, report.times_s, _peak_rss_bytes())
 
 
-def _export_fp32(request: ExportRequest, source: Path, output: Path, report: Reporter) -> int:
-    """The model's files, torch's answers and the fp32 graphs; returns how many samples were answered."""
+def _export_fp32(request: ExportRequest, source: Path, output: Path, report: Reporter) -> tuple[int, dict[str, Any]]:
+    """The model's files, torch's answers and the fp32 graphs.
+
+    Returns how many samples were answered, and what the manifest says of how the graphs were made.
+    """
     from exporters.quantize import check_recipes, operators_of_torch
     from exporters.reference import write_reference
 
@@ -72,6 +80,9 @@ def _export_fp32(request: ExportRequest, source: Path, output: Path, report: Rep
     report.stage("reference")
     answered = write_reference(model, request, source, output, report)
     report.stage("export")
+    reason = _build(model, request.export_task, output, report)
+    if reason is None:
+        return answered, {"graph": "onnxruntime-genai"}
     exported = output / ".exported"
     _run_optimum(model, request.export_task, exported, source)
     voice = is_voice(model)
@@ -81,7 +92,34 @@ def _export_fp32(request: ExportRequest, source: Path, output: Path, report: Rep
     keep_files_of_export(exported, output)
     _move_graphs(exported, output / "onnx")
     shutil.rmtree(exported)
-    return answered
+    made = {"graph": "optimum"}
+    return answered, made | ({"not_built": reason} if _is_decoder_only(request.export_task) else {})
+
+
+def _build(model: Any, export_task: str, output: Path, report: Reporter) -> str | None:
+    """Make the graph of a decoder with the builder; returns why that was not done, None when it was."""
+    architecture = type(model).__name__
+    reason = reason_against(model.config, architecture, export_task)
+    if reason is None:
+        target = output / "onnx" / "model.onnx"
+        try:
+            build_decoder(model, architecture, target, report)
+        except (MemoryError, OSError):
+            raise
+        except Exception as error:  # whatever it comes upon in a model that differs from those it was written for
+            for path in output.glob("onnx/model.onnx*"):
+                path.unlink()
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        else:
+            if not (output / "generation_config.json").exists() and model.generation_config:
+                model.generation_config.save_pretrained(output)
+    if reason and _is_decoder_only(export_task):
+        report.log(f"Optimum makes the graph, which writes more slowly than the builder's: {reason}")
+    return reason
+
+
+def _is_decoder_only(export_task: str) -> bool:
+    return export_task.startswith("text-generation")
 
 
 def _read_config(source: Path) -> dict[str, Any]:

@@ -5,9 +5,22 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from exporters.decoder_builder import has_builder
+from exporters.protocol import BUILT_ARCHITECTURES
+
 __all__ = ["PACKAGES", "probe", "tasks_by_model_type", "versions"]
 
-PACKAGES = ("torch", "transformers", "optimum", "optimum-onnx", "onnx", "onnxruntime", "tokenizers", "safetensors")
+PACKAGES = (
+    "torch",
+    "transformers",
+    "optimum",
+    "optimum-onnx",
+    "onnx",
+    "onnxruntime",
+    "onnxruntime-genai",
+    "tokenizers",
+    "safetensors",
+)
 
 
 def versions() -> dict[str, str]:
@@ -41,5 +54,6 @@ def probe() -> dict[str, Any]:
     return {
         "versions": versions(),
         "tasks": tasks_by_model_type(),
+        "built": sorted(BUILT_ARCHITECTURES) if has_builder() else [],
         "loaded": {"torch": torch.__version__, "onnxruntime": onnxruntime.__version__},
     }

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 __all__ = [
+    "BUILT_ARCHITECTURES",
     "MANIFEST_SCHEMA",
     "PRECISIONS",
     "STAGES",
@@ -18,6 +19,20 @@ __all__ = [
 
 MANIFEST_SCHEMA = 1
 
+# Decoder-only architectures that the model builder of onnxruntime-genai makes a graph of, and its class for each. Only
+# those whose greedy tokens were compared with transformers'.
+BUILT_ARCHITECTURES: dict[str, str] = {
+    "GemmaForCausalLM": "GemmaModel",
+    "Gemma3ForCausalLM": "Gemma3Model",
+    "GraniteForCausalLM": "GraniteModel",
+    "LlamaForCausalLM": "LlamaModel",
+    "MistralForCausalLM": "MistralModel",
+    "Phi3ForCausalLM": "Phi3MiniModel",
+    "Qwen2ForCausalLM": "QwenModel",
+    "Qwen3ForCausalLM": "Qwen3Model",
+    "SmolLM3ForCausalLM": "SmolLM3Model",
+}
+
 
 @dataclass(frozen=True)
 class Precision:
@@ -25,13 +40,18 @@ class Precision:
 
     ``suffix`` goes behind the graph's name (``model_int8.onnx``), as the hub's ONNX repositories have it, so that
     transformers.js can use our folders and we theirs; ``aliases`` are further names a user may say. ``exportable`` is
-    False for what is only found in the repositories of others.
+    False for what is only found in the repositories of others. With ``tasks`` it is made for these alone.
     """
 
     name: str
     suffix: str
     aliases: tuple[str, ...] = ()
     exportable: bool = False
+    tasks: tuple[str, ...] = ()
+
+    def made_for(self, task: str) -> bool:
+        """Whether an export of this task, the hub's pipeline tag, can have it."""
+        return self.exportable and (not self.tasks or task in self.tasks)
 
 
 PRECISIONS: dict[str, Precision] = {
@@ -43,7 +63,7 @@ PRECISIONS: dict[str, Precision] = {
         Precision("int8-static", "_int8_static"),
         Precision("q8", "_quantized", ("quantized",)),
         Precision("uint8", "_uint8"),
-        Precision("q4", "_q4", ("int4",)),
+        Precision("q4", "_q4", ("int4",), exportable=True, tasks=("text-generation",)),
         Precision("q4f16", "_q4f16"),
         Precision("bnb4", "_bnb4"),
     )

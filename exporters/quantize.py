@@ -14,7 +14,7 @@ from typing import Any
 from onnx import ModelProto
 
 from exporters import graphs
-from exporters.blocks import quantize_in_blocks
+from exporters.blocks import BlockSettings, quantize_in_blocks
 from exporters.dynamic import quantize_dynamically
 from exporters.failure import ExportFailure
 from exporters.float16 import convert_to_float16
@@ -64,8 +64,12 @@ DYNAMIC_INT8 = Recipe(
         "reduce_range": False,
     },
 )
+BLOCKS = {"block_size": 32, "symmetric": True, "accuracy_level": 4}
 BLOCKS_INT8 = Recipe(
-    "int8", "blocks", convolutions=True, settings={"bits": 8, "block_size": 32, "symmetric": True, "accuracy_level": 4}
+    "int8", "blocks", convolutions=True, settings={"bits": 8, "attention_bits": 8, "head_bits": 8, **BLOCKS}
+)
+BLOCKS_Q4 = Recipe(
+    "q4", "blocks", convolutions=True, settings={"bits": 4, "attention_bits": 8, "head_bits": 4, **BLOCKS}
 )
 FLOAT16 = Recipe("fp16", "float16", convolutions=True, settings={"keep_io_types": True})
 
@@ -75,6 +79,7 @@ RECIPES: dict[tuple[str, str], Recipe] = {
     ("int8", "*"): DYNAMIC_INT8,
     # Dynamic int8 costs a language model half a nat a token; blocks of 8 bits cost it nothing that can be measured.
     ("int8", "text-generation"): BLOCKS_INT8,
+    ("q4", "text-generation"): BLOCKS_Q4,
 }
 
 
@@ -167,11 +172,19 @@ def to_float16(source: Path, target: Path, settings: Mapping[str, Any]) -> None:
 
 
 def to_blocks(source: Path, target: Path, settings: Mapping[str, Any]) -> None:
-    """Weights in blocks of 8 bits with a scale each (``MatMulNBits``), the embedding shared with a tied head."""
-    model = graphs.load(source)
-    if quantize_in_blocks(model, settings["block_size"], settings["accuracy_level"]) == 0:
+    """Weights in blocks of 4 or 8 bits with a scale each (``MatMulNBits``), the embedding shared with a tied head.
+
+    Loss of SmolLM2-135M, in nats a token on the readmes of three packages (fp32 2.421), and the size: 8 bits 2.422, 154
+    MB; 4 bits 2.689, 86 MB (2.913 with the scales that the farthest values ask for); queries, keys and values in 8 bits
+    2.619, 95 MB; the head instead 2.620, 101 MB; both 2.547, 109 MB; the attention's output instead 2.667, 91 MB. A
+    zero point for each block would gain some 0.017 for 2.5 % more bytes. No more than queries, keys and values stay in
+    8 bits, because writing is as fast as the weights can be read.
+    """
+    model = graphs.load(source, external=False)
+    names = ("bits", "attention_bits", "head_bits", "block_size", "accuracy_level")
+    if quantize_in_blocks(model, BlockSettings(**{name: settings[name] for name in names}), source.parent) == 0:
         raise ExportFailure("export-nothing-to-quantize", file=source.name)
-    graphs.save(model, target)
+    graphs.save(model, target, external=len(graphs.files_of(source)) > 1)
 
 
 METHODS: dict[str, Callable[[Path, Path, Mapping[str, Any]], None]] = {

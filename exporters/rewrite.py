@@ -8,6 +8,7 @@ head, and quantize a weight once for each branch of a merged decoder: Whisper ti
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,15 @@ MIN_EMBEDDING_ELEMENTS = 1 << 16
 
 
 class WeightRewriter(ABC):
-    """``run`` changes the model in place. New weights go to the outermost graph, so that branches share them."""
+    """``run`` changes the model in place. New weights go to the outermost graph, so that branches share them.
 
-    def __init__(self, model: ModelProto) -> None:
+    ``folder`` is where the external data of a model lies that was loaded without: each weight is then read when its
+    turn comes, so that a model of many gigabytes never lies in memory as a whole.
+    """
+
+    def __init__(self, model: ModelProto, folder: Path | None = None) -> None:
         self.model = model
+        self._folder = folder
         self.weights = graphs.weights_of(model)
         self._present = set(self.weights)
         self._turned: dict[str, str] = {}
@@ -62,6 +68,8 @@ class WeightRewriter(ABC):
             unused = self._turned.keys() - used_now.keys()
             graphs.replace_nodes(graph, [node for node in graph.node if node.output[0] not in unused])
         graphs.drop_unused(self.model)
+        if self._folder is not None:
+            graphs.bring_in(self.model, self._folder)
         return replaced
 
     def _inner_first(self) -> list[GraphProto]:
@@ -81,8 +89,7 @@ class WeightRewriter(ABC):
 
     def matrix(self, name: str) -> Array:
         """A float32 weight of two axes."""
-        array: Array = numpy_helper.to_array(self.weights[name])
-        return array
+        return graphs.array_of(self.weights[name], self._folder)
 
     def _rewrite(self, graph: GraphProto) -> int:
         nodes: list[NodeProto] = []

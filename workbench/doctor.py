@@ -141,7 +141,8 @@ def _portaudio() -> Check:
 def _toolchain(status: ToolchainStatus) -> Check:
     if status.probe is not None:
         versions = ", ".join(f"{name} {version}" for name, version in status.probe.versions.items())
-        return Check("toolchain", status.name, "ok", f"Python {status.probe.python_version}, {versions}")
+        said = f"Python {status.probe.python_version}, {versions}"
+        return Check("toolchain", status.name, "ok", f"{said}; {status.notice}" if status.notice else said)
     there = status.python is not None and os.path.exists(status.python)  # noqa: PTH110, it may be no path at all
     return Check("toolchain", status.name, "broken" if there else "missing", str(status.problem))
 

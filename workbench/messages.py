@@ -12,6 +12,7 @@ MESSAGES: dict[str, str] = {
     "usage-param-needed": "{task} needs {name}; give it as a parameter, or as a field of each input",
     "usage-bad-param": "the parameter {name} cannot be {value!r}: {expected}",
     "usage-unknown-precision": "there is no precision {precision!r}; known: {known}",
+    "usage-precision-of-other-task": "{precision} is not made for {task}; choose of {known}",
     "usage-no-input": "the task {task} needs an input: {expected}",
     "usage-not-name-value": "{word!r} is not NAME=VALUE",
     "usage-no-artifact": "name the artifact to {action}; `workbench artifacts` lists them",
@@ -225,6 +226,7 @@ MESSAGES: dict[str, str] = {
     "export-disagrees": "the {precision} graph does not compute what the checkpoint does: the output {output} has a cosine of {cosine} to torch's (at least {floor} is asked for, largest difference {difference}); nothing was published",
     # --- toolchain ---
     "toolchain-missing": "the export toolchain {name!r} is not installed; install it with `workbench toolchain install {name}`",
+    "toolchain-outdated": "it was installed from an older list of versions; `workbench toolchain install {name}` brings it up to date",
     "toolchain-unfinished": "the installation of the export toolchain {name!r} was broken off; finish it with `workbench toolchain install {name}`",
     "toolchain-unknown": "there is no toolchain {name!r}; known: {known}",
     "toolchain-python-missing": "the setting toolchain_python names {python}, which is not there; correct the setting",

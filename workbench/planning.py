@@ -8,7 +8,7 @@ from pathlib import Path
 
 from workbench.errors import ExportError, ModelError, Notice
 from workbench.exporting.estimate import ExportEstimate, estimate_export
-from workbench.exporting.spec import ExportSpec, resolve_precisions
+from workbench.exporting.spec import ExportSpec, check_precisions, resolve_precisions
 from workbench.library.model import Revision
 from workbench.library.references import Found
 from workbench.tasks.catalog import TASKS, TaskInfo, task_info
@@ -52,6 +52,7 @@ def plan_export(
     if not support.possible and support.reason and not (wanted and support.reason.code.startswith("task-")):
         raise _refused(support.reason)
     chosen = wanted or _own_task(revision, support.tasks)
+    check_precisions(names, chosen.id)
     spec = ExportSpec(
         source=revision.folder,
         repo_id=found.name,
@@ -63,6 +64,7 @@ def plan_export(
         licence=revision.contents.licence,
         allow_pickle=allow_pickle,
         force=force,
+        architectures=revision.contents.architectures,
     )
     artifacts_dir.mkdir(parents=True, exist_ok=True)
     return ExportPlan(spec, estimate_export(spec, artifacts_dir))

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.exporting.conftest import make_snapshot, safetensors, spec_of
-from workbench.errors import ExportError
+from workbench.errors import ExportError, UsageError
 from workbench.exporting.estimate import check_disk, estimate_export
+from workbench.exporting.spec import check_precisions, resolve_precisions
 
 
 @pytest.mark.parametrize(("dtype", "size"), [("F32", 4), ("BF16", 2), ("I8", 1)])
@@ -51,3 +52,16 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path, content: bytes) -> None:
         estimate_export(spec_of(source), tmp_path)
     assert caught.value.code == "export-source-unreadable"
     assert "model.safetensors" in str(caught.value)
+
+
+def test_a_graph_that_is_built_takes_less_memory_than_one_that_is_traced(snapshot: Path, tmp_path: Path) -> None:
+    named = {"task": "text-generation", "export_task": "text-generation-with-past"}
+    built = estimate_export(spec_of(snapshot, architectures=("LlamaForCausalLM",), **named), tmp_path)
+    traced = estimate_export(spec_of(snapshot, architectures=("GPT2LMHeadModel",), **named), tmp_path)
+    assert traced.memory_bytes - built.memory_bytes == 4 * 4000
+
+
+def test_four_bits_are_refused_for_what_is_no_language_model() -> None:
+    check_precisions(resolve_precisions(("int4", "fp32")), "text-generation")
+    with pytest.raises(UsageError, match="q4 is not made for image-classification; choose of fp32, fp16, int8"):
+        check_precisions(("fp32", "q4"), "image-classification")

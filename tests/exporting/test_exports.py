@@ -121,7 +121,8 @@ def test_a_language_model_in_blocks_of_8_bits(checkpoint: Callable[[str], Path],
         samples=SENTENCES[:2],
     )
     outcome = export(spec)
-    assert sorted(path.name for path in (outcome.folder / "onnx").iterdir()) == ["model.onnx", "model_int8.onnx"]
+    names = [f"model{suffix}.onnx{kind}" for suffix in ("", "_int8") for kind in ("", "_data")]
+    assert sorted(path.name for path in (outcome.folder / "onnx").iterdir()) == names
     for got, torch in answers_of(outcome.folder, ""):
         assert np.abs(got - torch).max() < 1e-4
     for got, torch in answers_of(outcome.folder, "_int8"):

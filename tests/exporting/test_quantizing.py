@@ -11,7 +11,7 @@ import pytest
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from exporters import graphs
-from exporters.blocks import dequantize_blocks, quantize_blocks
+from exporters.blocks import BlockSettings, dequantize_blocks, pack_nibbles, quantize_blocks, quantize_in_blocks
 from exporters.dynamic import quantize_channels
 from exporters.failure import ExportFailure
 from exporters.quantize import check_recipes, operators_of_graph, quantize, recipe_for
@@ -90,12 +90,71 @@ def cosine(left: Any, right: Any) -> float:
 
 def test_blocks_are_exact_to_half_a_step_and_keep_zero() -> None:
     rows = np.concatenate([TABLE[:6, :50], np.zeros((1, 50), np.float32)])
-    values, scales = quantize_blocks(rows, 32)
-    assert values.shape == (7, 2, 32)
-    assert scales.shape == (7, 2)
-    back = dequantize_blocks(values, scales, 50)
-    assert np.all(np.abs(back - rows) <= np.repeat(scales, 32, axis=1)[:, :50] * 0.501)
+    blocks = quantize_blocks(rows, 8, 32)
+    assert blocks.values.shape == (7, 2, 32)
+    assert blocks.scales.shape == (7, 2)
+    back = dequantize_blocks(blocks, 8, 50)
+    assert np.all(np.abs(back - rows) <= np.repeat(blocks.scales, 32, axis=1)[:, :50] * 0.501)
     assert not back[-1].any()
+
+
+def test_four_bits_are_nearer_than_those_of_the_farthest_value() -> None:
+    rows = np.concatenate([TABLE[:200], np.zeros((1, WIDTH), np.float32)])
+    blocks = quantize_blocks(rows, 4, 32)
+    assert blocks.values.max() < 16
+    back = dequantize_blocks(blocks, 4, WIDTH)
+    assert not back[-1].any()
+    parts = rows.reshape(-1, 2, 32)
+    farthest = np.take_along_axis(parts, np.abs(parts).argmax(axis=2)[:, :, None], axis=2)
+    scale = np.where(farthest == 0, 1, farthest / -8)
+    plain = (np.clip(np.rint(parts / scale), -8, 7) * scale).reshape(rows.shape)
+    assert np.square(back - rows).mean() < 0.95 * np.square(plain - rows).mean()
+
+
+def test_what_four_bits_can_say_is_said_exactly() -> None:
+    rows = (RANDOM.integers(-8, 8, (5, 64)) * np.float32(0.25)).astype(np.float32)
+    rows[:, ::32] = -2.0  # each block uses the whole range
+    assert np.allclose(dequantize_blocks(quantize_blocks(rows, 4, 32), 4, 64), rows, atol=1e-6)
+
+
+def test_two_values_of_four_bits_share_a_byte() -> None:
+    assert pack_nibbles(np.array([[1, 2, 15, 0]], np.uint8)).tolist() == [[0x21, 0x0F]]
+
+
+@pytest.mark.parametrize(("bits", "head_bits", "least"), [(8, 8, 0.9999), (4, 8, 0.99), (4, 4, 0.98)])
+def test_the_head_and_the_embedding_have_bits_of_their_own(bits: int, head_bits: int, least: float) -> None:
+    model = tied()
+    assert quantize_in_blocks(model, BlockSettings(bits, 8, head_bits, 32, 4), Path()) == 3
+    found = {node.name: graphs.attribute(node, "bits", 0) for node in model.graph.node if node.domain}
+    assert found == {"hidden": bits, "embed_values": head_bits, "head": head_bits}
+    source, made = (
+        ort.InferenceSession(item.SerializeToString(), providers=["CPUExecutionProvider"]) for item in (tied(), model)
+    )
+    feeds = {"ids": IDS}
+    assert cosine(source.run(None, feeds)[0], made.run(None, feeds)[0]) > least
+
+
+@pytest.mark.parametrize("name", ["/model/layers.0/attn/qkv_proj/MatMul", "/transformer/h.0/attn/c_attn/Gemm"])
+def test_queries_keys_and_values_have_bits_of_their_own(name: str) -> None:
+    model = tied()
+    model.graph.node[1].name = name
+    quantize_in_blocks(model, BlockSettings(4, 8, 4, 32, 4), Path())
+    assert {graphs.attribute(node, "bits", 0) for node in model.graph.node if node.name == name} == {8}
+
+
+def test_weights_beside_a_graph_are_read_though_it_is_a_hard_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graphs, "EXTERNAL_DATA_FROM_BYTES", 10_000)
+    source, linked = tmp_path / "model.onnx", tmp_path / "linked" / "model.onnx"
+    graphs.save(tied(), source)
+    linked.parent.mkdir()
+    for path in graphs.files_of(source):
+        (linked.parent / path.name).hardlink_to(path)
+    small = linked.with_name("model_q4.onnx")
+    quantize(linked, small, recipe_for("q4", "text-generation-with-past"))
+    assert cosine(run(source, ids=IDS), run(small, ids=IDS)) > 0.98
+    assert graphs.load(linked) == graphs.load(source)
 
 
 def test_channels_are_exact_to_half_a_step_and_signed() -> None:
@@ -191,8 +250,12 @@ def test_dynamic_int8_refuses_convolutional_networks(model: ModelProto, refused:
 def test_language_models_are_never_quantized_dynamically() -> None:
     assert recipe_for("int8", "text-generation-with-past").method == "blocks"
     assert recipe_for("int8", "text-classification").method == "dynamic"
+
+
+def test_four_bits_are_for_language_models_only() -> None:
+    assert recipe_for("q4", "text-generation-with-past").settings["bits"] == 4
     with pytest.raises(ExportFailure, match="export-no-recipe"):
-        recipe_for("q4", "text-generation")
+        recipe_for("q4", "text-classification")
 
 
 def test_weights_over_the_limit_go_beside_the_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,15 +11,19 @@ from filelock import FileLock
 
 from workbench.cancellation import Cancellation
 from workbench.errors import Cancelled, ToolchainError
+from workbench.exporting import toolchains
 from workbench.exporting.toolchain_install import find_base_python, install_toolchain, pip_commands
 from workbench.exporting.toolchains import (
     COMPLETE_MARKER,
+    ToolchainProbe,
     available_toolchains,
+    list_digest,
     locate_toolchain,
     probe_toolchain,
     remove_toolchain,
     requirements_file,
     toolchain_folder,
+    toolchain_status,
 )
 
 
@@ -125,6 +129,24 @@ def test_a_python_without_the_libraries_is_a_broken_toolchain(tmp_path: Path) ->
     assert caught.value.code == "toolchain-broken"
     assert "No module named" in str(caught.value)
     assert not (tmp_path / "toolchains" / "optimum.probe.json").exists()
+
+
+def test_a_toolchain_of_another_list_works_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    probed = ToolchainProbe("3.11.7", {"torch": "2.13.0"}, {"llama": ("text-generation-with-past",)})
+    monkeypatch.setattr(toolchains, "probe_toolchain", lambda *words, **named: probed)
+    marker = toolchain_folder(tmp_path, "optimum") / COMPLETE_MARKER
+    marker.parent.mkdir(parents=True)
+    marker.write_text(f"{list_digest('optimum')} cpu\n")
+    assert not toolchain_status(tmp_path, "optimum", None).outdated
+    marker.write_text(f"{'0' * 64} cpu\n")
+    status = toolchain_status(tmp_path, "optimum", None)
+    assert status.usable
+    assert status.notice
+    assert status.notice.code == "toolchain-outdated"
+    assert "workbench toolchain install optimum" in str(status)
+    assert status.to_json()["outdated"] is True
+    # One that the user named is the user's to keep.
+    assert not toolchain_status(tmp_path, "optimum", Path(sys.executable)).outdated
 
 
 @pytest.mark.toolchain

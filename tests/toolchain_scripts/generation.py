@@ -73,6 +73,11 @@ def make(kind: str, folder: Path) -> None:
     model.generation_config = GenerationConfig(bos_token_id=BEGIN, pad_token_id=END, **SETTINGS[kind])
     model.config.bos_token_id, model.config.eos_token_id = BEGIN, END
     model.save_pretrained(folder)
+    save_letters(folder)
+
+
+def save_letters(folder: Path) -> None:
+    """A tokenizer with a token for each byte, a beginning and an end."""
     letters = Tokenizer(models.BPE({sign: n for n, sign in enumerate(ALPHABET)}, []))
     letters.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     letters.decoder = decoders.ByteLevel()

@@ -67,7 +67,7 @@ def _export_words(words: Any) -> None:
     export.add_argument(
         "--precision",
         default="fp32,int8",
-        help="precisions, separated by commas (default: %(default)s)",
+        help="precisions, separated by commas; language models also have q4 (default: %(default)s)",
         metavar="LIST",
     )
     export.add_argument("--force", action="store_true", help="export again what is there already")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from exporters.protocol import BUILT_ARCHITECTURES
 from workbench.errors import ExportError
 from workbench.exporting.spec import ExportSpec
 from workbench.exporting.staging import weight_files
@@ -14,12 +15,14 @@ from workbench.library.weights import read_header
 
 __all__ = ["ExportEstimate", "check_disk", "estimate_export", "parameter_count"]
 
-# Bytes a parameter takes in each precision; int8 with its scales, and what of a model stays in fp32.
-BYTES_PER_PARAMETER = {"fp32": 4.0, "fp16": 2.0, "int8": 1.3}
+# Bytes a parameter takes in each precision; int8 and q4 with their scales, and what of a model stays in fp32.
+BYTES_PER_PARAMETER = {"fp32": 4.0, "fp16": 2.0, "int8": 1.3, "q4": 0.7}
 # The worker with its libraries loaded, and how often it holds the fp32 weights at its worst (tracing, then protobuf);
 # measured as peak memory: MiniLM 1.1 GB, Whisper tiny 2.0 GB, SmolLM2-135M 3.6 GB.
 WORKER_BASE_BYTES = 700 << 20
 WEIGHT_COPIES = 6
+# The same of a language model whose graph is built, where nothing is traced: SmolLM2-135M 1.7 GB.
+BUILT_COPIES = 2
 QUANTIZER_COPIES = 4
 # What Optimum has on disk at its worst, in copies of the fp32 weights: two whole decoders on the way to a merged one,
 # and a graph over the limit of protobuf once more while its weights are gathered in one file. Measured: MiniLM 1.0,
@@ -79,8 +82,12 @@ def estimate_export(spec: ExportSpec, artifacts_dir: Path, *, reuse_fp32: bool =
         parameter_count=count,
         published_bytes=published,
         disk_bytes=staged + max(copies * fp32, made) + beside,
-        memory_bytes=WORKER_BASE_BYTES + WEIGHT_COPIES * fp32,
+        memory_bytes=WORKER_BASE_BYTES + (BUILT_COPIES if _is_built(spec) else WEIGHT_COPIES) * fp32,
     )
+
+
+def _is_built(spec: ExportSpec) -> bool:
+    return spec.task == "text-generation" and any(name in BUILT_ARCHITECTURES for name in spec.architectures)
 
 
 def free_bytes(folder: Path) -> int:

@@ -20,6 +20,7 @@ __all__ = [
     "Progress",
     "StageStarted",
     "Verify",
+    "check_precisions",
     "resolve_precisions",
 ]
 
@@ -34,7 +35,10 @@ Verify = Callable[[Path, str, str], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class ExportSpec:
-    """One export. ``source`` is the snapshot's folder, ``task`` our task id, ``export_task`` Optimum's name for it."""
+    """One export. ``source`` is the snapshot's folder, ``task`` our task id, ``export_task`` Optimum's name for it.
+
+    ``architectures`` are those that the config names.
+    """
 
     source: Path
     repo_id: str
@@ -46,6 +50,7 @@ class ExportSpec:
     licence: str | None = None
     allow_pickle: bool = False
     force: bool = False
+    architectures: tuple[str, ...] = ()
 
     @property
     def repo_folder(self) -> str:
@@ -117,3 +122,11 @@ def resolve_precisions(names: tuple[str, ...]) -> tuple[str, ...]:
             raise UsageError("usage-unknown-precision", precision=name, known=", ".join(exportable))
         wanted.add(known)
     return tuple(name for name in exportable if name in wanted)
+
+
+def check_precisions(names: tuple[str, ...], task: str) -> None:
+    """Refuse a precision that is not made for models of this task, the hub's pipeline tag. Raises UsageError."""
+    for name in names:
+        if not PRECISIONS[name].made_for(task):
+            known = ", ".join(item.name for item in PRECISIONS.values() if item.made_for(task))
+            raise UsageError("usage-precision-of-other-task", precision=name, task=task, known=known)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from workbench.exporting.spec import DEFAULT_TOOLCHAIN
 from workbench.exporting.toolchains import (
     COMPLETE_MARKER,
     Toolchain,
+    list_digest,
     probe_toolchain,
     requirements_file,
     toolchain_folder,
@@ -59,7 +59,7 @@ def install_toolchain(
     folder.parent.mkdir(parents=True, exist_ok=True)
     tell = on_progress or (lambda step, line: None)
     cancel = cancellation or Cancellation()
-    wanted = _fingerprint(requirements, torch)
+    wanted = f"{list_digest(name)} {torch}\n"
     try:
         with FileLock(folder.parent / f".{name}.lock", timeout=0):
             toolchain = Toolchain(name, venv_python(folder), managed=True)
@@ -180,10 +180,6 @@ def _run(step: str, command: list[str], log: IO[str], tell: Callable[[str, str],
         log.flush()
         reason = error or last or f"exit status {process.returncode}"
         raise ToolchainError("toolchain-install-failed", step=step, reason=reason, log=log.name)
-
-
-def _fingerprint(requirements: Path, torch: Torch) -> str:
-    return f"{hashlib.sha256(requirements.read_bytes()).hexdigest()} {torch}\n"
 
 
 def _marker(folder: Path) -> str | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from workbench.cancellation import Cancellation
 from workbench.children import ChildGone
-from workbench.errors import ExportError, ToolchainError
+from workbench.errors import ExportError, Notice, ToolchainError
 from workbench.exporting.spec import DEFAULT_TOOLCHAIN
 from workbench.exporting.worker import start_worker
 from workbench.exporting.worker_copy import ensure_worker_copy
@@ -28,6 +28,7 @@ __all__ = [
     "ToolchainProbe",
     "ToolchainStatus",
     "available_toolchains",
+    "list_digest",
     "locate_toolchain",
     "probe_toolchain",
     "remove_toolchain",
@@ -35,6 +36,7 @@ __all__ = [
     "toolchain_folder",
     "toolchain_status",
     "venv_python",
+    "was_made_from",
 ]
 
 # Written last: a virtual environment cannot be moved into place when it is finished, so this file says that it is.
@@ -52,22 +54,30 @@ class Toolchain:
 
 @dataclass(frozen=True)
 class ToolchainProbe:
-    """What a toolchain is made of: versions by package, and Optimum's tasks by ``model_type``."""
+    """What a toolchain is made of: versions by package, and Optimum's tasks by ``model_type``.
+
+    ``built`` are the architectures of language models that get a fast graph; none in a toolchain without the builder.
+    """
 
     python_version: str
     versions: Mapping[str, str]
     tasks: Mapping[str, tuple[str, ...]]
+    built: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class ToolchainStatus:
-    """One export toolchain. ``python`` is None where it is not there; ``problem`` says what is wrong with it."""
+    """One export toolchain. ``python`` is None where it is not there; ``problem`` says what is wrong with it.
+
+    ``outdated``: it works, but was installed from another list of versions than this app's.
+    """
 
     name: str
     python: Path | None
     managed: bool
     probe: ToolchainProbe | None
     problem: ToolchainError | None
+    outdated: bool = False
 
     @property
     def usable(self) -> bool:
@@ -77,7 +87,13 @@ class ToolchainStatus:
         if self.probe is None:
             return f"{self.name}: {self.problem}"
         versions = ", ".join(f"{name} {version}" for name, version in self.probe.versions.items())
-        return f"{self.name}: Python {self.probe.python_version}, {versions} ({self.python})"
+        said = f"{self.name}: Python {self.probe.python_version}, {versions} ({self.python})"
+        return f"{said}; {self.notice}" if self.notice else said
+
+    @property
+    def notice(self) -> Notice | None:
+        """What the user should know of one that works."""
+        return Notice.of("toolchain-outdated", name=self.name) if self.outdated else None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -88,7 +104,9 @@ class ToolchainStatus:
             "python_version": self.probe.python_version if self.probe else None,
             "versions": dict(self.probe.versions) if self.probe else {},
             "tasks": {name: list(tasks) for name, tasks in self.probe.tasks.items()} if self.probe else {},
+            "built": list(self.probe.built) if self.probe else [],
             "problem": str(self.problem) if self.problem else None,
+            "outdated": self.outdated,
         }
 
 
@@ -159,6 +177,7 @@ def probe_toolchain(
         python_version=str(child.hello_body.get("python")),
         versions=dict(body["versions"]),
         tasks={name: tuple(tasks) for name, tasks in body["tasks"].items()},
+        built=tuple(body["built"]),
     )
     with suppress(OSError):  # it is only asked again the next time
         write_atomically(kept, json.dumps({"key": key, "probe": asdict(answer)}))
@@ -180,7 +199,21 @@ def toolchain_status(
         probe = probe_toolchain(toolchain, data_dir, cancellation=cancellation)
     except ToolchainError as error:
         return ToolchainStatus(name, toolchain.python, toolchain.managed, probe=None, problem=error)
-    return ToolchainStatus(name, toolchain.python, toolchain.managed, probe, problem=None)
+    outdated = toolchain.managed and not was_made_from(toolchain_folder(data_dir, name), list_digest(name))
+    return ToolchainStatus(name, toolchain.python, toolchain.managed, probe, problem=None, outdated=outdated)
+
+
+def list_digest(name: str) -> str:
+    """Stands for the tested list of a toolchain: it changes when a version does. Raises ToolchainError."""
+    return hashlib.sha256(requirements_file(name).read_bytes()).hexdigest()
+
+
+def was_made_from(folder: Path, digest: str) -> bool:
+    """Whether an installed toolchain came out of the list with this digest."""
+    try:
+        return (folder / COMPLETE_MARKER).read_text("utf-8").split()[:1] == [digest]
+    except OSError:
+        return False
 
 
 def remove_toolchain(data_dir: Path, name: str) -> bool:
@@ -222,6 +255,6 @@ def _read_kept(path: Path, key: str) -> ToolchainProbe | None:
             return None
         probe = value["probe"]
         tasks = {name: tuple(tasks) for name, tasks in probe["tasks"].items()}
-        return ToolchainProbe(str(probe["python_version"]), dict(probe["versions"]), tasks)
+        return ToolchainProbe(str(probe["python_version"]), dict(probe["versions"]), tasks, tuple(probe["built"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # a cache that cannot be read is asked for again

@@ -12,7 +12,7 @@ from workbench.gui.export_outcome import FailureView, ResultView
 from workbench.gui.export_progress import RunView, stage_text
 from workbench.gui.export_state import ExportState
 from workbench.gui.exports import Exports
-from workbench.gui.language import tr
+from workbench.gui.language import message_of, tr
 from workbench.gui.toolchain_card import ToolchainCard
 from workbench.gui.widgets.basic import Banner, ElidedLabel, Label, Panel, column
 from workbench.gui.widgets.theme import SPACE, mark
@@ -167,8 +167,11 @@ class ExportPage(Panel):
 
     def _show_note(self) -> None:
         state = self._state
+        status = self._exports.toolchain_status
         if state and isinstance(state.outcome, Cancelled):
             self.note.tell(tr("The export was stopped. Nothing of it was kept."))
+        elif status and status.notice and not self._exports.installing:
+            self.note.tell(message_of(status.notice), action=tr("Update"), receiver=self._exports.install_toolchain)
         else:
             self.note.clear()
         self._gap.setVisible(self.note.isVisibleTo(self))

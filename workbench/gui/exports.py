@@ -216,9 +216,10 @@ class Exports(QObject):
 
     @property
     def installable(self) -> bool:
-        """Whether an installation is what the toolchain lacks."""
+        """Whether an installation is what the toolchain lacks, or would bring it up to date."""
         status = self.toolchain_status
-        return bool(status and status.problem and status.managed and status.problem.code in INSTALLABLE)
+        lacking = bool(status and status.problem and status.managed and status.problem.code in INSTALLABLE)
+        return lacking or bool(status and status.outdated)
 
     @property
     def installing(self) -> bool:

@@ -69,6 +69,14 @@ def test_what_is_there_is_marked_and_not_proposed_again(desk: Desk) -> None:
     assert "Already there" in form.rows["fp32"].box.accessibleDescription()
 
 
+def test_four_bits_are_offered_for_language_models_only(desk: Desk) -> None:
+    desk.show()
+    assert not desk.page.form.rows["q4"].isVisible()
+    desk.show(entry("org/writer", ("text-generation",)))
+    assert desk.page.form.rows["q4"].isVisible()
+    assert not desk.page.form.rows["q4"].box.isChecked()
+
+
 def test_nothing_chosen_is_nothing_to_export(desk: Desk) -> None:
     desk.show()
     form = desk.page.form

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,24 @@ def test_a_missing_toolchain_is_installed_and_the_form_appears(desk: Desk) -> No
     assert not card.isVisible()
     assert not desk.exports.installing
     assert desk.workbench.said("install") == [("install", "as-configured")]
+
+
+def test_one_of_an_older_list_still_exports_and_is_brought_up_to_date(desk: Desk) -> None:
+    gate = threading.Event()
+    desk.workbench.status = replace(USABLE, outdated=True)
+    desk.workbench.install_script = [*LINES, gate]
+    desk.show()
+    desk.qtbot.waitUntil(desk.page.note.isVisible)
+    assert "older list" in desk.page.note.accessibleName()
+    assert desk.page.form.export.isEnabled()
+    desk.page.note._action.click()
+    desk.qtbot.waitUntil(desk.page.toolchain.isVisible)
+    assert not desk.page.note.isVisible()
+    assert ("remove",) not in desk.workbench.calls
+    gate.set()
+    desk.qtbot.waitUntil(desk.page.form.isVisible)
+    desk.qtbot.waitUntil(desk.page.form.export.isEnabled)
+    assert not desk.page.note.isVisible()
 
 
 @pytest.mark.skipif("sys.platform != 'linux'", reason="elsewhere PyPI has a PyTorch without CUDA")

@@ -13,6 +13,7 @@ MESSAGES: dict[str, str] = {
     "usage-param-needed": "{task} 需要 {name}；请作为参数给出，或写进每个输入的字段",
     "usage-bad-param": "参数 {name} 的值“{value}”不可用；要求：{expected}",
     "usage-unknown-precision": "没有“{precision}”这种精度；可用的精度：{known}",
+    "usage-precision-of-other-task": "任务 {task} 不提供 {precision}；可选的精度：{known}",
     "usage-no-input": "任务 {task} 需要输入：{expected}",
     "usage-not-name-value": "“{word}”不是“名称=值”的形式",
     "usage-no-artifact": "请先选择一个已导出的模型，再进行操作（{action}）",
@@ -226,6 +227,7 @@ MESSAGES: dict[str, str] = {
     "export-disagrees": "{precision} 计算图的结果与检查点不一致：输出 {output} 与 torch 结果的余弦相似度为 {cosine}（至少应为 {floor}；最大差异 {difference}），没有保存任何导出结果",
     # --- toolchain ---
     "toolchain-missing": "导出工具链“{name}”尚未安装；请在导出页面安装",
+    "toolchain-outdated": "它是按旧的版本清单安装的（{name}）；请在导出页面更新",
     "toolchain-unfinished": "导出工具链“{name}”的安装中断了；请在导出页面继续安装",
     "toolchain-unknown": "没有“{name}”这个导出工具链；可用的有：{known}",
     "toolchain-python-missing": "设置项 toolchain_python 指定的 {python} 不存在；请改正该设置项",

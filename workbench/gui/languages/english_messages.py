@@ -28,6 +28,7 @@ MESSAGES: dict[str, str] = {
     "export-unknown-architecture": "the exporter does not know the architecture “{architecture}”; near it, it knows {near} ({count} in all)",
     # --- toolchain ---
     "toolchain-missing": "the export toolchain “{name}” is not installed; install it on the export page",
+    "toolchain-outdated": "the export toolchain “{name}” was installed from an older list of versions; update it on the export page",
     "toolchain-unfinished": "the installation of the export toolchain “{name}” was broken off; finish it on the export page",
     "toolchain-broken": "the export toolchain does not work: {python} ({reason}); install it again on the export page",
     "toolchain-install-failed": "installing the toolchain failed at “{step}”: {reason}. Install it again, and it resumes; the log is {log}",

@@ -1,0 +1,207 @@
+"""Graphs of the model builder against transformers: greedy tokens of tiny seeded models, exported as a user would."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from exporters.protocol import BUILT_ARCHITECTURES
+from tests.exporting.conftest import spec_of
+from tests.parity.records import record
+from workbench.exporting.job import run_export
+from workbench.exporting.spec import LogLine
+from workbench.exporting.toolchains import Toolchain
+from workbench.library.manifest import Manifest, read_manifest
+from workbench.runtime.session import Session, SessionOptions
+from workbench.tasks.base import ModelFiles, Run
+from workbench.tasks.text_generation import PIPELINE, TextGeneration
+
+pytestmark = pytest.mark.toolchain
+
+# One that the builder knows and one that it does not; all others with the slow tests.
+FIRST = ("llama-tied-scaled", "gpt2")
+BUILT = ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma3", "phi3", "smollm3", "granite")
+LEFT = ("llama-linear",)
+
+ExportDecoder = Callable[..., "Exported"]
+
+
+class Exported:
+    """An export: its folder, its manifest, and what the libraries said on the way."""
+
+    def __init__(self, folder: Path, lines: list[str]) -> None:
+        self.folder = folder
+        self.lines = lines
+        self.manifest: Manifest = read_manifest(folder)
+
+    def recipe(self, precision: str) -> Any:
+        return next(item.recipe for item in self.manifest.variants if item.precision == precision)
+
+    def graph(self, suffix: str = "") -> onnx.ModelProto:
+        return onnx.load(str(self.folder / f"onnx/model{suffix}.onnx"), load_external_data=False)
+
+    def pipeline(self, suffix: str = "") -> TextGeneration:
+        files = ModelFiles(self.folder, {"model": self.folder / f"onnx/model{suffix}.onnx"})
+        return PIPELINE(files, {"model": Session(files.graphs["model"], SessionOptions("cpu", threads=2))})
+
+
+@pytest.fixture
+def export_decoder(toolchain_python: Path, tmp_path: Path) -> ExportDecoder:
+    def export(source: Path, *precisions: str) -> Exported:
+        lines: list[str] = []
+        spec = spec_of(
+            source,
+            *precisions,
+            task="text-generation",
+            export_task="text-generation-with-past",
+            samples=("The sea was calm that day, and",),
+        )
+        outcome = run_export(
+            spec,
+            toolchain=Toolchain("optimum", toolchain_python, managed=False),
+            artifacts_dir=tmp_path / "artifacts",
+            data_dir=tmp_path / "data",
+            verify=lambda folder, task, precision: {},
+            on_event=lambda event: lines.append(event.line) if isinstance(event, LogLine) else None,
+        )
+        return Exported(outcome.folder, lines)
+
+    return export
+
+
+@pytest.fixture(scope="session")
+def first(run_toolchain_script: Callable[..., Path]) -> Path:
+    return run_toolchain_script("built_decoders", *FIRST)
+
+
+@pytest.fixture(scope="session")
+def others(run_toolchain_script: Callable[..., Path]) -> Path:
+    return run_toolchain_script("built_decoders", *BUILT, *LEFT)
+
+
+def cases_of(made: Path, name: str) -> list[dict[str, Any]]:
+    return [case for case in json.loads((made / "cases.json").read_text("utf-8")) if case["model"] == name]
+
+
+def check_tokens(exported: Exported, made: Path, name: str) -> None:
+    cases, pipeline = cases_of(made, name), exported.pipeline()
+    assert cases
+    for case in cases:
+        params = {"max_new_tokens": case["max_new_tokens"]}
+        prepared = pipeline.preprocess(case["prompt"], params, Run())
+        assert pipeline.forward(prepared, params, Run())["token_ids"].tolist() == case["token_ids"]
+    record("text-generation", f"{name}, exported", len(cases), "tokens identical, greedy")
+
+
+def test_a_known_architecture_gets_the_fast_graph_in_every_precision(
+    first: Path, export_decoder: ExportDecoder
+) -> None:
+    name = "llama-tied-scaled"
+    exported = export_decoder(first / name, "fp32", "int8", "q4")
+    nodes = Counter(node.op_type for node in exported.graph().graph.node)
+    assert nodes["GroupQueryAttention"] == 2
+    assert exported.recipe("fp32")["settings"]["graph"] == "onnxruntime-genai"
+    assert exported.manifest.toolchain["onnxruntime-genai"]
+    check_tokens(exported, first, name)
+    (case, *_) = cases_of(first, name)
+    wanted = logits(exported.pipeline(), case)
+    for suffix, bits, floor in (("_int8", {8: 11}, 0.99), ("_q4", {8: 2, 4: 9}, 0.85)):
+        small = exported.graph(suffix)
+        products = [node for node in small.graph.node if node.op_type == "MatMulNBits"]
+        # Of each layer five: query, key and value are one, and keep 8 bits; then the head, tied to the embedding.
+        assert Counter(number(node, "bits") for node in products) == bits
+        assert {number(node, "accuracy_level") for node in products} == {4}
+        assert not [node for node in small.graph.node if node.op_type == "MatMul"]
+        got = logits(exported.pipeline(suffix), case)
+        assert cosine(got, wanted) > floor
+
+
+def number(node: onnx.NodeProto, name: str) -> int:
+    return next(item.i for item in node.attribute if item.name == name)
+
+
+def logits(pipeline: TextGeneration, case: dict[str, Any]) -> np.ndarray[Any, Any]:
+    """After each token of what transformers wrote, float32 [tokens, vocabulary]."""
+    prepared = pipeline.preprocess(case["prompt"], {}, Run())
+    tokens = [*prepared.token_ids, *case["token_ids"]]
+    outputs = pipeline.reference_outputs(prepared, {}, Run(), {"token_ids": tokens})
+    return outputs["logits"][0]
+
+
+def cosine(left: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) -> float:
+    return float((left * right).sum() / np.linalg.norm(left) / np.linalg.norm(right))
+
+
+def test_what_the_builder_does_not_know_is_left_to_optimum(first: Path, export_decoder: ExportDecoder) -> None:
+    assert "GPT2LMHeadModel" not in BUILT_ARCHITECTURES
+    exported = export_decoder(first / "gpt2", "fp32", "q4")
+    settings = exported.recipe("fp32")["settings"]
+    assert settings["graph"] == "optimum"
+    assert "GPT2LMHeadModel" in settings["not_built"]
+    assert any("Optimum makes the graph" in line for line in exported.lines)
+    check_tokens(exported, first, "gpt2")
+    nodes = Counter(node.op_type for node in exported.graph("_q4").graph.node)
+    assert nodes["MatMulNBits"] == 2 * 4 + 1
+
+
+def test_a_further_precision_is_made_out_of_the_fast_graph(first: Path, export_decoder: ExportDecoder) -> None:
+    export_decoder(first / FIRST[0], "fp32")
+    exported = export_decoder(first / FIRST[0], "q4")
+    assert [item.precision for item in exported.manifest.variants] == ["fp32", "q4"]
+    nodes = Counter(node.op_type for node in exported.graph("_q4").graph.node)
+    assert (nodes["GroupQueryAttention"], nodes["MatMulNBits"]) == (2, 11)
+
+
+def test_code_in_the_folder_of_a_model_is_not_run(first: Path, export_decoder: ExportDecoder, tmp_path: Path) -> None:
+    source, trap = tmp_path / "hostile", tmp_path / "ran"
+    source.mkdir()
+    for path in (first / FIRST[0]).iterdir():
+        (source / path.name).write_bytes(path.read_bytes())
+    code = f"open({str(trap)!r}, 'w').close()\n"
+    for name in ("modeling_mine.py", "configuration_mine.py", "builders.py", "onnx_ir.py", "sitecustomize.py"):
+        (source / name).write_text(code)
+    config = json.loads((source / "config.json").read_text("utf-8"))
+    config["auto_map"] = {
+        "AutoConfig": "configuration_mine.Mine",
+        "AutoModelForCausalLM": "modeling_mine.Mine",
+    }
+    (source / "config.json").write_text(json.dumps(config), "utf-8")
+    exported = export_decoder(source, "fp32")
+    assert exported.recipe("fp32")["settings"]["graph"] == "onnxruntime-genai"
+    assert not trap.exists()
+    assert not list(exported.folder.rglob("*.py"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BUILT)
+def test_every_known_architecture_writes_what_transformers_writes(
+    others: Path, export_decoder: ExportDecoder, name: str
+) -> None:
+    exported = export_decoder(others / name, "fp32")
+    assert exported.recipe("fp32")["settings"] == {
+        "task": "text-generation-with-past",
+        "graph": "onnxruntime-genai",
+    }, exported.lines[-1]
+    check_tokens(exported, others, name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LEFT)
+def test_what_the_builder_would_get_wrong_is_left_to_optimum(
+    others: Path, export_decoder: ExportDecoder, name: str
+) -> None:
+    exported = export_decoder(others / name, "fp32")
+    assert "scaled by linear" in exported.recipe("fp32")["settings"]["not_built"]
+    check_tokens(exported, others, name)
+
+
+def test_the_tests_cover_every_architecture_that_is_built() -> None:
+    named = {"smollm3": "SmolLM3", **{name: name.capitalize() for name in BUILT if name != "smollm3"}}
+    assert {f"{name}ForCausalLM" for name in named.values()} == set(BUILT_ARCHITECTURES)
