@@ -6,18 +6,17 @@ length of the attention mask tells them how much of it counts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from workbench.errors import WorkbenchError
 from workbench.runtime.binding import Binding, Buffer
 from workbench.runtime.cache_feeds import PAST, PRESENT, check_inputs, empty_past, fitting
 from workbench.runtime.causal_decoder import INPUTS, causal_feeds
 from workbench.runtime.logits_processors import FloatArray
-from workbench.tasks.base import Array, Run, SessionLike
+from workbench.tasks.base import Array, Outputs, Run, SessionLike
 
 __all__ = ["BindableSession", "SharedCacheDecoder", "SharedCacheState", "shared_cache_decoder"]
 
@@ -30,6 +29,7 @@ PROBE_LENGTH = 4
 class BindableSession(SessionLike, Protocol):
     """What is needed of :class:`workbench.runtime.session.Session` here."""
 
+    def tried(self, feeds: Mapping[str, Array], outputs: tuple[str, ...]) -> Outputs | None: ...
     def bind(self) -> Binding: ...
 
 
@@ -50,16 +50,15 @@ def shared_cache_decoder(session: SessionLike, limit: int | None = None) -> Shar
     that is not known.
     """
     check_inputs(session, INPUTS)
-    bind = getattr(session, "bind", None)
+    tried = getattr(session, "tried", None)
     caches = [name for name in session.input_names if name.startswith(PAST)]
     presents = {PRESENT + name.removeprefix(PAST) for name in caches}
-    if bind is None or not caches or not presents <= set(session.output_names):
+    if tried is None or not caches or not presents <= set(session.output_names):
         return None
     buffers = {name: _longer(value, PROBE_LENGTH) for name, value in empty_past(session).items()}
     feeds = fitting(session, causal_feeds(0, (0,), 0) | {"use_cache_branch": np.array([True])} | buffers)
-    try:
-        outputs = session.run(feeds, Run(), ("logits", *sorted(presents)))
-    except WorkbenchError:  # a plain graph cannot add up a mask and a cache of different lengths
+    outputs = tried(feeds, ("logits", *sorted(presents)))
+    if outputs is None:  # a plain graph cannot add up a mask and a cache of different lengths
         return None
     logits = outputs["logits"]
     if any(outputs[name].shape[2] != PROBE_LENGTH for name in presents) or logits.shape[:2] != (1, 1):
@@ -97,7 +96,7 @@ class SharedCacheState:
         self._decoder = decoder
         self._binding = decoder.session.bind()
         self._buffers: list[Buffer] = []
-        self._capacity = 0
+        self.capacity = 0  # how many tokens there is room for
         self._logits = np.empty((1, 0, decoder.vocabulary), decoder.dtype)
         self.tokens: list[int] = []
         self.vocabulary: int | None = decoder.vocabulary
@@ -126,9 +125,9 @@ class SharedCacheState:
 
     def _make_room(self, length: int) -> None:
         """Raise the capacity, if need be, so that ``length`` tokens can be held."""
-        if length <= self._capacity:
+        if length <= self.capacity:
             return
-        capacity = max(self._capacity, FIRST_CAPACITY)
+        capacity = max(self.capacity, FIRST_CAPACITY)
         while capacity < length:
             capacity *= 2
         if self._decoder.limit is not None:
@@ -140,4 +139,4 @@ class SharedCacheState:
             else:
                 self._buffers[place].grow(2, capacity, len(self.tokens))
             self._binding.share(tensor.past, tensor.present, self._buffers[place])
-        self._capacity = capacity
+        self.capacity = capacity
