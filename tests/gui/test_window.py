@@ -190,7 +190,7 @@ def test_one_bad_input_spoils_no_other(window: MainWindow, qtbot: QtBot, tmp_pat
 def test_options_reach_the_model(window: MainWindow, qtbot: QtBot) -> None:
     panel = window.run_page.input
     panel.set_text("good")
-    spin = next(field for field in panel.params.fields() if field.accessibleName() == "How many to return")
+    spin = next(field for field in panel.params.fields() if field.accessibleName() == "How many of the best")
     spin.setValue(1)  # type: ignore[attr-defined]
     qtbot.mouseClick(panel.run, LEFT)
     ran(window, qtbot)

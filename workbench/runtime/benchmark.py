@@ -44,12 +44,14 @@ class Benchmark:
         finally:
             for session in sessions.values():
                 session.recorded = None
+        few = len(self._calls) <= MAX_RECORDED_CALLS
+        self._repeatable = few and all(call.feeds is not None for call in self._calls)
 
     def round(self) -> None:
         """Every input once, and after the first input its graph calls bare."""
         for index, item in enumerate(self._inputs):
             self._times_s.append(self._time(item))
-            if index == 0 and len(self._calls) <= MAX_RECORDED_CALLS:
+            if index == 0 and self._repeatable:
                 self._paired_s.append(self._times_s[-1])
                 started = time.perf_counter()
                 for call in self._calls:
@@ -60,7 +62,7 @@ class Benchmark:
         """Seconds, bytes and counts.
 
         ``bare_s`` is the median of the first input's graph calls alone and ``paired_s`` that of its whole runs, made in
-        turns; both are None where the calls were too many to be repeated.
+        turns; both are None where the calls were too many to be repeated, or changed what they read.
         """
         ordered = sorted(self._times_s)
         return {

@@ -7,6 +7,7 @@ but for a longest text; ``task_specific_params`` of ``config.json`` go before bo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +23,16 @@ from workbench.runtime.logits_processors import (
     forbidden_words,
     forced_at,
     log_softmax,
+    min_p,
     no_ngrams_of,
     no_repeated_ngrams,
     not_before,
     repetition_penalty,
     suppressed,
     suppressed_at,
+    temperature,
+    top_k,
+    top_p,
 )
 from workbench.tasks.base import ModelFiles, Run
 
@@ -75,6 +80,13 @@ REFUSED: dict[str, tuple[Any, ...]] = {
     "token_healing": (None, False),
     "watermarking_config": (None,),
 }
+# How tokens are drawn, where they are.
+SAMPLING: dict[str, Any] = {"temperature": 1.0, "top_k": 50, "top_p": 1.0, "min_p": None}
+REFUSED_SAMPLING: dict[str, tuple[Any, ...]] = {
+    "epsilon_cutoff": (None, 0, 0.0),
+    "eta_cutoff": (None, 0, 0.0),
+    "typical_p": (None, 1, 1.0),
+}
 # What the config classes of transformers say where config.json does not, by ``model_type``.
 OF_TYPE: dict[str, dict[str, Any]] = {
     "bart": {"decoder_start_token_id": 2, "eos_token_id": 2, "bos_token_id": 0, "forced_eos_token_id": 2},
@@ -110,18 +122,36 @@ class GenerationSettings:
         config = files.config
         file, own = _own(files)
         special = (config.get("task_specific_params") or {}).get(task) or {}
-        for key, harmless in REFUSED.items():
-            for source, name in ((special, files.folder / "config.json"), (own, file)):
-                if source.get(key, harmless[0]) not in harmless:
-                    raise ModelError("generation-unsupported", file=name, name=key, value=source[key])
+        _refuse(REFUSED, special, files.folder / "config.json")
+        _refuse(REFUSED, own, file)
         values = {**DEFAULTS, **{key: own[key] for key in DEFAULTS if own.get(key) is not None}, **pipeline}
         # A longest text that the model asks for goes before the pipeline's number of tokens.
         if "max_new_tokens" in pipeline and values["max_length"] != DEFAULTS["max_length"]:
             values["max_new_tokens"] = None
         values |= {key: value for key, value in special.items() if key in DEFAULTS}
         _check(values, file)
+        _check_tokens(values, file)
         prefix = special.get("prefix", config.get("prefix")) or ""
         return cls(values, _positions(config), str(prefix))
+
+    @classmethod
+    def of_language_model(cls, files: ModelFiles) -> GenerationSettings:
+        """For a model that goes on from a prompt; it need not have an end token.
+
+        ``stop_strings`` are left to the caller. Raises ModelError: a bad value, or a setting that would alter the text
+        and is unknown.
+        """
+        file, own = _own(files)
+        _refuse({key: value for key, value in REFUSED.items() if key != "stop_strings"}, own, file)
+        values = {**DEFAULTS, "stop_strings": None, **SAMPLING}
+        # A file of wishes may leave the tokens that begin and end a text to the config.
+        part = {**decoder_config(files.config), **files.config}
+        for source in ({key: part.get(key) for key in ("bos_token_id", "eos_token_id")}, own):
+            values |= {key: source[key] for key in values if source.get(key) is not None}
+        if values["do_sample"]:
+            _refuse(REFUSED_SAMPLING, own, file)
+        _check(values, file)
+        return cls(values, _positions(files.config))
 
     @property
     def start(self) -> int:
@@ -131,7 +161,8 @@ class GenerationSettings:
 
     @property
     def stop(self) -> frozenset[int]:
-        return frozenset(_ids(self.values["eos_token_id"]))
+        value = self.values["eos_token_id"]
+        return frozenset(() if value is None else _ids(value))
 
     @property
     def beams(self) -> Beams:
@@ -192,6 +223,20 @@ class GenerationSettings:
             found.append(log_softmax)
         return found
 
+    def warpers(self) -> list[LogitsProcessor]:
+        """What narrows down the tokens that may be drawn, in transformers' order; not for encoder-decoder models."""
+        values = self.values
+        found: list[LogitsProcessor] = []
+        if values["temperature"] != 1:
+            found.append(temperature(values["temperature"]))
+        if values["top_k"]:
+            found.append(top_k(values["top_k"]))
+        if values["top_p"] < 1:
+            found.append(top_p(values["top_p"]))
+        if values["min_p"]:
+            found.append(min_p(values["min_p"]))
+        return found
+
     def warn(self, run: Run) -> None:
         """Say what is done otherwise than asked for: nothing is drawn by chance here."""
         if self.values["do_sample"]:
@@ -228,16 +273,27 @@ def _positions(config: Mapping[str, Any]) -> int | None:
     return next((int(part[key]) for key in POSITIONS if isinstance(part.get(key), int)), None)
 
 
+def _refuse(unsupported: Mapping[str, tuple[Any, ...]], values: Mapping[str, Any], file: Path) -> None:
+    """Raises ModelError for a value that does something, of a setting that does nothing here."""
+    for key, harmless in unsupported.items():
+        if values.get(key, harmless[0]) not in harmless:
+            raise ModelError("generation-unsupported", file=file, name=key, value=values[key])
+
+
+def _check_tokens(values: Mapping[str, Any], file: Path) -> None:
+    """Raises ModelError where a text has no beginning or no end."""
+    if values["eos_token_id"] is None:
+        raise ModelError("model-setting-missing", file=file, name="eos_token_id")
+    if values["decoder_start_token_id"] is None and values["bos_token_id"] is None:
+        raise ModelError("model-setting-missing", file=file, name="decoder_start_token_id")
+
+
 def _check(values: Mapping[str, Any], file: Path) -> None:
     """Raises ModelError."""
 
     def bad(name: str) -> ModelError:
         return ModelError("model-bad-setting", file=file, name=name, value=values[name])
 
-    if values["eos_token_id"] is None:
-        raise ModelError("model-setting-missing", file=file, name="eos_token_id")
-    if values["decoder_start_token_id"] is None and values["bos_token_id"] is None:
-        raise ModelError("model-setting-missing", file=file, name="decoder_start_token_id")
     for name in ("eos_token_id", "forced_bos_token_id", "forced_eos_token_id"):
         if values[name] is not None and not all(_is_count(item) for item in _ids(values[name])):
             raise bad(name)
@@ -246,6 +302,10 @@ def _check(values: Mapping[str, Any], file: Path) -> None:
             raise bad(name)
     for name in ("length_penalty", "repetition_penalty", "encoder_repetition_penalty"):
         if type(values[name]) not in (int, float) or (name != "length_penalty" and values[name] <= 0):
+            raise bad(name)
+    for name, least, most in (("temperature", 0, math.inf), ("top_k", 0, math.inf), ("top_p", 0, 1), ("min_p", 0, 1)):
+        value = values.get(name, least)
+        if value is not None and (type(value) not in (int, float) or not least <= value <= most):
             raise bad(name)
     if values["early_stopping"] not in (True, False, "never"):
         raise bad("early_stopping")

@@ -1,4 +1,8 @@
-"""What is done to the scores of the next token before one is chosen, each as transformers 4.57 does it."""
+"""What is done to the scores of the next token before one is chosen, each as transformers 4.57 does it.
+
+Those at the end narrow down what may be drawn by chance; where all of them are wanted, temperature comes first, then
+the ``k`` likeliest, the likeliest of a mass, and those that are not far behind the likeliest.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +21,16 @@ __all__ = [
     "forbidden_words",
     "forced_at",
     "log_softmax",
+    "min_p",
     "no_ngrams_of",
     "no_repeated_ngrams",
     "not_before",
     "repetition_penalty",
     "suppressed",
     "suppressed_at",
+    "temperature",
+    "top_k",
+    "top_p",
 ]
 
 FloatArray = np.ndarray[Any, np.dtype[np.float32]]
@@ -173,3 +181,48 @@ def log_softmax(scores: FloatArray, tokens: Sequence[int] = ()) -> None:
     """Logits as logarithms of probabilities."""
     scores -= scores.max()
     scores -= np.log(np.exp(scores).sum())
+
+
+def temperature(value: float) -> LogitsProcessor:
+    """Above 1 unlikely tokens become likelier, below 1 less likely."""
+
+    def process(scores: FloatArray, tokens: Sequence[int]) -> None:
+        scores /= np.float32(value)
+
+    return process
+
+
+def top_k(count: int) -> LogitsProcessor:
+    """Only the ``count`` likeliest tokens, and those that are as likely as the last of them."""
+
+    def process(scores: FloatArray, tokens: Sequence[int]) -> None:
+        if count < len(scores):
+            scores[scores < np.partition(scores, -count)[-count]] = -np.inf
+
+    return process
+
+
+def top_p(mass: float) -> LogitsProcessor:
+    """Only the likeliest tokens that together have this share of all probability; at least one."""
+
+    def process(scores: FloatArray, tokens: Sequence[int]) -> None:
+        possible = np.flatnonzero(scores > -np.inf)
+        order = possible[np.argsort(scores[possible], kind="stable")]  # the least likely first
+        chances = np.exp(scores[order] - scores[order[-1:]])
+        chances /= chances.sum()
+        scores[order[:-1][np.cumsum(chances)[:-1] <= np.float32(1 - mass)]] = -np.inf
+
+    return process
+
+
+def min_p(share: float) -> LogitsProcessor:
+    """Only tokens with at least this share of the likeliest one's probability."""
+
+    def process(scores: FloatArray, tokens: Sequence[int]) -> None:
+        chances = np.exp(scores - scores.max())
+        chances /= chances.sum()
+        unlikely = chances < np.float32(share) * chances.max()
+        unlikely[scores.argmax()] = False
+        scores[unlikely] = -np.inf
+
+    return process

@@ -1,4 +1,4 @@
-"""The only user of onnxruntime: sessions that tell which provider they got, can be cancelled and keep time."""
+"""Graphs loaded by onnxruntime: sessions that tell which provider they got, can be cancelled and keep time."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import os
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # must be set before onnxruntime is imported: its wheel calls home otherwise
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnxruntime as ort
 
 from workbench.errors import Cancelled, EngineError, ModelError, ProviderError, WorkbenchError
+from workbench.runtime.binding import Binding
 from workbench.tasks.base import Array, Outputs, Run
 
 __all__ = ["EXACT_INT8", "PROVIDERS", "Call", "Session", "SessionOptions", "available_providers", "runtime_version"]
@@ -30,6 +31,9 @@ PROVIDERS: dict[str, str] = {
 # What "auto" tries, best first.
 PREFERENCE = ("cuda", "dml", "cpu")
 
+# Where the tensors of a provider lie, as onnxruntime calls it; of all others in this machine's memory.
+DEVICES: dict[str, str] = {"CUDAExecutionProvider": "cuda", "DmlExecutionProvider": "dml"}
+
 DTYPES: dict[str, str] = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -40,6 +44,9 @@ DTYPES: dict[str, str] = {
     "tensor(uint8)": "uint8",
     "tensor(bool)": "bool",
 }
+
+
+Value = TypeVar("Value")
 
 
 def runtime_version() -> str:
@@ -69,11 +76,12 @@ class SessionOptions:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of onnxruntime, kept so that it can be repeated bare."""
+    """One call of onnxruntime, kept so that it can be repeated bare; ``feeds`` is None where that cannot be done, since
+    the call changed the memory that it read."""
 
     session: ort.InferenceSession
     outputs: list[str]
-    feeds: dict[str, Array]
+    feeds: dict[str, Array] | None
 
 
 class Session:
@@ -124,6 +132,29 @@ class Session:
         names = list(outputs if outputs is not None else self.output_names)
         if self.recorded is not None:
             self.recorded.append(Call(self._session, names, dict(feeds)))
+        values = self._watched(run, lambda settings: self._session.run(names, dict(feeds), settings))
+        return dict(zip(names, values, strict=True))
+
+    def tried(self, feeds: Mapping[str, Array], outputs: tuple[str, ...]) -> Outputs | None:
+        """The outputs for these inputs, None where the graph fails on them, which is then not logged."""
+        settings = ort.RunOptions()
+        settings.log_severity_level = 4
+        try:
+            values = self._session.run(list(outputs), dict(feeds), settings)
+        except Exception:
+            return None
+        return dict(zip(outputs, values, strict=True))
+
+    def bind(self) -> Binding:
+        """Memory for inputs and outputs that stays from run to run."""
+        return Binding(self._session.io_binding(), DEVICES.get(self.providers_got[0], "cpu"), self._run_bound)
+
+    def _run_bound(self, binding: ort.IOBinding, run: Run) -> None:
+        if self.recorded is not None:
+            self.recorded.append(Call(self._session, [], None))
+        self._watched(run, lambda settings: self._session.run_with_iobinding(binding, settings))
+
+    def _watched(self, run: Run, call: Callable[[ort.RunOptions], Value]) -> Value:
         settings = ort.RunOptions()
 
         def stop() -> None:
@@ -133,13 +164,13 @@ class Session:
         with run.cancellation.calling(stop):
             run.cancellation.check()
             try:
-                values = self._session.run(names, dict(feeds), settings)
+                value = call(settings)
             except Exception as error:
                 if run.cancellation.requested:
                     raise Cancelled from error
                 raise _run_failure(self.path, error) from error
         run.times_s["session"] = run.times_s.get("session", 0.0) + time.perf_counter() - started
-        return dict(zip(names, values, strict=True))
+        return value
 
 
 def _wanted(provider: str) -> tuple[str, ...]:

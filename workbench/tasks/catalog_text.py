@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from workbench.tasks.generation_params import LANGUAGE_MODEL_PARAMS
 from workbench.tasks.info import ENCODER_DECODER, Field, Layout, Param, TaskInfo
 from workbench.tasks.shared_params import FUNCTION, NUM_BEAMS, TOP_K, WRITTEN_TOKENS
 
@@ -139,10 +140,7 @@ TEXT_TASKS = (
                 graphs=(("model", "decoder_model_merged"),),
             ),
         ),
-        params=(
-            Param("max_new_tokens", int, 128, "How many tokens to add at most", minimum=1),
-            Param("stop", str, None, "End before this text"),
-        ),
+        params=LANGUAGE_MODEL_PARAMS,
     ),
     TaskInfo(
         id="text2text-generation",

@@ -1,61 +1,78 @@
-"""Text that goes on from a prompt, token by token, always the likeliest one."""
+"""Text that goes on from a prompt, token by token."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from workbench.errors import InputError, ModelError
-from workbench.results import Text
-from workbench.runtime.generate import CausalDecoder, TextStream, greedy, teacher_forced
-from workbench.runtime.logits_processors import configured
+from workbench.errors import InputError
+from workbench.results import GenerationSpeed, Text
+from workbench.runtime.generate import (
+    Chooser,
+    KeptText,
+    Lookup,
+    StopTexts,
+    TextStream,
+    by_chance,
+    generate,
+    language_decoder,
+    likeliest,
+    teacher_forced,
+)
+from workbench.runtime.generation_settings import GenerationSettings
 from workbench.runtime.tokens import Vocabulary
-from workbench.tasks.base import ModelFiles, Outputs, Pipeline, Run, SessionLike
+from workbench.tasks.base import Array, ModelFiles, Outputs, Pipeline, Run, SessionLike
+from workbench.tasks.text_inputs import text_of
 
 __all__ = ["PIPELINE", "Prepared", "TextGeneration"]
 
 # What configs call the longest text, prompt and answer together, that a model was made for.
 LENGTH_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
+# Parameters that have a model's settings under the same names.
+WISHES = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "no_repeat_ngram_size")
+# Of these, one that is given asks for tokens drawn by chance.
+DRAWING = ("temperature", "top_k", "top_p", "min_p")
+# The text so far is told no more often: each time it goes to another process as a whole.
+PARTIAL_EVERY_S = 0.05
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """The prompt's tokens, and how many there may be in all."""
+    """The prompt's tokens, how many there may be in all, and whether the prompt is a chat."""
 
     token_ids: tuple[int, ...]
     max_length: int
+    chat: bool = False
 
 
 class TextGeneration(Pipeline):
     """An input is a prompt; the answer is what follows it."""
 
     def __init__(self, files: ModelFiles, sessions: Mapping[str, SessionLike]) -> None:
-        """Raises ModelError: a missing file, no end token, a graph with an input that is not known."""
+        """Raises ModelError: a missing file, a setting that makes no sense, a graph with an input that is not known."""
         super().__init__(files, sessions)
         self._vocabulary = Vocabulary.of_model(files)
-        self._decoder = CausalDecoder(next(iter(sessions.values())))
+        self._settings = GenerationSettings.of_language_model(files)
         config = {**(files.config.get("text_config") or {}), **files.config}
-        settings = {**config, **(files.read_json("generation_config.json") or {})}
-        end = settings.get("eos_token_id")
-        if end is None:
-            raise ModelError("model-setting-missing", file=files.folder / "generation_config.json", name="eos_token_id")
-        self._end = frozenset(end if isinstance(end, list) else [end])
-        self._begin: int | None = settings.get("bos_token_id")
         self._limit = next((int(config[key]) for key in LENGTH_KEYS if config.get(key)), None)
-        self._processors = configured(settings)
+        self._decoder = language_decoder(next(iter(sessions.values())), self._limit)
+        self._kept = KeptText(self._decoder)
+        self._lookup = Lookup()
 
     def preprocess(self, item: Any, params: Mapping[str, Any], run: Run) -> Prepared:
         """A prompt that leaves no room for an answer loses its beginning, which is said. Raises InputError."""
-        if not isinstance(item, str):
-            raise InputError("text-bad-input", expected="a text", got=type(item).__name__)
-        ids = self._vocabulary.encode(item, run)
-        if not ids and self._begin is not None:
-            ids = [self._begin]
+        text = text_of(item)
+        ids = self._vocabulary.encode(text, run)
+        begin = self._settings.values["bos_token_id"]
+        if not ids and begin is not None:
+            ids = [int(begin)]
         if not ids:
-            raise InputError("text-no-tokens", text=item[:40])
+            raise InputError("text-no-tokens", text=text[:40])
         wanted = int(params.get("max_new_tokens", 128))
         if self._limit is None:
             return Prepared(tuple(ids), len(ids) + wanted)
@@ -63,42 +80,55 @@ class TextGeneration(Pipeline):
             kept = max(2, self._limit - wanted)
             run.warn("text-prompt-cut", tokens=len(ids), limit=self._limit, kept=kept)
             # The token that opens a text stays where it is.
-            ids = [ids[0], *ids[len(ids) - kept + 1 :]] if ids[0] == self._begin else ids[-kept:]
+            ids = [ids[0], *ids[len(ids) - kept + 1 :]] if ids[0] == begin else ids[-kept:]
         return Prepared(tuple(ids), min(len(ids) + wanted, self._limit))
 
     def forward(self, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Outputs:
-        """Returns ``token_ids`` int64 [tokens]: those that were added, with the end token if it came to that."""
-        generated = greedy(
-            self._decoder.start(),
-            prepared.token_ids,
-            stop=self._end,
-            max_length=prepared.max_length,
-            processors=self._processors,
-            run=run,
-        )
-        stop = params.get("stop")
+        """Returns ``token_ids`` int64 [tokens]: those that were added, with the end token if it came to that, and
+        ``speed`` float64 [5]: the fields of GenerationSpeed.
+        """
+        if not self._settings.stop:
+            run.warn("generation-not-ended", file=self.files.folder / "generation_config.json")
+        state = self._kept.state_for(prepared.token_ids)
+        watch = _Watch(len(prepared.token_ids), state.length)
+        settings = self._settings.wishing(**{name: params.get(name) for name in WISHES})
+        drawn = self._draws(prepared, params)
+        stops = self._stops(params)
         stream = TextStream(self._vocabulary.decode, prepared.token_ids)
         added: list[int] = []
-        for token in generated:
+        told_s = -PARTIAL_EVERY_S
+        for token in generate(
+            state,
+            prepared.token_ids,
+            stop=settings.stop,
+            max_length=prepared.max_length,
+            choose=_chooser(settings, prepared.token_ids, params.get("seed"), drawn=drawn),
+            run=run,
+            lookup=None if drawn else self._lookup,
+        ):
             added.append(token)
+            watch.count()
             if stream.add(token):
-                text = _shown(stream.text, stop)
-                run.partial(Text(text, len(added), ""))
-                if stop and stop in stream.text:
+                if stops.cut(stream.text) is not None:
                     break
-        return {"token_ids": np.array(added, dtype=np.int64)}
+                if run.on_partial and watch.elapsed_s >= told_s + PARTIAL_EVERY_S:
+                    told_s = watch.elapsed_s
+                    run.partial(Text(stops.shown(stream.text), len(added), "", speed=watch.speed))
+        return {"token_ids": np.array(added, dtype=np.int64), "speed": watch.figures()}
 
     def postprocess(self, outputs: Outputs, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Text:
         added = [int(token) for token in outputs["token_ids"]]
-        ended = bool(added) and added[-1] in self._end
+        ended = bool(added) and added[-1] in self._settings.stop
         count = len(added) - ended
         # The text of a token depends on what stands before it.
         before = self._vocabulary.decode(prepared.token_ids)
         text = self._vocabulary.decode([*prepared.token_ids, *added])[len(before) :]
-        stop = params.get("stop")
-        if stop and stop in text:
-            return Text(text[: text.index(stop)], count, "stop")
-        return Text(text, count, "stop" if ended else "length")
+        figures = outputs.get("speed")
+        speed = _Watch.read(figures) if figures is not None else None
+        cut = self._stops(params).cut(text)
+        if cut is not None:
+            return Text(cut, count, "stop", speed=speed)
+        return Text(text, count, "stop" if ended else "length", speed=speed)
 
     def reference_outputs(
         self, prepared: Prepared, params: Mapping[str, Any], run: Run, answer: Mapping[str, Any]
@@ -106,15 +136,58 @@ class TextGeneration(Pipeline):
         """``logits`` float32 [1, tokens, vocabulary] when the reference's tokens are fed in."""
         return {"logits": teacher_forced(self._decoder.start(), answer["token_ids"], run)[None]}
 
+    def _draws(self, prepared: Prepared, params: Mapping[str, Any]) -> bool:
+        """Whether tokens are drawn by chance."""
+        if params.get("temperature") == 0:
+            return False
+        asked = params.get("do_sample")
+        if asked is None:
+            given = any(params.get(name) is not None for name in DRAWING)
+            return given or (prepared.chat and bool(self._settings.values["do_sample"]))
+        return bool(asked)
 
-def _shown(text: str, stop: str | None) -> str:
-    """The text without the stop text, and without an end that may become one."""
-    if not stop:
-        return text
-    if stop in text:
-        return text[: text.index(stop)]
-    longest = next((n for n in range(min(len(stop) - 1, len(text)), 0, -1) if text.endswith(stop[:n])), 0)
-    return text[: len(text) - longest]
+    def _stops(self, params: Mapping[str, Any]) -> StopTexts:
+        asked = params.get("stop")
+        return StopTexts(self._settings.values["stop_strings"] or () if asked is None else asked)
+
+
+def _chooser(settings: GenerationSettings, prompt: Sequence[int], seed: int | None, *, drawn: bool) -> Chooser:
+    processors = settings.processors(prompt)
+    return by_chance([*processors, *settings.warpers()], seed) if drawn else likeliest(processors)
+
+
+class _Watch:
+    """How long the tokens of an answer take. ``cached`` of the ``prompt`` tokens were known already."""
+
+    def __init__(self, prompt: int, cached: int) -> None:
+        self._prompt, self._cached, self._new = prompt, cached, 0
+        self._started = time.perf_counter()
+        self._first_s = self._last_s = 0.0
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.perf_counter() - self._started
+
+    def count(self) -> None:
+        """There is another token."""
+        self._new += 1
+        self._last_s = self.elapsed_s
+        if self._new == 1:
+            self._first_s = self._last_s
+
+    @property
+    def speed(self) -> GenerationSpeed:
+        return GenerationSpeed(self._prompt, self._cached, self._new, self._first_s, self._last_s - self._first_s)
+
+    def figures(self) -> Array:
+        """The fields of :attr:`speed`, float64 [5]: outputs are arrays."""
+        return np.array(dataclasses.astuple(self.speed), dtype=np.float64)
+
+    @staticmethod
+    def read(figures: Array) -> GenerationSpeed:
+        """What :meth:`figures` tell."""
+        prompt, cached, new, first_s, rest_s = figures.tolist()
+        return GenerationSpeed(int(prompt), int(cached), int(new), first_s, rest_s)
 
 
 PIPELINE = TextGeneration

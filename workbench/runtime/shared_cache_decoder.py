@@ -1,0 +1,142 @@
+"""Language models as graphs that write to the cache they read: no step copies what is there already.
+
+GroupQueryAttention nodes do so when their past and their present are one buffer, which is longer than the text; the
+length of the attention mask tells them how much of it counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from workbench.runtime.binding import Binding, Buffer
+from workbench.runtime.cache_feeds import PAST, PRESENT, check_inputs, empty_past, fitting
+from workbench.runtime.causal_decoder import INPUTS, causal_feeds
+from workbench.runtime.logits_processors import FloatArray
+from workbench.tasks.base import Array, Outputs, Run, SessionLike
+
+__all__ = ["BindableSession", "SharedCacheDecoder", "SharedCacheState", "shared_cache_decoder"]
+
+# How many tokens a buffer has room for at first; each time it is full, twice as many.
+FIRST_CAPACITY = 512
+# How long the cache is that finds out whether a graph keeps a buffer's length; the text has one token.
+PROBE_LENGTH = 4
+
+
+class BindableSession(SessionLike, Protocol):
+    """What is needed of :class:`workbench.runtime.session.Session` here."""
+
+    def tried(self, feeds: Mapping[str, Array], outputs: tuple[str, ...]) -> Outputs | None: ...
+    def bind(self) -> Binding: ...
+
+
+@dataclass(frozen=True)
+class _CacheTensor:
+    """A cache input; ``shape`` is that of no tokens, [1, heads, 0, head size]."""
+
+    past: str
+    present: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def shared_cache_decoder(session: SessionLike, limit: int | None = None) -> SharedCacheDecoder | None:
+    """A decoder over a shared cache, None where the graph does not keep one: it is asked to, once, with one token.
+
+    ``limit`` is the longest text that the model takes, where that is known. Raises ModelError for an input of the graph
+    that is not known.
+    """
+    check_inputs(session, INPUTS)
+    tried = getattr(session, "tried", None)
+    caches = [name for name in session.input_names if name.startswith(PAST)]
+    presents = {PRESENT + name.removeprefix(PAST) for name in caches}
+    if tried is None or not caches or not presents <= set(session.output_names):
+        return None
+    buffers = {name: _longer(value, PROBE_LENGTH) for name, value in empty_past(session).items()}
+    feeds = fitting(session, causal_feeds(0, (0,), 0) | {"use_cache_branch": np.array([True])} | buffers)
+    outputs = tried(feeds, ("logits", *sorted(presents)))
+    if outputs is None:  # a plain graph cannot add up a mask and a cache of different lengths
+        return None
+    logits = outputs["logits"]
+    if any(outputs[name].shape[2] != PROBE_LENGTH for name in presents) or logits.shape[:2] != (1, 1):
+        return None
+    return SharedCacheDecoder(session, logits.shape[2], logits.dtype, limit)  # type: ignore[arg-type]  # it can bind
+
+
+def _longer(empty: Array, length: int) -> Array:
+    return np.zeros((*empty.shape[:2], length, empty.shape[3]), empty.dtype)
+
+
+class SharedCacheDecoder:
+    """A decoder-only model whose graph keeps a shared cache. ``dtype`` is that of its logits."""
+
+    def __init__(
+        self, session: BindableSession, vocabulary: int, dtype: np.dtype[Any], limit: int | None = None
+    ) -> None:
+        self.session = session
+        self.vocabulary = vocabulary
+        self.dtype = dtype
+        self.limit = limit
+        self.tensors = tuple(
+            _CacheTensor(name, PRESENT + name.removeprefix(PAST), value.shape, value.dtype)
+            for name, value in empty_past(session).items()
+        )
+
+    def start(self) -> SharedCacheState:
+        return SharedCacheState(self)
+
+
+class SharedCacheState:
+    """See :class:`~workbench.runtime.causal_decoder.CachedState`. Its memory is the cache's, and the last logits'."""
+
+    def __init__(self, decoder: SharedCacheDecoder) -> None:
+        self._decoder = decoder
+        self._binding = decoder.session.bind()
+        self._buffers: list[Buffer] = []
+        self.capacity = 0  # how many tokens there is room for
+        self._logits = np.empty((1, 0, decoder.vocabulary), decoder.dtype)
+        self.tokens: list[int] = []
+        self.vocabulary: int | None = decoder.vocabulary
+
+    @property
+    def length(self) -> int:
+        return len(self.tokens)
+
+    def rewind(self, length: int) -> None:
+        del self.tokens[length:]  # what stands behind them in the buffer is written over
+
+    def advance(self, token_ids: Sequence[int], run: Run, keep: int = 0) -> FloatArray:
+        session, before = self._decoder.session, len(self.tokens)
+        self._make_room(before + len(token_ids))
+        feeds = fitting(session, causal_feeds(before, token_ids, keep) | {"use_cache_branch": np.array([True])})
+        for name, value in feeds.items():
+            self._binding.read(name, value)
+        rows = keep if keep and "num_logits_to_keep" in feeds else len(token_ids)
+        if self._logits.shape[1] != rows:
+            self._logits = np.empty((1, rows, self._decoder.vocabulary), self._decoder.dtype)
+            self._binding.write("logits", self._logits)
+        self._binding.run(run)
+        self.tokens += token_ids
+        logits: FloatArray = self._logits[0, -(keep or rows) :].astype(np.float32, copy=False)
+        return logits
+
+    def _make_room(self, length: int) -> None:
+        """Raise the capacity, if need be, so that ``length`` tokens can be held."""
+        if length <= self.capacity:
+            return
+        capacity = max(self.capacity, FIRST_CAPACITY)
+        while capacity < length:
+            capacity *= 2
+        if self._decoder.limit is not None:
+            capacity = max(length, min(capacity, self._decoder.limit))
+        for place, tensor in enumerate(self._decoder.tensors):
+            if len(self._buffers) <= place:
+                shape = (*tensor.shape[:2], capacity, tensor.shape[3])
+                self._buffers.append(self._binding.buffer(shape, tensor.dtype))
+            else:
+                self._buffers[place].grow(2, capacity, len(self.tokens))
+            self._binding.share(tensor.past, tensor.present, self._buffers[place])
+        self.capacity = capacity
