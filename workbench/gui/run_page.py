@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QComboBox, QSplitter
 
 from workbench.errors import WorkbenchError
 from workbench.gui.background import Background, Job, Work
+from workbench.gui.chat_ways import ChatWays
 from workbench.gui.core import Core
 from workbench.gui.input_panel import InputPanel
 from workbench.gui.intake import Item, Kind
@@ -85,7 +86,8 @@ class RunPage(Panel):
         layout = column(space=0)
         layout.addLayout(head)
         layout.addWidget(line())
-        layout.addWidget(self.splitter, 1)
+        self.ways = ChatWays(core, background, self.splitter, self._chat_order)
+        layout.addWidget(self.ways, 1)
         self.setLayout(layout)
 
         for value in PROVIDERS:
@@ -135,6 +137,23 @@ class RunPage(Panel):
         """The kind of files that the chosen task wants first: text, image or audio."""
         return self._task_info.modality if self._task_info else None
 
+    @property
+    def running(self) -> bool:
+        """Whether a model works for this page."""
+        return self.runs.running or self.ways.panel.chat.running
+
+    @property
+    def takes_text(self) -> bool:
+        """Whether a text typed now would be the input."""
+        return self.ways.chats or self.input.takes_text
+
+    def insert_text(self, text: str) -> None:
+        """A text that was pasted or dropped."""
+        if self.ways.chats:
+            self.ways.panel.composer.insert(text)
+        else:
+            self.input.insert_text(text)
+
     def show_entry(self, entry: Entry) -> None:
         """Show a model; another one than before has no answers yet."""
         same = self.entry is not None and self.entry.name == entry.name
@@ -155,7 +174,10 @@ class RunPage(Panel):
 
     def give(self, items: Sequence[Item], kind: Kind) -> bool:
         """Take files of this kind as the input, with the task of the model that wants them, and run. False where no
-        task of the model takes them."""
+        task of the model takes them. Texts become part of the message where there is a chat."""
+        if kind == "text" and self.ways.chats:
+            self.insert_text("\n\n".join(str(item.value) for item in items))
+            return True
         task = self._task_for(kind)
         if task is None:
             return False
@@ -213,11 +235,25 @@ class RunPage(Panel):
     def _precision_chosen(self) -> None:
         if self.entry:
             self._precisions[self.entry.name, self.task.currentData() or ""] = self.precision.currentData()
+            self._show_way(self.entry)
 
     def _apply_task(self) -> None:
         task = self._task_info
         if task:
             self.input.set_task(task)
+        if self.entry:
+            self._show_way(self.entry)
+
+    def _show_way(self, entry: Entry) -> None:
+        task, precision = self.task.currentData(), self.precision.currentData()
+        self.ways.show_model(entry.name, task, precision, self.provider.currentData())
+
+    def _chat_order(self, said: Any, params: dict[str, Any]) -> Order | None:
+        """What to run for the next answer of a chat."""
+        if self.entry is None or self._task_info is None:
+            return None
+        precision, provider = self.precision.currentData(), self.provider.currentData()
+        return Order(self.entry.name, self._task_info.id, precision, provider, [said], [""], params)
 
     def _show_choices(self, entry: Entry) -> None:
         chosen = self._tasks.get(entry.name)
