@@ -44,6 +44,7 @@ class Talker(Workbench):
         self.notices: tuple[Notice, ...] = ()
         self.item_error: WorkbenchError | None = None
         self.chatty = True
+        self.looked = False  # whether it was asked for
 
     @property
     def engine(self) -> Any:
@@ -60,6 +61,7 @@ class Talker(Workbench):
         return SimpleNamespace(task=TASKS[CHAT], variant=precision or "q4", choice=model)
 
     def can_chat(self, target: Any) -> bool:
+        self.looked = True
         return self.chatty
 
     def run(self, target: Any, inputs: Sequence[Any], params: Mapping[str, Any], **how: Any) -> Any:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QUrl, Signal
+from PySide6.QtCore import QEvent, QRect, QUrl, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
@@ -16,7 +16,7 @@ from workbench.gui.views.code_block import CodeBlock
 from workbench.gui.views.markdown import Piece
 from workbench.gui.views.prose import Prose
 from workbench.gui.where_strip import PROVIDER_NAMES
-from workbench.gui.widgets.basic import Banner, Button, ElidedLabel, Label, Panel, plain_tip, row
+from workbench.gui.widgets.basic import Banner, Button, ElidedLabel, Label, Panel, column, plain_tip, row
 from workbench.gui.widgets.theme import SPACE
 from workbench.gui.widgets.thread import Row
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from workbench.gui.chat import Phase, Reply
     from workbench.results import Text
 
-__all__ = ["FootRow", "HeadRow", "NoticeRow", "PieceRow", "QuestionRow"]
+__all__ = ["FootRow", "HeadRow", "NoticeRow", "PieceRow", "QuestionRow", "SystemRow"]
 
 LINE_PX = 22  # about, of a line of text
 SIGN_PX = 7  # about, of a letter
@@ -81,13 +81,36 @@ class HeadRow(Row):
             self.widget.show_reply(reply)
 
 
+class SystemRow(Row):
+    """What the model is told before the conversation."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    def make(self) -> QWidget:
+        return _System(self.text)
+
+    def estimate(self, width: int) -> int:
+        return LINE_PX
+
+
 class PieceRow(Row):
     """A stretch of an answer."""
 
     space_px = SPACE.medium
 
-    def __init__(self, piece: Piece, name: Callable[[], str], open_link: Callable[[QUrl], None]) -> None:
+    def __init__(
+        self,
+        piece: Piece,
+        name: Callable[[], str],
+        open_link: Callable[[QUrl], None],
+        show_place: Callable[[QWidget, QRect], None],
+    ) -> None:
+        """``name`` says whose answer it is, ``open_link`` takes an address that was clicked, and ``show_place`` a
+        place that is to come into sight."""
         super().__init__()
+        self._show_place = show_place
         self.piece = piece
         self._name = name
         self._open_link = open_link
@@ -96,10 +119,12 @@ class PieceRow(Row):
         if self.piece.kind == "code":
             code = CodeBlock()
             code.show_code(self.piece.text, self.piece.info)
+            code.caret_moved.connect(self._show_place)
             return code
         prose = _NamedProse(self._name)
         prose.scrolls_sideways(self.piece.kind == "table")
         prose.anchorClicked.connect(self._open_link)
+        prose.caret_moved.connect(self._show_place)
         prose.show_markdown(self.piece.text)
         return prose
 
@@ -195,6 +220,23 @@ class _NamedProse(Prose):
         super().__init__()
         self._name = name
         self.setAccessibleName(name())
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.LanguageChange:
+            self.setAccessibleName(self._name())
+
+
+class _System(Panel):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+        self._said = ElidedLabel(tone="muted", role="small")
+        self.setLayout(column(self._said))
+        self.retranslate()
+
+    def retranslate(self) -> None:
+        self._said.setText(tr("System prompt: {text}", text=" ".join(self._text[:400].split())))
 
 
 class _Head(Panel):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QUrl, Signal
 
 from workbench.gui.chat import Chat, Reply
-from workbench.gui.chat_rows import FootRow, HeadRow, NoticeRow, PieceRow, QuestionRow
+from workbench.gui.chat_rows import FootRow, HeadRow, NoticeRow, PieceRow, QuestionRow, SystemRow
 from workbench.gui.language import message_of, tr
 from workbench.gui.links import ask_to_open
 from workbench.gui.views.markdown import Pieces, clean
@@ -52,7 +52,7 @@ class _Answer:
                 rows.append(old[number])
                 old[number].changed()
             else:
-                row = PieceRow(piece, self._name, self._thread.open_link)
+                row = PieceRow(piece, self._name, self._thread.open_link, self._thread.show_place)
                 if kept + number == 0:
                     row.space_px = SPACE.tight  # close to the name above
                 rows.append(row)
@@ -85,6 +85,7 @@ class ChatThread(ThreadView):
         self._questions: dict[int, tuple[str, QuestionRow]] = {}
         self._answers: dict[int, _Answer] = {}  # by their place among the turns
         self._trouble: tuple[object, NoticeRow] | None = None
+        self._system: SystemRow | None = None
         self._waiting = NoticeRow(_unanswered, "info", lambda: tr("Answer it"), self.regenerate)
         chat.changed.connect(self.show_all)
         chat.grew.connect(self._grow)
@@ -101,7 +102,8 @@ class ChatThread(ThreadView):
         for places in (self._questions, self._answers):
             for place in [place for place in places if place > count]:
                 del places[place]
-        self.set_rows(chain.from_iterable(self._rows_of(place) for place in range(count + 1)))
+        said = chain.from_iterable(self._rows_of(place) for place in range(count + 1))
+        self.set_rows(chain(self._system_rows(), said))
 
     def regenerate(self) -> None:
         """Have the last question answered again."""
@@ -111,6 +113,12 @@ class ChatThread(ThreadView):
     def open_link(self, url: QUrl) -> None:
         """Ask before an address of an answer is opened."""
         ask_to_open(url, self)
+
+    def _system_rows(self) -> list[Row]:
+        text = self._chat.conversation.system
+        if self._system is None or self._system.text != text:
+            self._system = SystemRow(text)
+        return [self._system] if text else []
 
     def _rows_of(self, place: int) -> list[Row]:
         chat = self._chat

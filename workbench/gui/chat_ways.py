@@ -85,11 +85,6 @@ class ChatWays(Panel):
         """Whether the chat is shown."""
         return self._stack.currentWidget() is self.panel
 
-    @property
-    def known(self) -> bool:
-        """Whether it is known if the model that is shown can chat."""
-        return self._shown is None or self._shown in self._known
-
     def minimumSizeHint(self) -> QSize:
         return QSize(300, 200)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QComboBox, QSplitter
+from PySide6.QtWidgets import QBoxLayout, QComboBox, QSplitter
 
 from workbench.errors import WorkbenchError
 from workbench.gui.background import Background, Job, Work
@@ -39,6 +39,8 @@ __all__ = ["RunPage"]
 
 # Below this width input and answer stand one above the other.
 SIDE_BY_SIDE_PX = 760
+# Below this one the name of the model stands above the choices.
+NAME_BESIDE_PX = 600
 
 
 class RunPage(Panel):
@@ -78,15 +80,15 @@ class RunPage(Panel):
         self.splitter.setStretchFactor(1, 5)
         self.splitter.setSizes([440, 520])
         names = column(self._name, self._owner, space=0)
-        head = row(space=SPACE.small)
+        head = self._head = row(space=SPACE.small)
         head.addLayout(names, 1)
-        for part in (self.task, self.precision, self.provider, self._export):
-            head.addWidget(part)
+        head.addLayout(row(1, self.task, self.precision, self.provider, self._export, space=SPACE.small))
         head.setContentsMargins(SPACE.large, SPACE.medium, SPACE.large, SPACE.medium)
         layout = column(space=0)
         layout.addLayout(head)
         layout.addWidget(line())
         self.ways = ChatWays(core, background, self.splitter, self._chat_order)
+        self.splitter.setMinimumSize(0, 0)  # it took what its parts wanted side by side while it had no parent
         layout.addWidget(self.ways, 1)
         self.setLayout(layout)
 
@@ -131,6 +133,8 @@ class RunPage(Panel):
         super().resizeEvent(event)
         wide = self.width() >= SIDE_BY_SIDE_PX
         self.splitter.setOrientation(Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical)
+        beside = self.width() >= NAME_BESIDE_PX
+        self._head.setDirection(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom)
 
     @property
     def kind(self) -> str | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtGui import QFontMetricsF, QGuiApplication, QTextCursor, QWheelEvent
-from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy
+from PySide6.QtCore import QRect, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QFontMetricsF, QGuiApplication, QKeyEvent, QTextCursor, QWheelEvent
+from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy, QWidget
 
 from workbench.gui.language import tr
 from workbench.gui.widgets.basic import Button, Label, Panel, column, row
@@ -22,6 +22,8 @@ BAR_PX = 8
 class CodeBlock(Panel):
     """Shows code that may still grow."""
 
+    caret_moved = Signal(QWidget, QRect)  # by a key: the lines, and where in them the caret is now
+
     def __init__(self) -> None:
         super().__init__()
         mark(self, role="code")
@@ -35,6 +37,7 @@ class CodeBlock(Panel):
         self.copy = Button(icon="copy", role="quiet", tint="muted")
         self.copy.clicked.connect(self._copy)
         self.edit = _Lines()
+        self.edit.caret_moved.connect(self.caret_moved)
         head = row(self._language, 1, self.copy)
         head.setContentsMargins(SPACE.small + EDGE_PX, SPACE.hair, SPACE.tight, 0)
         layout = column(space=0)
@@ -77,6 +80,8 @@ class CodeBlock(Panel):
 class _Lines(QPlainTextEdit):
     """As high as its lines, up to a bound."""
 
+    caret_moved = Signal(QWidget, QRect)
+
     def __init__(self) -> None:
         super().__init__()
         self.setReadOnly(True)
@@ -106,6 +111,10 @@ class _Lines(QPlainTextEdit):
 
     def minimumSizeHint(self) -> QSize:
         return QSize(60, self.sizeHint().height())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        super().keyPressEvent(event)
+        self.caret_moved.emit(self, self.cursorRect())
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """What is around it scrolls, unless there is more here than is shown."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from PySide6.QtCore import QEvent, QMimeData, QObject, QSize, Qt, QUrl
+from PySide6.QtCore import QEvent, QMimeData, QObject, QRect, QSize, Qt, QUrl, Signal
 from PySide6.QtGui import (
     QBrush,
     QColor,
     QFont,
     QFontDatabase,
     QImage,
+    QKeyEvent,
     QPainter,
     QPaintEvent,
     QResizeEvent,
@@ -27,7 +28,7 @@ from PySide6.QtGui import (
     QTextTable,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser
+from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QWidget
 
 from workbench.gui.language import tr
 from workbench.gui.views.painting import mixed
@@ -64,6 +65,8 @@ class _Quiet(QTextDocument):
 
 class Prose(QTextBrowser):
     """As high as its text; what is around it scrolls. ``anchorClicked`` tells of a link, nothing follows it."""
+
+    caret_moved = Signal(QWidget, QRect)  # by a key: itself, and where in it the caret is now
 
     def __init__(self) -> None:
         super().__init__()
@@ -142,6 +145,10 @@ class Prose(QTextBrowser):
         super().resizeEvent(event)
         self.verticalScrollBar().setValue(0)
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        super().keyPressEvent(event)
+        self.caret_moved.emit(self, self.cursorRect())
+
     def wheelEvent(self, event: QWheelEvent) -> None:
         """What is around it scrolls, unless this is a turn sideways over something wide."""
         if abs(event.angleDelta().x()) > abs(event.angleDelta().y()) and self.horizontalScrollBar().maximum():
@@ -153,7 +160,8 @@ class Prose(QTextBrowser):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if (is_theme_change(event) or event.type() == QEvent.Type.FontChange) and self._text:
+        others = (QEvent.Type.FontChange, QEvent.Type.LanguageChange)  # the latter for the names of pictures
+        if (is_theme_change(event) or event.type() in others) and self._text:
             self._stale = True  # a change of style is told many times: once before it is drawn is enough
             self.update()
 

@@ -169,10 +169,10 @@ QPushButton[role="bare"]:focus { border: 1px solid $accent; }
 QPushButton[role="round"] { background: $surface; border-color: $border_strong; border-radius: 17px; padding: 7px;
     min-height: 18px; max-height: 18px; min-width: 18px; max-width: 18px; }
 QPushButton[role="round"]:focus { border: 2px solid $accent; padding: 6px; }
-QPushButton[role="segment"] { background: transparent; border-color: transparent; padding: 3px 10px; }
+QPushButton[role="segment"] { background: transparent; border-color: transparent; padding: 5px 10px; }
 QPushButton[role="segment"]:hover { background: $raised; }
-QPushButton[role="segment"]:checked { background: $accent_soft; font-weight: 600; }
-QPushButton[role="segment"]:focus { border: 2px solid $accent; padding: 2px 9px; }
+QPushButton[role="segment"]:checked { background: $accent_soft; }
+QPushButton[role="segment"]:focus { border: 2px solid $accent; padding: 4px 9px; }
 QPushButton[role="record"] { padding: 5px 16px; }
 QPushButton[role="record"][active="true"] { background: $danger; color: $surface; border-color: $danger; }
 QPushButton::menu-indicator { image: none; width: 0; }

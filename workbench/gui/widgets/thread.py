@@ -128,6 +128,15 @@ class ThreadView(QAbstractScrollArea):
                 return
             self.verticalScrollBar().setValue(wanted)
 
+    def show_place(self, widget: QWidget, rect: QRect) -> None:
+        """Bring a place within a part into sight, such as that of a caret."""
+        at = widget.mapTo(self.viewport(), rect.topLeft()).y()
+        bar = self.verticalScrollBar()
+        if at < 0:
+            bar.setValue(bar.value() + at - SPACE.small)
+        elif at + rect.height() > self.viewport().height():
+            bar.setValue(bar.value() + at + rect.height() - self.viewport().height() + SPACE.small)
+
     # --- events -------------------------------------------------------------------------------------------------
 
     def resizeEvent(self, event: QResizeEvent) -> None:
