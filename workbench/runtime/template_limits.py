@@ -5,13 +5,16 @@ Both end it with :class:`Halt`, which no ``except Exception`` on the way can swa
 
 from __future__ import annotations
 
+import inspect
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import jinja2
 from jinja2.utils import Namespace
 
 from workbench.cancellation import Cancellation
@@ -19,6 +22,9 @@ from workbench.errors import Cancelled
 
 __all__ = ["Budget", "Halt", "TooLarge", "TooSlow", "deadline"]
 
+# The name that Jinja gives the code of a template without one, and where its own code lies.
+TEMPLATE, JINJA = "<template>", str(Path(jinja2.__file__).parent)
+EVENTS_PER_LOOK = 16
 # Larger integers only serve to keep a processor busy.
 MAX_BITS = 4096
 MAX_DEPTH = 64
@@ -46,24 +52,39 @@ class TooLarge(Exception):
 
 @contextmanager
 def deadline(limit_s: float, cancellation: Cancellation) -> Iterator[None]:
-    """End the Python code of this block, with :class:`Halt`, after ``limit_s`` of processor time or when cancelled.
+    """End the Jinja code of this block, with :class:`Halt`, after ``limit_s`` of processor time or when cancelled.
 
-    Looks at the clock with every line that this thread runs in a function that is called within the block. One call
-    of a function written in C is not looked into: :class:`Budget` keeps those short.
+    Looks at the clock with the lines of templates, and with the functions of Jinja, that this thread runs. One call of
+    a function written in C is not looked into: :class:`Budget` keeps those short.
     """
     end_s = time.thread_time() + limit_s
+    count = 0
 
-    def look(frame: FrameType, event: str, argument: object) -> Any:
-        # Not at other events: what is raised where a half-read generator is thrown away is swallowed.
-        if event == "line":
+    def tick() -> None:
+        nonlocal count
+        count += 1
+        if count % EVENTS_PER_LOOK == 0:
             if time.thread_time() > end_s:
                 raise Halt(TooSlow())
             if cancellation.requested:
                 raise Halt(Cancelled())
-        return look
+
+    def lines(frame: FrameType, event: str, argument: object) -> Any:
+        if event == "line":
+            tick()
+        return lines
+
+    def calls(frame: FrameType, event: str, argument: object) -> Any:
+        code = frame.f_code
+        if code.co_filename == TEMPLATE:
+            return lines
+        # Nothing is raised where it would be swallowed: in a generator that is thrown away half-read, in a finalizer.
+        if code.co_filename.startswith(JINJA) and not code.co_flags & inspect.CO_GENERATOR:
+            tick()
+        return None
 
     before = sys.gettrace()
-    sys.settrace(look)
+    sys.settrace(calls)
     try:
         yield
     finally:
@@ -95,8 +116,8 @@ class Budget:
             if value.bit_length() > MAX_BITS:
                 raise Halt(TooLarge())
         elif isinstance(value, (list, tuple, dict)):
-            self.spend(ITEM * len(value))
             self.text_size(value)
+            self.spend(ITEM * len(value))
         return value
 
     def text_size(self, value: Any, depth: int = 0) -> int:
@@ -119,8 +140,9 @@ class Budget:
             raise Halt(TooLarge())
         size = 2
         for part in parts:
-            size += self.text_size(part, depth + 1) + 4
-            self.check(size)
+            size += 4 + (len(part) if isinstance(part, str) else self.text_size(part, depth + 1))
+            if size > self.left:
+                raise Halt(TooLarge())
         return size
 
 

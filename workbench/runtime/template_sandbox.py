@@ -47,6 +47,8 @@ METHODS: dict[type, frozenset[str]] = {
     LoopContext: frozenset(("changed", "cycle")),
     Cycler: frozenset(("next", "reset")),
 }
+# What the code that templates become hands to every call besides the arguments.
+SCOPES = ("_block_vars", "_loop_vars")
 CALLABLE = (BlockReference, Joiner, LoopContext, Macro, Undefined)
 # A character may become as many as these when it is written as Python or JSON would.
 ESCAPED = 10
@@ -61,7 +63,7 @@ class Refused(TemplateError):
 
 
 class ChatEnvironment(ImmutableSandboxedEnvironment):
-    """Compiles and renders one template after the other; ``budget`` is that of the work at hand. Not for two threads."""
+    """Compiles and renders templates; ``budget`` is that of the work at hand. For one thread at a time."""
 
     intercepted_binops = frozenset(("+", "-", "*", "/", "//", "**", "%"))
 
@@ -96,10 +98,11 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         self.budget.check(_result_size(self.budget, operator, left, right))
         return self.budget.kept(super().call_binop(context, operator, left, right))
 
-    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
         # The odd names are those of the base class: a template may name its own arguments "self".
         self, function = __self, __obj
-        self.budget.text_size((args, kwargs))
+        given = {key: value for key, value in kwargs.items() if key not in SCOPES}
+        self.budget.text_size((args, given))
         owner, name = getattr(function, "__self__", None), getattr(function, "__name__", "")
         if not (isinstance(function, CALLABLE) or _is_own(function) or self._is_function(function)):
             if not any(isinstance(owner, kind) and name in names for kind, names in METHODS.items()):
@@ -107,7 +110,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
             if isinstance(owner, str) and name in SIZES:
                 if name == "join" and args:
                     args = (list(args[0]), *args[1:])
-                self.budget.check(SIZES[name](self.budget, owner, *args, **kwargs))
+                self.budget.check(SIZES[name](self.budget, owner, *args, **given))
         return self.budget.kept(super().call(__context, function, *args, **kwargs))
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
@@ -261,9 +264,9 @@ def _result_size(budget: Budget, operator: str, left: Any, right: Any) -> int:
         for many, times in ((left, right), (right, left)):
             if isinstance(many, (str, list, tuple)) and isinstance(times, int):
                 return len(many) * max(0, times) * (1 if isinstance(many, str) else ITEM)
-    if operator == "**" and isinstance(left, int) and isinstance(right, int):
-        if left.bit_length() * max(0, right) > MAX_BITS:
-            raise Halt(TooLarge())
+    powers = operator == "**" and isinstance(left, int) and isinstance(right, int)
+    if powers and left.bit_length() * max(0, right) > MAX_BITS:
+        raise Halt(TooLarge())
     return 0
 
 
@@ -297,12 +300,18 @@ def _indented(budget: Budget, s: Any, width: Any = 4, first: Any = False, blank:
     return budget.text_size(s) + (str(s).count("\n") + 1) * wide
 
 
-def _wrapped(budget: Budget, s: Any, width: Any = 79, break_long_words: Any = True, wrapstring: Any = "", **rest: Any) -> int:
+def _wrapped(
+    budget: Budget, s: Any, width: Any = 79, break_long_words: Any = True, wrapstring: Any = "", **rest: Any
+) -> int:
     return budget.text_size(s) * (1 + _length(wrapstring))
 
 
 def _batched(budget: Budget, value: Any, linecount: Any = 1, fill_with: Any = None) -> int:
     return _count(linecount) * ITEM
+
+
+def _sliced(budget: Budget, value: Any, slices: Any = 1, fill_with: Any = None) -> int:
+    return _count(slices) * ITEM
 
 
 def _rounded(budget: Budget, value: Any, precision: Any = 0, method: Any = "") -> int:
@@ -318,7 +327,12 @@ def _summed(budget: Budget, iterable: Any, attribute: Any = None, start: Any = 0
 
 
 def _as_json(
-    budget: Budget, x: Any, ensure_ascii: Any = False, indent: Any = None, separators: Any = None, sort_keys: Any = False
+    budget: Budget,
+    x: Any,
+    ensure_ascii: Any = False,
+    indent: Any = None,
+    separators: Any = None,
+    sort_keys: Any = False,
 ) -> int:
     wide = len(indent) if isinstance(indent, str) else _count(indent)
     between = sum(map(_length, separators)) if isinstance(separators, (list, tuple)) else 0
@@ -344,6 +358,7 @@ FILTER_SIZES: Mapping[str, Callable[..., int]] = {
     "join": _joined,
     "replace": _replaced,
     "round": _rounded,
+    "slice": _sliced,
     "sum": _summed,
     "tojson": _as_json,
     "wordwrap": _wrapped,
