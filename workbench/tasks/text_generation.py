@@ -10,13 +10,16 @@ import numpy as np
 
 from workbench.errors import InputError, ModelError
 from workbench.results import Text
+from workbench.runtime.conversation import ChatPrompts
 from workbench.runtime.generate import CausalDecoder, TextStream, greedy, teacher_forced
 from workbench.runtime.logits_processors import configured
 from workbench.runtime.tokens import Vocabulary
 from workbench.tasks.base import ModelFiles, Outputs, Pipeline, Run, SessionLike
+from workbench.tasks.text_inputs import text_of
 
 __all__ = ["PIPELINE", "Prepared", "TextGeneration"]
 
+EXPECTED = 'a text, {"text": …} or {"messages": [{"role": …, "content": …}, …]}'
 # What configs call the longest text, prompt and answer together, that a model was made for.
 LENGTH_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
 
@@ -30,7 +33,7 @@ class Prepared:
 
 
 class TextGeneration(Pipeline):
-    """An input is a prompt; the answer is what follows it."""
+    """An input is a prompt, and the answer is what follows it; or a conversation, and the answer its next message."""
 
     def __init__(self, files: ModelFiles, sessions: Mapping[str, SessionLike]) -> None:
         """Raises ModelError: a missing file, no end token, a graph with an input that is not known."""
@@ -46,12 +49,16 @@ class TextGeneration(Pipeline):
         self._begin: int | None = settings.get("bos_token_id")
         self._limit = next((int(config[key]) for key in LENGTH_KEYS if config.get(key)), None)
         self._processors = configured(settings)
+        self._chat = ChatPrompts(files, self._vocabulary, self._limit)
 
     def preprocess(self, item: Any, params: Mapping[str, Any], run: Run) -> Prepared:
-        """A prompt that leaves no room for an answer loses its beginning, which is said. Raises InputError."""
-        if not isinstance(item, str):
-            raise InputError("text-bad-input", expected="a text", got=type(item).__name__)
-        ids = self._vocabulary.encode(item, run)
+        """A prompt that leaves no room for an answer loses its beginning, which is said; for conversations see
+        :mod:`workbench.runtime.conversation`. Raises InputError, ModelError for a template that cannot be used."""
+        if self._chat.wanted(item):
+            wanted = int(params.get("max_new_tokens", 128))
+            ids = self._chat.tokens(item, wanted, run)
+            return Prepared(tuple(ids), min(len(ids) + wanted, self._limit or len(ids) + wanted))
+        ids = self._vocabulary.encode(text_of(item, EXPECTED), run)
         if not ids and self._begin is not None:
             ids = [self._begin]
         if not ids:
