@@ -50,7 +50,7 @@ class Talk:
         self.qtbot.waitUntil(lambda: not self.chat.running, timeout=20_000)
 
     def turns(self) -> list[tuple[str, str]]:
-        return [(turn.role, turn.content) for turn in self.chat.conversation.turns]
+        return [(turn.role, turn.text) for turn in self.chat.conversation.turns]
 
     def prose(self) -> list[str]:
         """Running text of answers that is in sight or near it."""

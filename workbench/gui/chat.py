@@ -96,8 +96,7 @@ class Chat(QObject):
     @property
     def waits_for_answer(self) -> bool:
         """Whether the last thing said is a question of the user that nobody answers now."""
-        turns = self.conversation.turns
-        return not self.running and bool(turns) and turns[-1].role == "user"
+        return not self.running and self.conversation.waiting
 
     # --- what the user does -------------------------------------------------------------------------------------
 
@@ -111,8 +110,7 @@ class Chat(QObject):
         """Have the last question answered again, or for the first time where that failed."""
         if self.running or self.is_empty:
             return False
-        ends_in_question = self.conversation.turns[-1].role == "user"
-        return self._ask(self.conversation if ends_in_question else self.conversation.without_last_answer())
+        return self._ask(self.conversation.without_last_answer())
 
     def resend(self, index: int, text: str) -> bool:
         """Say something else in the place of turn ``index``; what came after it is gone."""
@@ -144,8 +142,8 @@ class Chat(QObject):
 
     def set_system(self, text: str) -> None:
         """What the model is told before everything else; it counts from the next question on."""
-        if text != self.conversation.system:
-            self.conversation = Conversation(text, self.conversation.turns)
+        if text != (self.conversation.system or ""):
+            self.conversation = self.conversation.with_system(text)
             if not self.running:
                 self.changed.emit()
 

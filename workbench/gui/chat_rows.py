@@ -236,7 +236,7 @@ class _System(Panel):
         self.retranslate()
 
     def retranslate(self) -> None:
-        self._said.setText(tr("System prompt: {text}", text=" ".join(self._text[:400].split())))
+        self._said.setText(tr("System prompt: {prompt}", prompt=" ".join(self._text[:400].split())))
 
 
 class _Head(Panel):

@@ -7,6 +7,7 @@ from typing import Any
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QScrollArea, QWidget
 
+from workbench.chatting import ANSWER_TOKENS
 from workbench.gui.language import tr
 from workbench.gui.params_form import ParamsForm
 from workbench.gui.widgets.basic import Button, Label, Panel, column, row
@@ -17,8 +18,7 @@ __all__ = ["ChatSettings"]
 
 SYSTEM_PX = 96
 SAID_MS = 300
-# An answer in a chat is longer than a text that is gone on from, and can be stopped.
-PRESETS = {"max_new_tokens": 1024}
+PRESETS = {"max_new_tokens": ANSWER_TOKENS}
 
 
 class ChatSettings(Panel):

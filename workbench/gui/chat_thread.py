@@ -115,7 +115,7 @@ class ChatThread(ThreadView):
         ask_to_open(url, self)
 
     def _system_rows(self) -> list[Row]:
-        text = self._chat.conversation.system
+        text = self._chat.conversation.system or ""
         if self._system is None or self._system.text != text:
             self._system = SystemRow(text)
         return [self._system] if text else []
@@ -129,16 +129,16 @@ class ChatThread(ThreadView):
         if turn.role == "user":
             self._answers.pop(place, None)
             known = self._questions.get(place)
-            if known is None or known[0] != turn.content:
-                known = (turn.content, QuestionRow(turn.content, partial(self._resend, place)))
+            if known is None or known[0] != turn.text:
+                known = (turn.text, QuestionRow(turn.text, partial(self._resend, place)))
                 self._questions[place] = known
             known[1].set_enabled(not chat.running)
             return [known[1]]
         reply = chat.replies.get(place, Reply(""))
         answer = self._answers.get(place)
-        if answer is None or not turn.content.startswith(answer.text[:100]):
+        if answer is None or not turn.text.startswith(answer.text[:100]):
             answer = self._answers[place] = _Answer(self, reply)
-        answer.write(turn.content)
+        answer.write(turn.text)
         answer.finish(reply, last=place == len(turns) - 1 and not chat.running)
         return answer.rows
 

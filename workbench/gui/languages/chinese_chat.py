@@ -20,7 +20,7 @@ TEXTS: dict[str, str] = {
     "Settings of the chat": "对话设置",
     "Close the settings": "关闭设置",
     "System prompt": "系统提示词",
-    "System prompt: {text}": "系统提示词：{text}",
+    "System prompt: {prompt}": "系统提示词：{prompt}",
     "How the model is to answer, e.g. “Answer briefly, in plain words.”": "希望模型怎样回答，例如“请用简单的话简短回答。”",
     "The model reads it before the conversation, from your next message on.": "从您的下一条消息开始，模型会先读到它，再读对话。",
     "What would you like to talk about?": "想聊些什么？",
