@@ -91,7 +91,8 @@ class Conversation:
             raise InputError("chat-file-bad", reason="it has no list of messages")
         if value.get("schema", SCHEMA) != SCHEMA:
             raise InputError("chat-file-bad", reason=f"its version is {value['schema']}, known is {SCHEMA}")
-        system, turns = None, []
+        system: str | None = None
+        turns: list[Turn] = []
         for number, message in enumerate(messages):
             role, text = (message.get(name) if isinstance(message, Mapping) else None for name in ("role", "content"))
             if not isinstance(text, str):

@@ -19,6 +19,8 @@ MESSAGES: dict[str, str] = {
     "usage-no-picture": "“{format}”需要画在图片上，而输入中没有图片",
     "usage-format-without-out": "请先选择保存结果的文件夹",
     "usage-needs-fields": "任务 {task} 需要填写这些字段：{fields}",
+    "usage-one-prompt": "一次对话只接受一个提示，却给了 {count} 个；请给它加上引号",
+    "usage-chat-json": "以 JSON 输出对话时，需要给出提示",
     "usage-bad-json": "输入不是有效的 JSON（{reason}）",
     "settings-unknown": "没有“{name}”这个设置项；可用的设置项：{known}",
     "settings-fixed": "{name} 不保存在设置中；请改用环境变量 {variable}",
