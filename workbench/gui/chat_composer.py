@@ -10,7 +10,7 @@ from workbench.gui.chat_question import MessageEditor
 from workbench.gui.language import tr
 from workbench.gui.text_editor import MAX_SHOWN
 from workbench.gui.widgets.basic import Banner, Button, Label, Panel, column, row
-from workbench.gui.widgets.theme import SPACE
+from workbench.gui.widgets.theme import SPACE, mark
 from workbench.gui.widgets.thread import MAX_WIDTH_PX
 
 __all__ = ["Composer"]
@@ -42,6 +42,7 @@ class Composer(Panel):
         self.editor.media.connect(self.media)
         self.editor.textChanged.connect(self._enable)
         self.button = Button(icon="send", role="primary")
+        mark(self.button, tall=True)  # as high as a line of the box beside it
         self.button.clicked.connect(self._press)
         self.banner = Banner()
         self._hint = Label(tone="muted", role="small")
@@ -94,7 +95,6 @@ class Composer(Panel):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.editor.fit()
-        self.button.setFixedHeight(self.editor.height_of(1))
 
     def _show_button(self) -> None:
         self.button.set_icon("stop" if self._running else "send")

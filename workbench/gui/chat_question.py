@@ -39,11 +39,7 @@ class MessageEditor(TextEditor):
         few = self.document().characterCount() < MAX_SHOWN // 50
         lines = sum(self._lines(number) for number in range(self.blockCount())) if few else MAX_LINES
         shown = min(max(lines, self._least), MAX_LINES)
-        self.setFixedHeight(self.height_of(shown))
-
-    def height_of(self, lines: int) -> int:
-        """The height in pixels that so many lines take."""
-        return lines * self.fontMetrics().lineSpacing() + 2 * (SPACE.small + SPACE.tight)
+        self.setFixedHeight(shown * self.fontMetrics().lineSpacing() + 2 * (SPACE.small + SPACE.tight))
 
     def _lines(self, number: int) -> int:
         block = self.document().findBlockByNumber(number)
