@@ -54,6 +54,7 @@ def chat(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> in
         talk.ask(given_text(words[0], cancellation))
     elif terminal:
         _Prompt(talk, foreground).loop()
+        cancellation.check()
         return 0
     else:
         _lines(talk, foreground)

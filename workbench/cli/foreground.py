@@ -113,6 +113,8 @@ class Foreground:
         (prompt, text), self._asked = self._asked, None
         try:
             with stops.raising():
+                if stops.requested:  # all is to stop: nobody is asked any more
+                    raise KeyboardInterrupt
                 self._answer = _line(prompt, text)
         except (EOFError, KeyboardInterrupt, InputError, OSError) as error:
             self._answer = error

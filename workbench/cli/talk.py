@@ -49,7 +49,7 @@ class Talk:
         self.answer()
 
     def answer(self) -> None:
-        """Have the last question answered. An error is told and leaves the question open, a stop keeps what was written.
+        """Have the last question answered. An error is told and leaves it open, a stop keeps what was written.
 
         Raises Cancelled when the whole command is to stop.
         """
