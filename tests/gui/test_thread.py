@@ -104,6 +104,16 @@ def test_what_is_read_stays_while_heights_above_turn_out_otherwise(view: ThreadV
     assert place_of(view, seen) == before
 
 
+def test_what_is_read_stays_while_a_part_is_put_before_all(view: ThreadView) -> None:
+    rows = [Part(80) for _ in range(50)]
+    view.set_rows(rows)
+    view.verticalScrollBar().setValue(1000)
+    seen = next(row for row in rows if row.widget and 0 <= place_of(view, row) < 200)
+    before = place_of(view, seen)
+    view.set_rows([Part(300), *rows])
+    assert place_of(view, seen) == before
+
+
 def test_parts_that_stay_keep_their_widgets(view: ThreadView) -> None:
     first, second = Part(50), Part(50)
     view.set_rows([first, second])

@@ -102,12 +102,13 @@ class ThreadView(QAbstractScrollArea):
 
     def set_rows(self, rows: Iterable[Row]) -> None:
         """Show these parts; those that were there keep their widgets."""
+        anchor = self._anchor()
         before, self._rows = self._rows, list(rows)
         kept = set(map(id, self._rows))
         for row in before:
             if id(row) not in kept:
                 _drop(row)
-        self._arrange()
+        self._arrange(anchor)
 
     def refresh(self) -> None:
         """Heights of parts have changed, which were told by :meth:`Row.changed`."""
@@ -196,33 +197,33 @@ class ThreadView(QAbstractScrollArea):
         self._dirty.clear()
         self._arrange()
 
-    def _arrange(self) -> None:
-        """Give what is in sight its widgets, heights and places."""
+    def _arrange(self, anchor: tuple[Row | None, int] | None = None) -> None:
+        """Give what is in sight its widgets, heights and places; ``anchor`` is what :meth:`_anchor` gave before the
+        parts changed."""
         if self._busy:
             return
         self._busy = True
         try:
-            self._place_all()
+            self._place_all(anchor or self._anchor())
         finally:
             self._busy = False
 
-    def _place_all(self) -> None:
+    def _place_all(self, anchor: tuple[Row | None, int]) -> None:
         view = self.viewport().rect()
         whole = self.width()  # the scroll bar stands in the margin, and moves nothing when it appears
         width = min(MAX_WIDTH_PX, whole - 2 * SPACE.large)
         if width <= 0 or view.height() <= 0:
             return
         bar = self.verticalScrollBar()
-        anchor, offset = self._anchor(bar.value())
+        row, offset = anchor
         value = bar.value()
+        self._measure_seen(row, offset, width)
         for _ in range(ROUNDS):
             self._measure_tops(width)
             most = max(0, self._total - view.height())
-            value = most if self._follows else self._value_of(anchor, offset, most)
+            value = most if self._follows else self._value_of(row, offset, most)
             first, last = self._between(value, value + view.height())
-            differ = sum(
-                self._measure(row, width) for row in self._rows[first:last]
-            )  # all of them, not up to the first
+            differ = sum(self._measure(each, width) for each in self._rows[first:last])
             if not differ:
                 break
         self._settle_near(value, width)
@@ -233,19 +234,32 @@ class ThreadView(QAbstractScrollArea):
         left = (whole - width) // 2 - self.frameWidth()
         near_from, near_to = self._between(value - view.height(), value + 2 * view.height())
         focused = QApplication.focusWidget()
-        for index, row in enumerate(self._rows):
-            if row.widget is None:
+        for index, each in enumerate(self._rows):
+            if each.widget is None:
                 continue
-            if near_from <= index < near_to or row.is_held or (focused and row.widget.isAncestorOf(focused)):
-                row.widget.setGeometry(QRect(left, self._tops[index] - value, width, row.height))
-                row.widget.show()
-            elif row.widget is not focused:
-                _drop(row)
+            if near_from <= index < near_to or each.is_held or (focused and each.widget.isAncestorOf(focused)):
+                each.widget.setGeometry(QRect(left, self._tops[index] - value, width, each.height))
+                each.widget.show()
+            elif each.widget is not focused:
+                _drop(each)
         self._place_button(value)
         self._chain_focus()
 
-    def _anchor(self, value: int) -> tuple[Row | None, int]:
+    def _measure_seen(self, anchor: Row | None, offset: int, width: int) -> None:
+        """Measure from the edge that stays on, as far as is seen: by estimates alone it would be more than that."""
+        rows = self._rows[::-1] if self._follows else self._rows
+        if anchor in rows and not self._follows:
+            rows = rows[rows.index(anchor) :]
+        room = self.viewport().height() + (0 if self._follows else offset)
+        for row in rows:
+            if room <= 0:
+                return
+            self._measure(row, width)
+            room -= row.height + row.space_px
+
+    def _anchor(self) -> tuple[Row | None, int]:
         """The first part in sight, and how far above the edge it begins: it stays there."""
+        value = self.verticalScrollBar().value()
         index = bisect_right(self._tops, value) - 1
         if 0 <= index < min(len(self._tops), len(self._rows)):
             return self._rows[index], value - self._tops[index]
