@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from workbench import previews, running
 from workbench.audio.host import AudioHost, Devices, Recording
 from workbench.cancellation import Cancellation
+from workbench.chatting import can_chat
 from workbench.engine.host import EngineHost
 from workbench.errors import AudioError, Cancelled
 from workbench.exporting.spec import DEFAULT_TOOLCHAIN, STAGING, Event
@@ -205,6 +206,10 @@ class Workbench:
             threads=self._settings.threads if threads is None else threads,
         )
         return choose_target(self.find(model, revision), wish, self.artifacts)
+
+    def can_chat(self, target: RunTarget) -> bool:
+        """Whether a conversation can be held with what would run: it writes text, and has a chat template."""
+        return target.task.id == "text-generation" and can_chat(Path(target.choice.folder))
 
     def run(
         self,

@@ -13,6 +13,8 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from tests.cli.conftest import hub_cache, tiny_repo
+from tests.gui.talker import Talker, core_of
+from tests.gui.talking import Talk
 from workbench.gui import language
 from workbench.gui.appearance import Appearance
 from workbench.gui.background import Background, hand_over_quickly
@@ -84,6 +86,16 @@ def open_window(qtbot, qapp: QApplication) -> Iterator[Open]:  # type: ignore[no
         background.close()
         appearance.deleteLater()
         window.deleteLater()
+
+
+@pytest.fixture
+def talk(open_window: Open, qtbot) -> Talk:  # type: ignore[no-untyped-def]
+    """A window with two models that talk by a script."""
+    made: list[Talker] = []
+    window = open_window(core_of(made))
+    window.activateWindow()
+    qtbot.waitUntil(lambda: window.run_page.ways.chats)
+    return Talk(window, made[0], qtbot)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from tests.engine.tiny import tiny_model
 from tests.gui.conftest import Open
 from tests.gui.heartbeat import Heartbeat, beating, freest
 from tests.gui.looks import dressed, put_theme
+from tests.gui.talker import SPEED, Talker, core_of, words
 from tests.gui.test_window import answers, drop, files, ran
 from tests.gui.views.fakes import context
 from workbench.gui.views.reading import ReadingText
@@ -154,6 +155,58 @@ def test_while_a_long_result_is_shown(result: Any, qapp: QApplication, qtbot: Qt
         return heart
 
     assert freest(showing, LIMIT_S).longest_s < LIMIT_S
+
+
+ANSWER = "\n\n".join(
+    (
+        "## Part",
+        "Some **bold** words, `code` and a [link](https://example.org). " * 12,
+        "- one\n- two\n- three",
+        "```python\n" + "value = compute(value)\n" * 12 + "```",
+        "| a | b |\n|---|--:|\n" + "| x | 1 |\n" * 6,
+    )
+)
+LONG_ANSWER = "\n\n".join([ANSWER] * 11)  # about 4,000 tokens
+
+
+def test_while_a_long_conversation_goes_on(open_window: Open, qtbot: QtBot) -> None:
+    """200 messages, with answers of 4,000 tokens; the last one streams, token by token."""
+    made: list[Talker] = []
+
+    def chatting() -> Heartbeat:
+        made.clear()
+        window = open_window(core_of(made))
+        qtbot.waitUntil(lambda: window.run_page.ways.chats)
+        panel = window.run_page.ways.panel
+        chat, bar = panel.chat, panel.thread_view.verticalScrollBar()
+        made[0].script = lambda messages: iter([Text(LONG_ANSWER, 4000, "stop", speed=SPEED)])
+        with beating() as heart:
+            for number in range(100):
+                panel.composer.editor.setPlainText(f"Question {number}")
+                qtbot.keyClick(panel.composer.editor, Qt.Key.Key_Return)
+                qtbot.waitUntil(lambda: not chat.running, timeout=20_000)
+            made[0].script = lambda messages: words(LONG_ANSWER, 4)
+            chat.regenerate()
+            qtbot.waitUntil(lambda: not chat.running, timeout=60_000)
+            for share in (0.5, 0.1, 0.9, 0.0, 0.7):
+                bar.setValue(int(bar.maximum() * share))
+                qtbot.wait(30)
+            for width in (900, 1300, 800):
+                window.resize(width, 700)
+                qtbot.wait(50)
+            panel.thread_view.go_to_end()
+            window.appearance.set_theme("dark")
+            qtbot.wait(100)
+            window.appearance.set_language("zh_CN")
+            qtbot.wait(100)
+            window.appearance.set_theme("light")
+            window.appearance.set_language("en")
+            qtbot.wait(100)
+        assert len(chat.conversation.turns) == 200
+        assert len(panel.thread_view.made) < 80
+        return heart
+
+    assert freest(chatting, LIMIT_S).longest_s < LIMIT_S
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from workbench.cancellation import Cancellation
 from workbench.errors import InputError, UsageError
 from workbench.tasks.catalog import TaskInfo
 
-__all__ = ["gathered_inputs"]
+__all__ = ["gathered_inputs", "given_text"]
 
 STDIN = 0
 PIECE_BYTES = 1 << 20
@@ -40,7 +40,7 @@ def gathered_inputs(task: TaskInfo, arguments: Any, cancellation: Cancellation) 
     with contextlib.ExitStack() as kept:
         for word in arguments.inputs:
             if task.input in ("text", "fields"):
-                items.append(_text(word, cancellation))
+                items.append(given_text(word, cancellation))
             else:
                 items.append(_file(word, kept, cancellation))
         if task.gathers and items:
@@ -61,7 +61,11 @@ def _with_files(task: TaskInfo, value: Any, kept: contextlib.ExitStack, cancella
     }
 
 
-def _text(word: str, cancellation: Cancellation) -> str:
+def given_text(word: str, cancellation: Cancellation) -> str:
+    """The text that a word of the command line stands for: itself, that of ``@FILE``, all of stdin for ``-``.
+
+    Raises InputError, Cancelled.
+    """
     return _read_text(word, cancellation) if word == "-" or word.startswith("@") else word
 
 
@@ -85,7 +89,7 @@ def _file(word: str, kept: contextlib.ExitStack, cancellation: Cancellation) -> 
 
 
 def _structured(word: str, cancellation: Cancellation) -> list[Any]:
-    text = _read_text(word, cancellation) if word == "-" or word.startswith("@") else word
+    text = given_text(word, cancellation)
     try:
         value = json.loads(text)
     except ValueError as error:

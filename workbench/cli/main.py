@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Sequence
-from types import FrameType
 from typing import Any
 
 from workbench.api import Workbench
 from workbench.cancellation import Cancellation
+from workbench.cli.foreground import STOPPED, Foreground, Stops, serve_until
 from workbench.cli.parser import build_parser
 from workbench.errors import Cancelled, UsageError, WorkbenchError
 from workbench.settings import Settings
 
 __all__ = ["run"]
-
-STOPPED = 130
-POLL_S = 0.05
-SAME_STOP_S = 0.5
 
 
 def run(words: Sequence[str]) -> int:
@@ -55,30 +49,10 @@ def run(words: Sequence[str]) -> int:
 
     # The work has a thread of its own, so that Ctrl-C never interrupts a half-done step. An event is waited for: Python
     # 3.11 takes a thread for ended when a signal comes into its join.
-    stops = _Stops()
+    stops, arguments.foreground = Stops(), Foreground()
     threading.Thread(target=work, name="command", daemon=True).start()
-    while not done.wait(POLL_S):
-        if stops.requested and not cancellation.requested:
-            print("stopping …", file=sys.stderr)
-            cancellation.cancel()
+    serve_until(done, stops, arguments.foreground, cancellation)
     return _status(outcome[0])
-
-
-class _Stops:
-    """Notes Ctrl-C and SIGTERM. Asked again after a moment, the process ends at once, and its children with it."""
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._first_s = 0.0
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._receive)
-
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        now = time.monotonic()
-        if not self.requested:
-            self.requested, self._first_s = True, now
-        elif now - self._first_s > SAME_STOP_S:  # one stop may come twice, to the process and to its group
-            os._exit(STOPPED)
 
 
 def _carry_out(arguments: Any, cancellation: Cancellation) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from workbench import __version__
-from workbench.cli import exports, libraries, runs, system
+from workbench.cli import chats, exports, libraries, runs, system
 from workbench.saving import FORMATS
 from workbench.settings import PROVIDERS
 from workbench.tasks.catalog import TASKS
@@ -98,6 +98,17 @@ def _run_words(words: Any) -> None:
         metavar="NAME",
         help=f"how to save: {', '.join(FORMATS)}, as the result has it; separated by commas (default: the usual one)",
     )
+    chat = _word(words, "chat", chats.chat, "talk with a model that has a chat template")
+    chat.set_defaults(task="text-generation")
+    _model(chat)
+    chat.add_argument(
+        "inputs",
+        nargs="*",
+        metavar="PROMPT",
+        help="ask this alone (@FILE: a file of text; - is stdin); else you are asked, or each line of a pipe is a turn",
+    )
+    chat.add_argument("--system", metavar="TEXT", help="the system prompt, or @FILE (default: the model's own)")
+    _how(chat)
     bench = _word(words, "bench", runs.bench, "measure how fast a model runs here")
     _task_and_model(bench)
     bench.add_argument("inputs", nargs="*", metavar="INPUT", help="as for run; default: built-in samples")
@@ -133,6 +144,11 @@ def _task(parser: argparse.ArgumentParser) -> None:
 def _task_and_model(parser: argparse.ArgumentParser) -> None:
     _model(parser)
     _task(parser)
+    parser.add_argument("--input", action="append", default=[], metavar="JSON", help="a structured input, or @FILE")
+    _how(parser)
+
+
+def _how(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", metavar="P", help="which variant (default: the recommended one)")
     parser.add_argument(
         "--provider", choices=PROVIDERS, metavar="P", help=f"{', '.join(PROVIDERS)} (default: the setting)"
@@ -144,7 +160,6 @@ def _task_and_model(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="processor threads; 0: onnxruntime's choice (default: the setting)",
     )
-    parser.add_argument("--input", action="append", default=[], metavar="JSON", help="a structured input, or @FILE")
     parser.add_argument(
         "--param",
         action="append",

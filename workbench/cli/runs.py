@@ -20,13 +20,13 @@ from workbench.saving import Format, OutFolder, Overlay, chosen_formats
 from workbench.tasks.catalog import TaskInfo, check_needed, check_params
 from workbench.units import duration, size
 
-__all__ = ["bench", "run"]
+__all__ = ["bench", "params_of", "run", "target_of"]
 
 
 def run(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> int:
     """Answer each input; an input that fails is named on stderr and the others go on."""
-    target = _target(workbench, arguments)
-    params = check_params(target.task, _params(arguments.param))
+    target = target_of(workbench, arguments)
+    params = check_params(target.task, params_of(arguments.param))
     saver = _saver(workbench, target.task, arguments, cancellation)
     with gathered_inputs(target.task, arguments, cancellation) as inputs:
         if not inputs:
@@ -59,8 +59,8 @@ def run(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> int
 
 def bench(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> int:
     """Measure one variant in an engine of its own."""
-    target = _target(workbench, arguments)
-    params = check_params(target.task, _params(arguments.param))
+    target = target_of(workbench, arguments)
+    params = check_params(target.task, params_of(arguments.param))
     line = ProgressLine()
     with gathered_inputs(target.task, arguments, cancellation) as inputs:
         report = workbench.bench(
@@ -185,7 +185,8 @@ def _where(report: RunReport) -> str:
     return f"— {report.model}, {report.variant} on {', '.join(report.providers_got)}: {parts}"
 
 
-def _target(workbench: Workbench, arguments: Any) -> RunTarget:
+def target_of(workbench: Workbench, arguments: Any) -> RunTarget:
+    """What the words of a command mean to be run. Raises ModelError, UsageError."""
     return workbench.target(
         arguments.model,
         revision=arguments.revision,
@@ -197,7 +198,8 @@ def _target(workbench: Workbench, arguments: Any) -> RunTarget:
     )
 
 
-def _params(words: list[str]) -> dict[str, str]:
+def params_of(words: list[str]) -> dict[str, str]:
+    """The values of ``--param NAME=VALUE`` by their names. Raises UsageError."""
     params = {}
     for word in words:
         name, separator, value = word.partition("=")

@@ -122,6 +122,7 @@ class MainWindow(QMainWindow):
         panel.paste_requested.connect(self.paste)
         panel.recordings_requested.connect(self.open_recordings)
         panel.media.connect(self.router.take)
+        self.run_page.ways.panel.composer.media.connect(self.router.take)
         appearance.changed.connect(self._keep_setting)
 
     def engine_pid(self) -> int | None:
@@ -259,10 +260,10 @@ class MainWindow(QMainWindow):
 
     def takes_text(self) -> bool:
         """Whether a text typed now would be the input."""
-        return self.run_page.input.takes_text and self.pages.currentWidget() is self.run_page
+        return self.run_page.takes_text and self.pages.currentWidget() is self.run_page
 
     def take_text(self, text: str) -> None:
-        self.run_page.input.insert_text(text)
+        self.run_page.insert_text(text)
 
     def give(self, items: list[Item], kind: Kind) -> bool:
         """Run files with the model that is shown; False where it takes none of this kind."""
@@ -344,7 +345,7 @@ class MainWindow(QMainWindow):
             return tr("The export toolchain is being installed. Installing it later goes on where it stops now.")
         if self.microphone.recording:
             return tr("A recording is running. What was recorded is kept.")
-        if self.run_page.runs.running:
+        if self.run_page.running:
             return tr("A model is running. Its answer is lost if you close the window now.")
         return ""
 

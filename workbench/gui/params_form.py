@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLineEdit, QSpinBox, QWidget
@@ -22,11 +22,13 @@ COMMAS = re.compile("[,\N{FULLWIDTH COMMA}]")
 class ParamsForm(Panel):
     """Keeps what the user set until another task is shown.
 
-    ``needed`` True: the parameters that must be given, False: the others, None: all.
+    ``needed`` True: the parameters that must be given, False: the others, None: all. ``presets`` are values to begin
+    with, by name, where they are not those of the catalog.
     """
 
-    def __init__(self, *, needed: bool | None = None) -> None:
+    def __init__(self, *, needed: bool | None = None, presets: Mapping[str, Any] | None = None) -> None:
         super().__init__()
+        self._presets = dict(presets or {})
         self._needed = needed
         self._task: TaskInfo | None = None
         self._readers: dict[str, Callable[[], Any]] = {}
@@ -48,7 +50,7 @@ class ParamsForm(Panel):
         """Show the parameters of a task with their defaults; those of the same task keep their values."""
         if self._task is None or self._task.id != task.id:
             self._task = task
-            self._build({})
+            self._build(self._presets)
 
     def missing(self) -> list[Param]:
         """Those that must be given and are not."""

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QComboBox, QSplitter
+from PySide6.QtWidgets import QBoxLayout, QComboBox, QSplitter
 
 from workbench.errors import WorkbenchError
 from workbench.gui.background import Background, Job, Work
+from workbench.gui.chat_ways import ChatWays
 from workbench.gui.core import Core
 from workbench.gui.input_panel import InputPanel
 from workbench.gui.intake import Item, Kind
@@ -38,6 +39,8 @@ __all__ = ["RunPage"]
 
 # Below this width input and answer stand one above the other.
 SIDE_BY_SIDE_PX = 760
+# Below this one the name of the model stands above the choices.
+NAME_BESIDE_PX = 600
 
 
 class RunPage(Panel):
@@ -77,15 +80,16 @@ class RunPage(Panel):
         self.splitter.setStretchFactor(1, 5)
         self.splitter.setSizes([440, 520])
         names = column(self._name, self._owner, space=0)
-        head = row(space=SPACE.small)
+        head = self._head = row(space=SPACE.small)
         head.addLayout(names, 1)
-        for part in (self.task, self.precision, self.provider, self._export):
-            head.addWidget(part)
+        head.addLayout(row(1, self.task, self.precision, self.provider, self._export, space=SPACE.small))
         head.setContentsMargins(SPACE.large, SPACE.medium, SPACE.large, SPACE.medium)
         layout = column(space=0)
         layout.addLayout(head)
         layout.addWidget(line())
-        layout.addWidget(self.splitter, 1)
+        self.ways = ChatWays(core, background, self.splitter, self._chat_order)
+        self.splitter.setMinimumSize(0, 0)  # it took what its parts wanted side by side while it had no parent
+        layout.addWidget(self.ways, 1)
         self.setLayout(layout)
 
         for value in PROVIDERS:
@@ -129,11 +133,30 @@ class RunPage(Panel):
         super().resizeEvent(event)
         wide = self.width() >= SIDE_BY_SIDE_PX
         self.splitter.setOrientation(Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical)
+        beside = self.width() >= NAME_BESIDE_PX
+        self._head.setDirection(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom)
 
     @property
     def kind(self) -> str | None:
         """The kind of files that the chosen task wants first: text, image or audio."""
         return self._task_info.modality if self._task_info else None
+
+    @property
+    def running(self) -> bool:
+        """Whether a model works for this page."""
+        return self.runs.running or self.ways.panel.chat.running
+
+    @property
+    def takes_text(self) -> bool:
+        """Whether a text typed now would be the input."""
+        return self.ways.chats or self.input.takes_text
+
+    def insert_text(self, text: str) -> None:
+        """A text that was pasted or dropped."""
+        if self.ways.chats:
+            self.ways.panel.composer.insert(text)
+        else:
+            self.input.insert_text(text)
 
     def show_entry(self, entry: Entry) -> None:
         """Show a model; another one than before has no answers yet."""
@@ -155,7 +178,10 @@ class RunPage(Panel):
 
     def give(self, items: Sequence[Item], kind: Kind) -> bool:
         """Take files of this kind as the input, with the task of the model that wants them, and run. False where no
-        task of the model takes them."""
+        task of the model takes them. Texts become part of the message where there is a chat."""
+        if kind == "text" and self.ways.chats:
+            self.insert_text("\n\n".join(str(item.value) for item in items))
+            return True
         task = self._task_for(kind)
         if task is None:
             return False
@@ -213,11 +239,25 @@ class RunPage(Panel):
     def _precision_chosen(self) -> None:
         if self.entry:
             self._precisions[self.entry.name, self.task.currentData() or ""] = self.precision.currentData()
+            self._show_way(self.entry)
 
     def _apply_task(self) -> None:
         task = self._task_info
         if task:
             self.input.set_task(task)
+        if self.entry:
+            self._show_way(self.entry)
+
+    def _show_way(self, entry: Entry) -> None:
+        task, precision = self.task.currentData(), self.precision.currentData()
+        self.ways.show_model(entry.name, task, precision, self.provider.currentData())
+
+    def _chat_order(self, said: Any, params: dict[str, Any]) -> Order | None:
+        """What to run for the next answer of a chat."""
+        if self.entry is None or self._task_info is None:
+            return None
+        precision, provider = self.precision.currentData(), self.provider.currentData()
+        return Order(self.entry.name, self._task_info.id, precision, provider, [said], [""], params)
 
     def _show_choices(self, entry: Entry) -> None:
         chosen = self._tasks.get(entry.name)

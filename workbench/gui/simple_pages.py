@@ -12,7 +12,7 @@ from workbench.units import size
 
 __all__ = ["UnusablePage", "WelcomePage"]
 
-TEXT_WIDTH_PX = 520
+TEXT_WIDTH_PX = 420
 
 
 class WelcomePage(Panel):

@@ -48,12 +48,12 @@ class Vocabulary:
         number: int | None = self.tokenizer.token_to_id(token)
         return number
 
-    def encode(self, text: str, run: Run) -> list[int]:
-        """The tokens of a text, with those that the model wants around it; may be none. Raises InputError.
+    def encode(self, text: str, run: Run, *, special: bool = True) -> list[int]:
+        """The tokens of a text, with ``special`` those that the model wants around it; may be none. Raises InputError.
 
         A half of a surrogate pair that stands alone is no Unicode: it is read as U+FFFD, with a warning.
         """
-        return list(encoded(self.tokenizer, whole_characters(text, run)).ids)
+        return list(encoded(self.tokenizer, whole_characters(text, run), special=special).ids)
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """The text of these tokens, without special ones."""

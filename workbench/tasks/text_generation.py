@@ -12,6 +12,7 @@ import numpy as np
 
 from workbench.errors import InputError
 from workbench.results import GenerationSpeed, Text
+from workbench.runtime.conversation import ChatPrompts
 from workbench.runtime.generate import (
     Chooser,
     KeptText,
@@ -31,6 +32,7 @@ from workbench.tasks.text_inputs import text_of
 
 __all__ = ["PIPELINE", "Prepared", "TextGeneration"]
 
+EXPECTED = 'a text, {"text": …} or {"messages": [{"role": …, "content": …}, …]}'
 # What configs call the longest text, prompt and answer together, that a model was made for.
 LENGTH_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
 # Parameters that have a model's settings under the same names.
@@ -51,7 +53,7 @@ class Prepared:
 
 
 class TextGeneration(Pipeline):
-    """An input is a prompt; the answer is what follows it."""
+    """An input is a prompt, and the answer is what follows it; or a conversation, and the answer its next message."""
 
     def __init__(self, files: ModelFiles, sessions: Mapping[str, SessionLike]) -> None:
         """Raises ModelError: a missing file, a setting that makes no sense, a graph with an input that is not known."""
@@ -63,17 +65,22 @@ class TextGeneration(Pipeline):
         self._decoder = language_decoder(next(iter(sessions.values())), self._limit)
         self._kept = KeptText(self._decoder)
         self._lookup = Lookup()
+        self._chat = ChatPrompts(files, self._vocabulary, self._limit)
 
     def preprocess(self, item: Any, params: Mapping[str, Any], run: Run) -> Prepared:
-        """A prompt that leaves no room for an answer loses its beginning, which is said. Raises InputError."""
-        text = text_of(item)
+        """A prompt that leaves no room for an answer loses its beginning, which is said; for conversations see
+        :mod:`workbench.runtime.conversation`. Raises InputError, ModelError for a template that cannot be used."""
+        wanted = int(params.get("max_new_tokens", 128))
+        if self._chat.wanted(item):
+            ids = self._chat.tokens(item, wanted, run)
+            return Prepared(tuple(ids), min(len(ids) + wanted, self._limit or len(ids) + wanted), chat=True)
+        text = text_of(item, EXPECTED)
         ids = self._vocabulary.encode(text, run)
         begin = self._settings.values["bos_token_id"]
         if not ids and begin is not None:
             ids = [int(begin)]
         if not ids:
             raise InputError("text-no-tokens", text=text[:40])
-        wanted = int(params.get("max_new_tokens", 128))
         if self._limit is None:
             return Prepared(tuple(ids), len(ids) + wanted)
         if len(ids) >= self._limit:

@@ -14,12 +14,12 @@ __all__ = ["fields_of", "hidden_output", "is_texts", "kind_of", "text_of", "text
 HIDDEN_NAMES = ("last_hidden_state", "token_embeddings")
 
 
-def text_of(item: Any) -> str:
-    """The text of an input that is one, bare or as ``{"text": …}``. Raises InputError."""
+def text_of(item: Any, expected: str = 'a text, or {"text": …}') -> str:
+    """The text of an input that is one, bare or as ``{"text": …}``. Raises InputError, which says what is expected."""
     if isinstance(item, Mapping) and set(item) == {"text"}:
         item = item["text"]
     if not isinstance(item, str):
-        raise InputError("text-bad-input", expected='a text, or {"text": …}', got=kind_of(item))
+        raise InputError("text-bad-input", expected=expected, got=kind_of(item))
     return item
 
 

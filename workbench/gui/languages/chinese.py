@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workbench.gui.languages import chinese_export, chinese_views, chinese_window
+from workbench.gui.languages import chinese_chat, chinese_export, chinese_views, chinese_window
 
 __all__ = ["TEXTS"]
 
-TEXTS: dict[str, str] = {**chinese_window.TEXTS, **chinese_export.TEXTS, **chinese_views.TEXTS}
+TEXTS: dict[str, str] = {**chinese_window.TEXTS, **chinese_chat.TEXTS, **chinese_export.TEXTS, **chinese_views.TEXTS}

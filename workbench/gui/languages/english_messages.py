@@ -11,6 +11,8 @@ MESSAGES: dict[str, str] = {
     "usage-no-artifact": "choose the exported model to {action}",
     "usage-format-without-out": "choose a folder for the results first",
     "usage-needs-fields": "the task {task} needs these fields: {fields}",
+    "usage-one-prompt": "a conversation takes one question and {count} were given",
+    "usage-chat-json": "a conversation that is to be told as JSON needs a question",
     "usage-bad-json": "the input is not JSON ({reason})",
     # --- library ---
     "manifest-broken": "the manifest {file} cannot be read ({reason}); export the model again",

@@ -121,6 +121,9 @@ QWidget[role="drop"][active="true"] { border-color: $accent; background: $accent
 QWidget[role="notice"] { background: $raised; border: 1px solid $border; border-radius: 8px; }
 QWidget[role="notice"][tone="warning"] { background: $warning_soft; border-color: $warning_soft; }
 QWidget[role="notice"][tone="danger"] { background: $danger_soft; border-color: $danger_soft; }
+QWidget[role="bubble"] { background: $accent_soft; border-radius: 14px; }
+QWidget[role="code"] { background: $raised; border: 1px solid $border; border-radius: 8px; }
+QWidget[role="drawer"] { background: $sidebar; }
 QWidget[role="line"] { background: $border; }
 QScrollArea, QScrollArea > QWidget > QWidget[role="plain"] { background: transparent; border: none; }
 
@@ -146,6 +149,8 @@ QPushButton[role="primary"]:hover { background: $accent_hover; }
 QPushButton[role="primary"]:pressed { background: $accent; }
 QPushButton[role="primary"]:focus { border: 2px solid $text; }
 QPushButton[role="primary"]:disabled { background: $border; color: $muted; border-color: $border; }
+QPushButton[role="primary"][tall="true"] { padding: 10px 15px; }
+QPushButton[role="primary"][tall="true"]:focus { padding: 9px 14px; }
 QPushButton[role="danger"] { color: $danger; }
 QPushButton[role="quiet"] { background: transparent; border-color: transparent; padding: 5px 8px; }
 QPushButton[role="quiet"]:hover { background: $raised; }
@@ -159,6 +164,17 @@ QPushButton[role="chip"] { background: $accent_soft; border-color: $accent_soft;
     text-align: left; }
 QPushButton[role="chip"]:hover { border-color: $accent; }
 QPushButton[role="chip"]:focus { border: 2px solid $accent; padding: 1px 9px; }
+QPushButton[role="bare"] { background: transparent; border: 1px solid transparent; border-radius: 6px; padding: 3px;
+    min-height: 18px; max-height: 18px; min-width: 18px; max-width: 18px; }
+QPushButton[role="bare"]:hover { background: $raised; }
+QPushButton[role="bare"]:focus { border: 1px solid $accent; }
+QPushButton[role="round"] { background: $surface; border-color: $border_strong; border-radius: 17px; padding: 7px;
+    min-height: 18px; max-height: 18px; min-width: 18px; max-width: 18px; }
+QPushButton[role="round"]:focus { border: 2px solid $accent; padding: 6px; }
+QPushButton[role="segment"] { background: transparent; border-color: transparent; padding: 5px 10px; }
+QPushButton[role="segment"]:hover { background: $raised; }
+QPushButton[role="segment"]:checked { background: $accent_soft; }
+QPushButton[role="segment"]:focus { border: 2px solid $accent; padding: 4px 9px; }
 QPushButton[role="record"] { padding: 5px 16px; }
 QPushButton[role="record"][active="true"] { background: $danger; color: $surface; border-color: $danger; }
 QPushButton::menu-indicator { image: none; width: 0; }
@@ -185,6 +201,11 @@ QComboBox::down-arrow { image: url("$icons/chevron-down-$name.svg"); width: 14px
 QComboBox QAbstractItemView { background: $surface; color: $text; border: 1px solid $border; padding: 4px;
     selection-background-color: $selection; selection-color: $text; outline: none; }
 QPlainTextEdit[role="log"] { font-family: monospace; font-size: ${small_pt}pt; background: $raised; }
+QPlainTextEdit[role="lines"] { font-family: monospace; border: 1px solid transparent; border-radius: 7px;
+    background: transparent; padding: 0; }
+QPlainTextEdit[role="lines"]:focus { border: 1px solid $accent; padding: 0; }
+QAbstractScrollArea[role="thread"] { border: 1px solid transparent; background: transparent; }
+QAbstractScrollArea[role="thread"]:focus { border: 1px solid $accent; }
 QPlainTextEdit[role="bare"], QTextEdit[role="bare"] { border: none; background: transparent; padding: 0; }
 QPlainTextEdit[role="bare"]:focus, QTextEdit[role="bare"]:focus { border: none; padding: 0; }
 QAbstractScrollArea[role="reading"] { border: 1px solid transparent; border-radius: 7px; background: transparent;
