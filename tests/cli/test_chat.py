@@ -126,7 +126,7 @@ class TestPipe:
         process.stdin.write(b"one\nagain\n")
         process.stdin.flush()
         assert process.stdout.readline().split() == [b"two", b"three"]
-        assert process.stdout.read(5) == b"again"
+        assert process.stdout.read(6) == b" again"
         for child in psutil.Process(process.pid).children():
             child.kill()
         out, err = process.communicate(b"two\n", timeout=60)
@@ -141,7 +141,7 @@ class TestPipe:
         assert process.stdout
         process.stdin.write(b"again\n")
         process.stdin.flush()
-        assert process.stdout.read(5) == b"again"
+        assert process.stdout.read(6) == b" again"
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
         assert process.returncode == 130

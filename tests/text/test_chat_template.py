@@ -19,7 +19,7 @@ from workbench.runtime.chat_template import ChatTemplate
 from workbench.tasks.base import ModelFiles
 
 HELLO = [{"role": "user", "content": "hello"}]
-ENDLESS = "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}{% endfor %}{% endfor %}{% endfor %}"
+ENDLESS = "{% for _ in range(99999) %}" * 3 + "{% endfor %}" * 3
 DOUBLED = "{%% set ns = namespace(x='abc') %%}{%% for i in range(99) %%}%s{%% endfor %%}"
 
 
@@ -90,7 +90,8 @@ def test_a_template_without_end_is_stopped(monkeypatch: pytest.MonkeyPatch, sour
         "{% endfor %}",
         "{% set ns = namespace(a=[1], b=[1]) %}{% for i in range(60) %}{% set ns.a = [ns.a, ns.a] %}"
         "{% set ns.b = [ns.b, ns.b] %}{% endfor %}{{ ns.a == ns.b }}",
-        "{% set ns = namespace(a=(1,)) %}{% for i in range(60) %}{% set ns.a = (ns.a, ns.a) %}{% endfor %}{{ {ns.a: 1} }}",
+        "{% set ns = namespace(a=(1,)) %}{% for i in range(60) %}{% set ns.a = (ns.a, ns.a) %}{% endfor %}"
+        "{{ {ns.a: 1} }}",
         "{% set ns = namespace() %}{% set ns.a = ns %}{{ ns }}",
         "x" * (1 << 21),
     ],
@@ -184,7 +185,7 @@ def test_who_traces_this_thread_goes_on_doing_so() -> None:
 
 def test_a_long_conversation_is_within_the_limits() -> None:
     messages = [{"role": "user", "content": "word " * 20_000}, {"role": "assistant", "content": "y" * 99_999}] * 20
-    source = "{% set ns = namespace(t='') %}{% for m in messages %}{% set ns.t = m.content|trim %}{{ ns.t ~ '!' }}{% endfor %}"
+    source = "{% for m in messages %}{% set text = m.content|trim %}{{ text ~ '!' }}{% endfor %}"
     assert len(of(source).render(messages)) == 20 * (99_999 + 1 + 99_999 + 1)
 
 
@@ -232,7 +233,8 @@ class TestSources:
         assert caught.value.code == "model-bad-file"
 
     def test_special_tokens_of_every_writing(self, tmp_path: Path) -> None:
-        source = "{{ bos_token }} {{ eos_token }} {{ pad_token is defined }} {{ image_token }} {{ additional_special_tokens }}"
+        source = "{{ bos_token }} {{ eos_token }} {{ pad_token is defined }} {{ image_token }} "
+        source += "{{ additional_special_tokens }}"
         settings = {
             "chat_template": source,
             "added_tokens_decoder": {},

@@ -24,6 +24,13 @@ def load(folder: Path) -> TextGeneration:
     return PIPELINE(files, {"model": Session(files.graphs["model"], SessionOptions("cpu", threads=1))})
 
 
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> TextGeneration:
+    folder = tmp_path_factory.mktemp("chat") / "tiny"
+    write_tiny_chat(folder, context=32)
+    return load(folder)
+
+
 def said(*texts: str, system: str | None = None) -> list[dict[str, str]]:
     first = [{"role": "system", "content": system}] if system is not None else []
     return [*first, *({"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(texts))]
@@ -51,7 +58,9 @@ class TestFitting:
 
     def test_what_fits_is_whole(self) -> None:
         messages = said("a", "b", "c", system="s")
-        assert self.kept(messages, 8) == (["s", "a", "b", "c"], Run())
+        got, run = self.kept(messages, 8)
+        assert got == ["s", "a", "b", "c"]
+        assert run.notices == []
 
     @pytest.mark.parametrize(
         ("limit", "texts", "count"),
@@ -96,12 +105,6 @@ class TestFitting:
 
 
 class TestPipeline:
-    @pytest.fixture(scope="class")
-    def tiny(self, tmp_path_factory: pytest.TempPathFactory) -> TextGeneration:
-        folder = tmp_path_factory.mktemp("chat") / "tiny"
-        write_tiny_chat(folder, context=32)
-        return load(folder)
-
     def test_the_answer_is_the_next_message_alone(self, tiny: TextGeneration) -> None:
         seen: list[Any] = []
         got = tiny({"messages": said("one", "two three", "one", system="two")}, {}, Run(on_partial=seen.append))
