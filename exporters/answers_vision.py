@@ -60,6 +60,28 @@ def _zero_shot(model: Any, source: Path, samples: int) -> Answerer:
     return answer
 
 
+def _zero_shot_detection(model: Any, source: Path, samples: int) -> Answerer:
+    """All candidates beside each picture. Filled up with 0: the model looks at the place of the largest id."""
+    import torch
+    from transformers import AutoImageProcessor
+
+    tokenizer = load_tokenizer(source, "zero-shot-object-detection")
+    processor = AutoImageProcessor.from_pretrained(str(source), use_fast=False)
+    positions = model.config.text_config.max_position_embeddings
+    rows = [torch.tensor(tokenizer(label, truncation=True, max_length=positions).input_ids) for label in CANDIDATES]
+    fill = torch.nn.utils.rnn.pad_sequence
+    texts = {
+        "input_ids": fill(rows, batch_first=True),
+        "attention_mask": fill([torch.ones_like(row) for row in rows], batch_first=True),
+    }
+
+    def answer(sample: Any) -> Answer:
+        found = model(**texts, **processor(_upright(sample), return_tensors="pt"))
+        return Answer({"logits": as_numpy(found.logits), "pred_boxes": as_numpy(found.pred_boxes)})
+
+    return answer
+
+
 def _image_to_text(model: Any, source: Path, samples: int) -> Answerer:
     """What transformers' pipeline writes, and the logits when the first tokens of it are fed back in."""
     from transformers import AutoImageProcessor, pipeline
@@ -105,6 +127,7 @@ VISION_ANSWERERS: dict[str, MakeAnswerer] = {
     "image-segmentation": _segmentation,
     "depth-estimation": _picture_model("predicted_depth"),
     "zero-shot-image-classification": _zero_shot,
+    "zero-shot-object-detection": _zero_shot_detection,
     "image-feature-extraction": _picture_model("last_hidden_state"),
     "image-to-text": _image_to_text,
 }

@@ -17,6 +17,7 @@ from workbench.tasks.text_inputs import text_of, texts_of_pair
 LEAST = {
     "image-classification": 4,
     "object-detection": 4,
+    "zero-shot-object-detection": 4,
     "image-segmentation": 4,
     "depth-estimation": 4,
     "zero-shot-image-classification": 4,

@@ -12,6 +12,7 @@ PROCESSOR = ("preprocessor_config.json",)
 # What exports of models that choose among texts are verified with; the exporter has the same list.
 CANDIDATES = ("a landscape", "a face", "fruit", "a sign with letters", "leaves", "a town", "the sea", "fabric")
 THRESHOLD = Param("threshold", float, 0.5, "Leave out what has a lower score", minimum=0, maximum=1)
+LABELS = Param("candidate_labels", list, (), "The labels to choose from, divided by commas")
 
 VISION_TASKS = (
     TaskInfo(
@@ -29,6 +30,24 @@ VISION_TASKS = (
         result="Boxes",
         layouts=(Layout("object-detection", ("ForObjectDetection",), files=PROCESSOR),),
         params=(THRESHOLD,),
+    ),
+    TaskInfo(
+        id="zero-shot-object-detection",
+        title="Zero-shot object detection",
+        input="image",
+        result="Boxes",
+        layouts=(
+            Layout(
+                "zero-shot-object-detection",
+                ("OwlViTForObjectDetection", "Owlv2ForObjectDetection"),
+                files=(*PROCESSOR, "tokenizer.json"),
+            ),
+        ),
+        verified_with={"candidate_labels": list(CANDIDATES)},
+        params=(
+            LABELS,
+            Param("threshold", float, 0.1, "Leave out what has a lower score", minimum=0, maximum=1),
+        ),
     ),
     TaskInfo(
         id="image-segmentation",
@@ -94,7 +113,7 @@ VISION_TASKS = (
         ),
         verified_with={"candidate_labels": list(CANDIDATES)},
         params=(
-            Param("candidate_labels", list, (), "The labels to choose from, divided by commas"),
+            LABELS,
             Param("hypothesis_template", str, "This is a photo of {}.", "The text that is compared, {} for the label"),
         ),
     ),

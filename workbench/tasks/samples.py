@@ -31,6 +31,7 @@ PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 MEDIA: dict[str, tuple[str, frozenset[str]]] = {
     "image-classification": ("pictures", PICTURES),
     "object-detection": ("pictures", PICTURES),
+    "zero-shot-object-detection": ("pictures", PICTURES),
     "image-segmentation": ("pictures", PICTURES),
     "depth-estimation": ("pictures", PICTURES),
     "zero-shot-image-classification": ("pictures", PICTURES),

@@ -36,7 +36,6 @@ MESSAGES: dict[str, str] = {
 TASKS: dict[str, str] = {
     # --- text ---
     # --- pictures and video ---
-    "zero-shot-object-detection": "Zero-shot object detection",
     "mask-generation": "Mask generation",
     "image-to-image": "Image to image",
     "text-to-image": "Text to image",
