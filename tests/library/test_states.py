@@ -193,6 +193,13 @@ class TestExport:
             ),
             (
                 {
+                    "config.json": config("LayoutLMv3ForQuestionAnswering", "layoutlmv3"),
+                    "model.safetensors": safetensors(),
+                },
+                "task-needs-words",
+            ),
+            (
+                {
                     "config.json": config("SpeechEncoderDecoderModel", "speech-encoder-decoder"),
                     "model.safetensors": safetensors(),
                 },
@@ -242,6 +249,11 @@ class TestRun:
                 {**ONNX, "README.md": card(pipeline_tag="table-question-answering"), "config.json": {}},
                 "run-unknown-task",
                 "table-question-answering",
+            ),
+            (
+                {**ONNX, "config.json": config("LayoutLMForQuestionAnswering", "layoutlm")},
+                "task-needs-words",
+                "LayoutLMForQuestionAnswering",
             ),
             (
                 {name: content for name, content in ONNX.items() if name != "tokenizer.json"},

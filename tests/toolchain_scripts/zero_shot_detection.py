@@ -5,8 +5,8 @@
     FOLDER/answers.json     {model: {picture: [{"candidates", "threshold", "boxes": [{"label", "score", "box"}]}]}}
     FOLDER/pixels.npz       "NAME/PICTURE" → pixel_values
 
-The pipeline cuts boxes off to whole pixels; here its step that does so is left out. The threshold lies in the widest gap
-between scores.
+The pipeline cuts boxes off to whole pixels; here its step that does so is left out. The threshold lies in the widest
+gap between scores.
 """
 
 from __future__ import annotations

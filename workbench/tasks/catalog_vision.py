@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.tasks.info import ENCODER_DECODER, Layout, Param, TaskInfo
+from workbench.tasks.info import ENCODER_DECODER, Field, Layout, Param, TaskInfo
 from workbench.tasks.shared_params import FUNCTION, NUM_BEAMS, TOP_K, WRITTEN_TOKENS
 
 __all__ = ["CANDIDATES", "VISION_TASKS"]
@@ -147,6 +147,24 @@ VISION_TASKS = (
             ),
         ),
         # An export writes no more for each picture; exporters/answers_vision.py does the same.
+        verified_with={"max_new_tokens": 48},
+        params=(WRITTEN_TOKENS, NUM_BEAMS),
+    ),
+    TaskInfo(
+        id="document-question-answering",
+        title="Document question answering",
+        input="fields",
+        result="Text",
+        fields=(Field("image", "image"), Field("question")),
+        layouts=(
+            Layout(
+                "image-to-text-with-past",
+                ("VisionEncoderDecoderModel",),
+                graphs=ENCODER_DECODER,
+                files=(*PROCESSOR, "tokenizer.json"),
+            ),
+        ),
+        # As that of image-to-text.
         verified_with={"max_new_tokens": 48},
         params=(WRITTEN_TOKENS, NUM_BEAMS),
     ),

@@ -47,7 +47,6 @@ TASKS: dict[str, str] = {
     "voice-activity-detection": "Voice activity detection",
     # --- several at once, and the rest ---
     "image-text-to-text": "Image and text to text",
-    "document-question-answering": "Document question answering",
     "visual-question-answering": "Visual question answering",
     "any-to-any": "Any to any",
     "reinforcement-learning": "Reinforcement learning",
