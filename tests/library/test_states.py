@@ -272,7 +272,7 @@ class TestRun:
             ),
             ({**WITHOUT_WEIGHTS, "onnx/model.onnx": b""}, "file-empty", "onnx/model.onnx"),
         ],
-        ids=["no graphs", "unknown task", "no tokenizer", "half of the graphs", "an empty graph"],
+        ids=["no graphs", "unknown task", "needs words", "no tokenizer", "half of the graphs", "an empty graph"],
     )
     def test_why_not(self, hub: Hub, only_model: Listed, files: Files, code: str, said: str) -> None:
         hub.add("org/model", files)

@@ -81,7 +81,7 @@ class DocumentQuestionAnswering(WritingPipeline):
     def writer_for(self, prepared: Prepared) -> Writer:
         return self._writer.showing(lambda tokens: self._answer(prepared, tokens, BEGUN) or "")
 
-    def postprocess(self, outputs: Outputs, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Text:
+    def postprocess(self, outputs: Outputs, prepared: Any, params: Mapping[str, Any], run: Run) -> Text:
         """The answer; an empty one, with a warning, where the model did not end one."""
         tokens = outputs["token_ids"].tolist()
         written = super().postprocess(outputs, prepared, params, run)
