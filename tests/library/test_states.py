@@ -251,7 +251,11 @@ class TestRun:
                 "table-question-answering",
             ),
             (
-                {**ONNX, "config.json": config("LayoutLMForQuestionAnswering", "layoutlm")},
+                {
+                    **ONNX,
+                    "config.json": config("LayoutLMForQuestionAnswering", "layoutlm"),
+                    "README.md": card(pipeline_tag="document-question-answering"),
+                },
                 "task-needs-words",
                 "LayoutLMForQuestionAnswering",
             ),
