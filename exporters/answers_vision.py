@@ -60,6 +60,28 @@ def _zero_shot(model: Any, source: Path, samples: int) -> Answerer:
     return answer
 
 
+def _zero_shot_detection(model: Any, source: Path, samples: int) -> Answerer:
+    """All candidates beside each picture. Filled up with 0: the model looks at the place of the largest id."""
+    import torch
+    from transformers import AutoImageProcessor
+
+    tokenizer = load_tokenizer(source, "zero-shot-object-detection")
+    processor = AutoImageProcessor.from_pretrained(str(source), use_fast=False)
+    positions = model.config.text_config.max_position_embeddings
+    rows = [torch.tensor(tokenizer(label, truncation=True, max_length=positions).input_ids) for label in CANDIDATES]
+    fill = torch.nn.utils.rnn.pad_sequence
+    texts = {
+        "input_ids": fill(rows, batch_first=True),
+        "attention_mask": fill([torch.ones_like(row) for row in rows], batch_first=True),
+    }
+
+    def answer(sample: Any) -> Answer:
+        found = model(**texts, **processor(_upright(sample), return_tensors="pt"))
+        return Answer({"logits": as_numpy(found.logits), "pred_boxes": as_numpy(found.pred_boxes)})
+
+    return answer
+
+
 def _image_to_text(model: Any, source: Path, samples: int) -> Answerer:
     """What transformers' pipeline writes, and the logits when the first tokens of it are fed back in."""
     from transformers import AutoImageProcessor, pipeline
@@ -91,6 +113,41 @@ def _image_to_text(model: Any, source: Path, samples: int) -> Answerer:
     return answer
 
 
+def _document_question_answering(model: Any, source: Path, samples: int) -> Answerer:
+    """What transformers' pipeline answers, and the logits when the first tokens of it are fed back in."""
+    from transformers import AutoImageProcessor, pipeline
+
+    processor = AutoImageProcessor.from_pretrained(str(source), use_fast=False)
+    tokenizer = load_tokenizer(source, "document-question-answering")
+    parts = {"tokenizer": tokenizer, "image_processor": processor}
+    ask = pipeline("document-question-answering", model=model, device="cpu", **parts)
+    recorded = recorded_tokens(model.config, samples)
+
+    def answer(sample: Any) -> Answer:
+        (inputs,) = ask.preprocess({"image": _upright(sample["image"]), "question": sample["question"]})
+        pixels = inputs["inputs"]
+        generated = model.generate(
+            pixels,
+            decoder_input_ids=inputs["decoder_input_ids"],
+            generation_config=ask.generation_config,
+            max_new_tokens=WRITTEN_TOKENS,
+            do_sample=False,
+        )
+        tokens = generated[:1, :recorded]
+        encoded = model.get_encoder()(pixels)
+        logits = model(encoder_outputs=encoded, decoder_input_ids=tokens).logits
+        said = ask.postprocess_encoder_decoder_single({"sequences": generated})["answer"]
+        return Answer(
+            {
+                "encoder.last_hidden_state": as_numpy(encoded.last_hidden_state),
+                "decoder.logits": as_numpy(logits),
+            },
+            {"text": said or "", "token_ids": tokens[0].tolist()},
+        )
+
+    return answer
+
+
 def _upright(sample: Any) -> Any:
     from PIL import Image, ImageOps
 
@@ -105,6 +162,8 @@ VISION_ANSWERERS: dict[str, MakeAnswerer] = {
     "image-segmentation": _segmentation,
     "depth-estimation": _picture_model("predicted_depth"),
     "zero-shot-image-classification": _zero_shot,
+    "zero-shot-object-detection": _zero_shot_detection,
     "image-feature-extraction": _picture_model("last_hidden_state"),
     "image-to-text": _image_to_text,
+    "document-question-answering": _document_question_answering,
 }

@@ -76,7 +76,8 @@ def _answered(answerer: Answerer, sample: Any, task: str) -> Answer:
     except (ExportFailure, MemoryError):
         raise
     except Exception as error:  # whatever a model of another kind, or a file that is none, makes the libraries raise
-        shown = Path(sample).name if isinstance(sample, str) and _is_media(sample) else str(sample)[:60]
+        named = sample.get("image") if isinstance(sample, dict) else sample
+        shown = Path(named).name if isinstance(named, str) and _is_media(named) else str(sample)[:60]
         raise ExportFailure("export-sample", sample=shown, task=task, reason=_first_line(error)) from error
 
 
@@ -86,6 +87,8 @@ def _first_line(error: Exception) -> str:
 
 def _portable(sample: Any, folder: Path) -> Any:
     """The sample as the artifact tells it: a media file becomes a copy, named relative to ``reference/``."""
+    if isinstance(sample, dict):
+        return {name: _portable(value, folder) for name, value in sample.items()}
     if not (isinstance(sample, str) and _is_media(sample)):
         return sample
     media = folder / "media"

@@ -1,4 +1,5 @@
-"""Draws the sample pictures: ``python make_pictures.py [FOLDER]``, by default into ``pictures`` beside this file.
+"""Draws the sample pictures: ``python make_pictures.py [FOLDER]``, into ``pictures`` and ``documents`` in that folder,
+by default the one of this file.
 
 A precision is judged by its answers on these, so they are spread over what photographs have: large and fine
 structure, textures, edges, light and dark, colours, noise. Everything is drawn with a fixed seed.
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 Plane = np.ndarray[Any, np.dtype[np.float64]]
 Color = tuple[int, int, int]
@@ -181,13 +182,81 @@ def sign(rng: np.random.Generator) -> Image.Image:
     return picture.filter(ImageFilter.GaussianBlur(1.2))
 
 
-def main(folder: Path) -> None:
+# Pages to be asked about: how large the letters are, and the lines.
+PAGES: dict[str, tuple[int, tuple[str, ...]]] = {
+    "invoice": (
+        15,
+        (
+            "Lindenau Garden Supplies",
+            "12 Mill Lane, Lindenau",
+            "",
+            "INVOICE 20418",
+            "Date: 14 March 2024",
+            "",
+            "Watering can            18.50",
+            "Rake                    24.00",
+            "Seed potatoes, 5 kg      9.20",
+            "",
+            "Total                   51.70",
+            "",
+            "Please pay by 28 March.",
+        ),
+    ),
+    "letter": (
+        14,
+        (
+            "Dear Ms Okonkwo,",
+            "",
+            "the choir meets on Tuesday at seven in",
+            "the evening, in the school behind the",
+            "market. Please bring the blue book.",
+            "",
+            "We sing until nine.",
+            "",
+            "Kind regards",
+            "Tomas Weber",
+        ),
+    ),
+    "timetable": (
+        18,
+        (
+            "BUS 7  to the lake",
+            "",
+            "Old bridge     08:10",
+            "Town hall      08:17",
+            "Shipyard       08:26",
+            "Lake           08:41",
+            "",
+            "Not on Sundays",
+        ),
+    ),
+}
+
+
+def page(size_px: int, lines: tuple[str, ...]) -> Image.Image:
+    """Lines of text on paper, a bit out of focus."""
+    picture = Image.new("RGB", (360, 480), (246, 245, 240))
+    draw = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(size_px)
+    for number, line in enumerate(lines):
+        left, _, right = line.partition("  ")
+        height = 40 + number * 2 * size_px
+        draw.text((36, height), left, (40, 40, 48), font)
+        draw.text((324, height), right.strip(), (40, 40, 48), font, anchor="ra")
+    return picture.filter(ImageFilter.GaussianBlur(0.4))
+
+
+def main(folder: Path, pages: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    pages.mkdir(parents=True, exist_ok=True)
     for seed, make in enumerate((landscape, fruit, town, fabric, leaves, sea, faces), 1):
         make(np.random.default_rng(seed)).save(folder / f"{make.__name__}.jpg", quality=72, optimize=True)
     # One without the traces of JPEG.
     sign(np.random.default_rng(8)).quantize(96).save(folder / "sign.png", optimize=True)
+    for name, (size_px, lines) in PAGES.items():
+        page(size_px, lines).quantize(12).save(pages / f"{name}.png", optimize=True)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "pictures")
+    here = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    main(here / "pictures", here / "documents")

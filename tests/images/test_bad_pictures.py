@@ -39,6 +39,7 @@ MODELS: list[tuple[str, str, dict[str, Any]]] = [
     ("depth-estimation", "DPT", DEPTH),
     ("depth-estimation", "GLPN", DEPTH),
     ("zero-shot-image-classification", "Siglip", SCORES),
+    ("zero-shot-object-detection", "OwlViT", {"logits": np.zeros((1, 3, 1)), "pred_boxes": np.full((1, 3, 4), 0.5)}),
     ("image-feature-extraction", "Bit", HIDDEN),
 ]
 # Where the rule of the processor leaves nothing of a picture, or makes it grow beyond bounds.

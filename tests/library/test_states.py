@@ -193,6 +193,13 @@ class TestExport:
             ),
             (
                 {
+                    "config.json": config("LayoutLMv3ForQuestionAnswering", "layoutlmv3"),
+                    "model.safetensors": safetensors(),
+                },
+                "task-needs-words",
+            ),
+            (
+                {
                     "config.json": config("SpeechEncoderDecoderModel", "speech-encoder-decoder"),
                     "model.safetensors": safetensors(),
                 },
@@ -244,6 +251,15 @@ class TestRun:
                 "table-question-answering",
             ),
             (
+                {
+                    **ONNX,
+                    "config.json": config("LayoutLMForQuestionAnswering", "layoutlm"),
+                    "README.md": card(pipeline_tag="document-question-answering"),
+                },
+                "task-needs-words",
+                "LayoutLMForQuestionAnswering",
+            ),
+            (
                 {name: content for name, content in ONNX.items() if name != "tokenizer.json"},
                 "model-file-missing",
                 "tokenizer.json",
@@ -260,7 +276,7 @@ class TestRun:
             ),
             ({**WITHOUT_WEIGHTS, "onnx/model.onnx": b""}, "file-empty", "onnx/model.onnx"),
         ],
-        ids=["no graphs", "unknown task", "no tokenizer", "half of the graphs", "an empty graph"],
+        ids=["no graphs", "unknown task", "needs words", "no tokenizer", "half of the graphs", "an empty graph"],
     )
     def test_why_not(self, hub: Hub, only_model: Listed, files: Files, code: str, said: str) -> None:
         hub.add("org/model", files)

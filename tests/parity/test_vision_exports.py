@@ -22,6 +22,8 @@ MODELS: tuple[tuple[str, str, str, float], ...] = (
     ("vision_detection", "detr", "object-detection", 1.0),
     ("vision_detection", "yolos", "object-detection", 1.0),
     ("vision_detection", "rt_detr", "object-detection", 1.0),
+    ("zero_shot_detection", "owlvit", "zero-shot-object-detection", 1.0),
+    ("zero_shot_detection", "owlv2", "zero-shot-object-detection", 1.0),
     ("vision_maps", "segformer", "image-segmentation", 0.99),
     ("vision_maps", "maskformer", "image-segmentation", 0.99),
     ("vision_maps", "detr-panoptic", "image-segmentation", 0.99),

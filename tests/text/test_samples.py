@@ -17,11 +17,13 @@ from workbench.tasks.text_inputs import text_of, texts_of_pair
 LEAST = {
     "image-classification": 4,
     "object-detection": 4,
+    "zero-shot-object-detection": 4,
     "image-segmentation": 4,
     "depth-estimation": 4,
     "zero-shot-image-classification": 4,
     "image-feature-extraction": 4,
     "image-to-text": 4,
+    "document-question-answering": 6,
     "automatic-speech-recognition": 2,
     "audio-classification": 4,
     "text-generation": 4,

@@ -112,6 +112,8 @@ def _read(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Array]]:
 
 def _input(folder: Path, value: Any) -> Any:
     """A recorded input as the task takes it: media by their path in the reference folder."""
+    if isinstance(value, dict):
+        return {name: _input(folder, inner) for name, inner in value.items()}
     if isinstance(value, str) and value.startswith("media/"):
         return str(folder / value)
     return value

@@ -29,7 +29,7 @@ VISION = frozenset([
 # Read a picture and a text together; their text heads are not those of a text model.
 MIXED = frozenset([
     "layoutlm", "layoutlmv2", "layoutlmv3", "lilt", "bros", "markuplm", "vilt", "visual_bert", "lxmert",
-    "clip", "siglip", "chinese_clip", "metaclip_2",
+    "clip", "siglip", "chinese_clip", "metaclip_2", "owlvit", "owlv2",
 ])
 SEQ2SEQ_TEXT = frozenset([
     "t5", "mt5", "umt5", "longt5", "switch_transformers", "bart", "mbart", "mbart-50", "marian", "pegasus",

@@ -157,6 +157,8 @@ def _run(
     if not named.precisions:
         return Support("no", Notice.of("run-needs-export", folder=folder))
     if not tasks:
+        if task == "document-question-answering":
+            return Support("no", _no_task(task, contents))
         return Support("no", Notice.of("run-unknown-task", task=task or "?", known=", ".join(TASKS)))
     lacks: Notice | None = None
     able = []
@@ -186,6 +188,8 @@ def _is_whole(layout: Layout, named: _Named) -> bool:
 
 def _no_task(task: str | None, contents: Contents) -> Notice:
     known = ", ".join(TASKS)
+    if task == "document-question-answering":
+        return Notice.of("task-needs-words", architecture=", ".join(contents.architectures) or "?")
     if task in TASKS:
         return Notice.of(
             "task-other-architecture", task=task, architecture=", ".join(contents.architectures), known=known

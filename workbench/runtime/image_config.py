@@ -33,6 +33,9 @@ class ImageSteps:
     v * ``factor`` (less 1 with ``offset``), with the channels in reverse order with ``flip_channels``, then
     (v - ``mean``) / ``std`` by channel, and divided by ``std`` once more with ``divide_again``. At last zeros are put
     below and right up to ``pad_to`` (height, width), or around up to multiples of ``pad_to_multiple``.
+
+    With ``smooth`` they are scaled as :mod:`workbench.runtime.square_images` does, behind ``factor``, and made square
+    before if ``square``; ``resample`` does not count then.
     """
 
     kind: str
@@ -47,6 +50,8 @@ class ImageSteps:
     divide_again: bool
     pad_to: tuple[int, int] | None
     pad_to_multiple: int | None
+    smooth: bool = False
+    square: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,13 +59,15 @@ class ProcessorClass:
     """One class of image processor. ``defaults`` holds every key it understands, and the value where a file has none.
 
     A key that is null in a file counts as absent, but for those in ``nullable``. ``do_pad`` puts zeros below and right
-    up to ``pad_size``, or around up to multiples of ``size_divisor`` with ``pads_around``.
+    up to ``pad_size``, or around up to multiples of ``size_divisor`` with ``pads_around``, or makes a square with
+    ``smooth``.
     """
 
     sizing: image_rules.Sizing
     defaults: Mapping[str, Any]
     nullable: tuple[str, ...] = ()
     pads_around: bool = False
+    smooth: bool = False
 
 
 HALF = (0.5, 0.5, 0.5)
@@ -145,6 +152,9 @@ CLASSES: dict[str, ProcessorClass] = {
     "OwlViTImageProcessor": ProcessorClass(
         image_rules.exact, _defaults(_square(768), BICUBIC, CLIP, (768, False), rescale=None)
     ),
+    "Owlv2ImageProcessor": ProcessorClass(
+        image_rules.exact, _defaults(_square(960), BILINEAR, CLIP, do_pad=True), smooth=True
+    ),
     "PoolFormerImageProcessor": ProcessorClass(
         image_rules.poolformer,
         _defaults(_shortest(224), BICUBIC, IMAGENET, (224, True), crop_pct=0.9),
@@ -193,6 +203,7 @@ CLASS_OF_MODEL: dict[str, str] = {
     "mobilenet_v2": "MobileNetV2ImageProcessor",
     "mobilevit": "MobileViTImageProcessor",
     "mobilevitv2": "MobileViTImageProcessor",
+    "owlv2": "Owlv2ImageProcessor",
     "owlvit": "OwlViTImageProcessor",
     "poolformer": "PoolFormerImageProcessor",
     "pvt": "PvtImageProcessor",
@@ -316,4 +327,6 @@ def _steps(name: str, kind: ProcessorClass, values: Values) -> ImageSteps:
         divide_again=again,
         pad_to=pad_to,
         pad_to_multiple=values.pixels("size_divisor") if kind.pads_around and values.flag("do_pad") else None,
+        smooth=kind.smooth,
+        square=kind.smooth and values.flag("do_pad"),
     )

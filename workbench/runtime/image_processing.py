@@ -12,6 +12,7 @@ from PIL import Image
 from workbench.errors import InputError
 from workbench.runtime.image_config import ImageSteps, read_image_steps
 from workbench.runtime.images import MAX_MEGAPIXELS, LoadedImage, PixelArray, open_image
+from workbench.runtime.square_images import make_square
 from workbench.tasks.base import ModelFiles, Run
 
 __all__ = ["EXACT_VARIABLE", "ImageProcessor"]
@@ -37,7 +38,8 @@ class ImageProcessor:
     def __init__(self, files: ModelFiles, draft: bool | None = None) -> None:
         """Raises ModelError: no such file, a class, key or value that is not supported."""
         self.steps: ImageSteps = read_image_steps(files)
-        self.draft = os.environ.get(EXACT_VARIABLE, "0") in ("", "0") if draft is None else draft
+        wanted = os.environ.get(EXACT_VARIABLE, "0") in ("", "0") if draft is None else draft
+        self.draft = wanted and not self.steps.smooth  # its filter blurs by how much smaller the picture gets
         self._table = _table(self.steps)
 
     def load(self, source: Any, run: Run | None = None) -> LoadedImage:
@@ -51,6 +53,8 @@ class ImageProcessor:
         """
         loaded = picture if isinstance(picture, LoadedImage) else LoadedImage.whole(picture)
         steps = self.steps
+        if steps.smooth:
+            return self._smooth(loaded, name)
         pixels = np.asarray(self._scaled(loaded, name), np.uint8)
         if steps.crop:
             pixels = _center_crop(pixels, steps.crop)
@@ -83,6 +87,21 @@ class ImageProcessor:
         if nothing_left or height * width > MAX_MEGAPIXELS * 1_000_000:
             raise InputError("image-too-narrow", file=name, **size, scaled=f"{width} x {height}")
         return loaded.picture.resize((width, height), Image.Resampling(self.steps.resample), box=loaded.box)
+
+    def _smooth(self, loaded: LoadedImage, name: object) -> FloatArray:
+        """What the classes give that scale numbers instead of 8 bits."""
+        steps, size = self.steps, None
+        if steps.resize:
+            size = steps.resize.of(loaded.height_px, loaded.width_px)
+        elif steps.square and max(loaded.height_px, loaded.width_px) ** 2 > MAX_MEGAPIXELS * 1_000_000:
+            side = max(loaded.height_px, loaded.width_px)
+            measured = {"width": loaded.width_px, "height": loaded.height_px}
+            raise InputError("image-too-narrow", file=name, **measured, scaled=f"{side} x {side}")
+        numbers = (np.arange(256, dtype=np.float64) * (1 if steps.factor is None else steps.factor)).astype(np.float32)
+        values = make_square(np.asarray(loaded.picture, np.uint8), numbers, steps.square, size)
+        if steps.mean and steps.std:
+            values = (values - _column(steps.mean)[..., None]) / _column(steps.std)[..., None]
+        return np.ascontiguousarray(values)[None]
 
     def _frame(self, height: int, width: int, loaded: LoadedImage, name: object) -> tuple[int, int, int, int]:
         """Where the picture begins in what the model takes, and the size of that: (top, left, height, width)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.tasks.info import ENCODER_DECODER, Layout, Param, TaskInfo
+from workbench.tasks.info import ENCODER_DECODER, Field, Layout, Param, TaskInfo
 from workbench.tasks.shared_params import FUNCTION, NUM_BEAMS, TOP_K, WRITTEN_TOKENS
 
 __all__ = ["CANDIDATES", "VISION_TASKS"]
@@ -12,6 +12,7 @@ PROCESSOR = ("preprocessor_config.json",)
 # What exports of models that choose among texts are verified with; the exporter has the same list.
 CANDIDATES = ("a landscape", "a face", "fruit", "a sign with letters", "leaves", "a town", "the sea", "fabric")
 THRESHOLD = Param("threshold", float, 0.5, "Leave out what has a lower score", minimum=0, maximum=1)
+LABELS = Param("candidate_labels", list, (), "The labels to choose from, divided by commas")
 
 VISION_TASKS = (
     TaskInfo(
@@ -29,6 +30,24 @@ VISION_TASKS = (
         result="Boxes",
         layouts=(Layout("object-detection", ("ForObjectDetection",), files=PROCESSOR),),
         params=(THRESHOLD,),
+    ),
+    TaskInfo(
+        id="zero-shot-object-detection",
+        title="Zero-shot object detection",
+        input="image",
+        result="Boxes",
+        layouts=(
+            Layout(
+                "zero-shot-object-detection",
+                ("OwlViTForObjectDetection", "Owlv2ForObjectDetection"),
+                files=(*PROCESSOR, "tokenizer.json"),
+            ),
+        ),
+        verified_with={"candidate_labels": list(CANDIDATES)},
+        params=(
+            LABELS,
+            Param("threshold", float, 0.1, "Leave out what has a lower score", minimum=0, maximum=1),
+        ),
     ),
     TaskInfo(
         id="image-segmentation",
@@ -94,7 +113,7 @@ VISION_TASKS = (
         ),
         verified_with={"candidate_labels": list(CANDIDATES)},
         params=(
-            Param("candidate_labels", list, (), "The labels to choose from, divided by commas"),
+            LABELS,
             Param("hypothesis_template", str, "This is a photo of {}.", "The text that is compared, {} for the label"),
         ),
     ),
@@ -128,6 +147,24 @@ VISION_TASKS = (
             ),
         ),
         # An export writes no more for each picture; exporters/answers_vision.py does the same.
+        verified_with={"max_new_tokens": 48},
+        params=(WRITTEN_TOKENS, NUM_BEAMS),
+    ),
+    TaskInfo(
+        id="document-question-answering",
+        title="Document question answering",
+        input="fields",
+        result="Text",
+        fields=(Field("image", "image"), Field("question")),
+        layouts=(
+            Layout(
+                "image-to-text-with-past",
+                ("VisionEncoderDecoderModel",),
+                graphs=ENCODER_DECODER,
+                files=(*PROCESSOR, "tokenizer.json"),
+            ),
+        ),
+        # As that of image-to-text.
         verified_with={"max_new_tokens": 48},
         params=(WRITTEN_TOKENS, NUM_BEAMS),
     ),

@@ -16,6 +16,7 @@ import numpy as np
 from workbench.errors import ModelError
 from workbench.results import Box, Boxes
 from workbench.tasks.base import Array, ModelFiles, Outputs, Run, SessionLike
+from workbench.tasks.corners import corners
 from workbench.tasks.image_task import ImageTask, Seen
 from workbench.tasks.scores import finite, sigmoid, softmax
 
@@ -48,9 +49,9 @@ class ObjectDetection(ImageTask):
         threshold = params.get("threshold")
         queries, classes, scores = self._found(logits)
         kept = scores > np.float32(0.5 if threshold is None else threshold)
-        corners = _corners(boxes, prepared.width_px, prepared.height_px)
+        sides = corners(boxes, prepared.width_px, prepared.height_px)
         found = tuple(
-            Box(self._labels[int(label)], float(score), *map(float, corners[query]))
+            Box(self._labels[int(label)], float(score), *map(float, sides[query]))
             for query, label, score in zip(queries[kept], classes[kept], scores[kept], strict=True)
         )
         return Boxes(prepared.width_px, prepared.height_px, found)
@@ -80,13 +81,6 @@ class ObjectDetection(ImageTask):
         )
         order = _nearest(ours, theirs)
         return got | {name: got[name][:, order] for name in self._outputs}
-
-
-def _corners(boxes: Array, width: int, height: int) -> Array:
-    """Left, upper, right and lower side in pixels, float32 [queries, 4]."""
-    middle, size = boxes[:, :2], boxes[:, 2:]
-    shares = np.concatenate([middle - size / 2, middle + size / 2], axis=-1)
-    return shares * np.array([width, height, width, height], np.float32)
 
 
 def _nearest(ours: Array, theirs: Array) -> Array:

@@ -25,12 +25,14 @@ TEXT_LISTS: dict[str, tuple[str, ...]] = {
     "summarization": ("articles",),
     "translation": ("phrases",),
     "text-to-speech": ("spoken",),
+    "document-question-answering": ("documents",),
 }
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 # Task → the folder of assets/samples, and the files in it, that it gets.
 MEDIA: dict[str, tuple[str, frozenset[str]]] = {
     "image-classification": ("pictures", PICTURES),
     "object-detection": ("pictures", PICTURES),
+    "zero-shot-object-detection": ("pictures", PICTURES),
     "image-segmentation": ("pictures", PICTURES),
     "depth-estimation": ("pictures", PICTURES),
     "zero-shot-image-classification": ("pictures", PICTURES),
@@ -48,10 +50,17 @@ def samples(task_id: str) -> tuple[Any, ...]:
     """
     if task_id in TEXT_LISTS:
         texts = _texts()
-        return tuple(item for name in TEXT_LISTS[task_id] for item in texts[name])
+        return tuple(_placed(item) for name in TEXT_LISTS[task_id] for item in texts[name])
     name, suffixes = MEDIA[task_id]
     folder = assets_dir() / "samples" / name
     return tuple(str(path.absolute()) for path in sorted(folder.iterdir()) if path.suffix.lower() in suffixes)
+
+
+def _placed(item: Any) -> Any:
+    """An input with the place of its picture, which the list tells beside itself."""
+    if isinstance(item, dict) and "image" in item:
+        return item | {"image": str((assets_dir() / "samples" / item["image"]).absolute())}
+    return item
 
 
 @cache

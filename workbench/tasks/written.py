@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -43,21 +43,41 @@ def run_encoder(session: SessionLike, feeds: Mapping[str, Array], run: Run) -> E
 
 
 class Writer:
-    """Writes text for encoder outputs. ``key`` is what the task's schema calls the text."""
+    """Writes text for encoder outputs. ``key`` is what the task's schema calls the text; ``shown`` makes the text of
+    new tokens, where it is not just what they say."""
 
-    def __init__(self, decoder: Seq2SeqDecoder, vocabulary: Vocabulary, key: str) -> None:
+    def __init__(
+        self,
+        decoder: Seq2SeqDecoder,
+        vocabulary: Vocabulary,
+        key: str,
+        shown: Callable[[Sequence[int]], str] | None = None,
+    ) -> None:
         self._decoder = decoder
         self._vocabulary = vocabulary
         self._key = key
+        self._shown = shown
 
-    def write(self, encoded: Encoded, settings: GenerationSettings, source: Sequence[int], run: Run) -> Array:
+    def showing(self, shown: Callable[[Sequence[int]], str]) -> Writer:
+        """One that makes its texts like this."""
+        return Writer(self._decoder, self._vocabulary, self._key, shown)
+
+    def write(
+        self,
+        encoded: Encoded,
+        settings: GenerationSettings,
+        source: Sequence[int],
+        run: Run,
+        prompt: Sequence[int] = (),
+    ) -> Array:
         """The new tokens, int64 [tokens], with the end token if it came to that.
 
-        ``source`` are the tokens that the encoder read, where it read text.
+        ``source`` are the tokens that the encoder read, where it read text; ``prompt`` those that the decoder begins
+        with, where that is more than its start.
         Partial text is that of the best beam, which another may overtake. Raises Cancelled.
         """
         settings.warn(run)
-        prompt = (settings.start,)
+        prompt = prompt or (settings.start,)
         state = self._decoder.start(encoded.hidden_states, encoded.mask)
         asked: dict[str, Any] = {
             "stop": settings.stop,
@@ -79,7 +99,7 @@ class Writer:
     def text(self, tokens: Sequence[int], settings: GenerationSettings) -> Text:
         """The answer that these new tokens are."""
         ended = bool(tokens) and tokens[-1] in settings.stop
-        text = self._vocabulary.decode([settings.start, *tokens])
+        text = self._shown(tokens) if self._shown else self._vocabulary.decode([settings.start, *tokens])
         return Text(text, len(tokens) - ended, "stop" if ended else "length", self._key)
 
     def reference_outputs(self, encoded: Encoded, token_ids: Sequence[int], run: Run) -> Outputs:
@@ -119,10 +139,20 @@ class WritingPipeline(Pipeline):
         """The tokens among that."""
         return ()
 
+    def prompt(self, prepared: Any) -> Sequence[int]:
+        """The tokens that the decoder begins with, none for its start alone."""
+        return ()
+
+    def writer_for(self, prepared: Any) -> Writer:
+        """What writes the text for an input."""
+        return self._writer
+
     def forward(self, prepared: Asked, params: Mapping[str, Any], run: Run) -> Outputs:
         """Returns ``token_ids`` int64 [tokens]: what was written, with the end token if it came to that."""
         encoded = run_encoder(self._encoder, self.encoder_feeds(prepared), run)
-        return {"token_ids": self._writer.write(encoded, prepared.settings, self.source(prepared), run)}
+        source, prompt = self.source(prepared), self.prompt(prepared)
+        tokens = self.writer_for(prepared).write(encoded, prepared.settings, source, run, prompt)
+        return {"token_ids": tokens}
 
     def postprocess(self, outputs: Outputs, prepared: Asked, params: Mapping[str, Any], run: Run) -> Text:
         return self._writer.text(outputs["token_ids"].tolist(), prepared.settings)

@@ -39,7 +39,6 @@ MESSAGES: dict[str, str] = {
 TASKS: dict[str, str] = {
     # --- text ---
     # --- pictures and video ---
-    "zero-shot-object-detection": "Zero-shot object detection",
     "mask-generation": "Mask generation",
     "image-to-image": "Image to image",
     "text-to-image": "Text to image",
@@ -51,7 +50,6 @@ TASKS: dict[str, str] = {
     "voice-activity-detection": "Voice activity detection",
     # --- several at once, and the rest ---
     "image-text-to-text": "Image and text to text",
-    "document-question-answering": "Document question answering",
     "visual-question-answering": "Visual question answering",
     "any-to-any": "Any to any",
     "reinforcement-learning": "Reinforcement learning",
