@@ -165,5 +165,6 @@ VISION_ANSWERERS: dict[str, MakeAnswerer] = {
     "zero-shot-object-detection": _zero_shot_detection,
     "image-feature-extraction": _picture_model("last_hidden_state"),
     "image-to-text": _image_to_text,
+    "image-to-image": _picture_model("reconstruction"),
     "document-question-answering": _document_question_answering,
 }

@@ -210,6 +210,7 @@ MESSAGES: dict[str, str] = {
     "image-unknown-format": "{file} is not a picture that can be read; JPEG, PNG, WebP, AVIF, TIFF, GIF and BMP can",
     "image-unreadable": "{file} cannot be read as a picture ({reason}); open it in a picture editor and save it again",
     "image-too-large": "{file} has more than {limit} million pixels; make it smaller first",
+    "image-made-too-large": "a picture of {made} pixels would be made of {file} ({width} x {height}), and {limit} megapixels are the most; make it smaller first",
     "image-too-narrow": "{file} of {width} x {height} pixels would become {scaled} for this model; cut it to a shape nearer to a square",
     "image-too-small": "{file} of {width} x {height} pixels would become {scaled} for this model; take a larger picture",
     "zero-shot-scale": "the graphs of this model lack its temperature; the scores are those for {scale}, which CLIP models are trained up to",

@@ -33,6 +33,7 @@ __all__ = [
     "GenerationSpeed",
     "Label",
     "Labels",
+    "MadePicture",
     "Mask",
     "Masks",
     "Picture",
@@ -354,6 +355,25 @@ class Depth(_ByValue):
 
 
 @dataclass(frozen=True, eq=False)
+class MadePicture(_ByValue):
+    """A picture that a model made of another one: uint8 of shape [height_px, width_px, 3]."""
+
+    pixels: ByteArray
+
+    @property
+    def width_px(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def height_px(self) -> int:
+        return int(self.pixels.shape[0])
+
+    def to_json(self) -> dict[str, Any]:
+        """``image`` is a PNG in base64."""
+        return {"image": base64_png(self.pixels), "width": self.width_px, "height": self.height_px}
+
+
+@dataclass(frozen=True, eq=False)
 class Audio(_ByValue):
     """Sound, float32 of shape [samples] in [-1, 1]."""
 
@@ -403,6 +423,7 @@ Result = (
     | Boxes
     | Masks
     | Depth
+    | MadePicture
     | Audio
 )
 

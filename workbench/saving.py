@@ -30,6 +30,7 @@ from workbench.results import (
     Embedding,
     Fills,
     Labels,
+    MadePicture,
     Masks,
     Ranking,
     Result,
@@ -104,6 +105,7 @@ _BY_TYPE: Mapping[type[Any], tuple[str, ...]] = {
     Boxes: ("json", "csv", "txt", "overlay", "coco"),
     Masks: ("png", "overlay", "coco", "csv", "json"),
     Depth: ("png", "overlay", "npy", "json"),
+    MadePicture: ("png", "json"),
     Audio: ("wav", "json"),
 }
 
@@ -215,6 +217,8 @@ def _bytes(result: Result, format_: Format, picture: Path | None) -> bytes:
             return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
         case "png", Depth():
             return png_bytes(_depth_16_bits(result))
+        case "png", MadePicture(pixels):
+            return png_bytes(pixels)
         case "wav", Audio(samples, sampling_rate):
             return wav_bytes(samples, sampling_rate)
         case "npy", Embedding(vectors=numbers) | Similarity(scores=numbers) | Depth(values=numbers):

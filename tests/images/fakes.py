@@ -29,3 +29,20 @@ class Answering:
     def run(self, feeds: Mapping[str, Array], run: Run, outputs: tuple[str, ...] | None = None) -> Outputs:
         self.fed = dict(feeds)
         return {name: self.answers[name] for name in outputs or self.output_names}
+
+
+class Enlarging:
+    """Makes each pixel a square of so many, and keeps how large the pictures were; ``size`` is all that it takes."""
+
+    input_names, output_names = ("pixel_values",), ("reconstruction",)
+    input_dtypes: Mapping[str, Any] = {"pixel_values": np.dtype(np.float32)}
+
+    def __init__(self, times: int, size: tuple[int, int] | None = None) -> None:
+        self.times = times
+        self.input_shapes: dict[str, tuple[int | str | None, ...]] = {"pixel_values": (1, 3, *(size or ("h", "w")))}
+        self.sizes: list[tuple[int, int]] = []
+
+    def run(self, feeds: Mapping[str, Array], run: Run, outputs: tuple[str, ...] | None = None) -> Outputs:
+        pixels = feeds["pixel_values"]
+        self.sizes.append((pixels.shape[2], pixels.shape[3]))
+        return {"reconstruction": pixels.repeat(self.times, 2).repeat(self.times, 3)}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.images.fakes import Answering
+from tests.images.fakes import Answering, Enlarging
 from tests.images.files import model_files, png
 from tests.images.test_vectors import clip_files
 from workbench.errors import InputError, WorkbenchError
@@ -40,6 +40,7 @@ MODELS: list[tuple[str, str, dict[str, Any]]] = [
     ("depth-estimation", "GLPN", DEPTH),
     ("zero-shot-image-classification", "Siglip", SCORES),
     ("zero-shot-object-detection", "OwlViT", {"logits": np.zeros((1, 3, 1)), "pred_boxes": np.full((1, 3, 4), 0.5)}),
+    ("image-to-image", "Swin2SR", {}),
     ("image-feature-extraction", "Bit", HIDDEN),
 ]
 # Where the rule of the processor leaves nothing of a picture, or makes it grow beyond bounds.
@@ -64,6 +65,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def pipeline_of(folder: Path, task: str, processor: str, outputs: dict[str, Any]) -> Any:
     kind = importlib.import_module(f"workbench.tasks.{TASKS[task].module}").PIPELINE
     settings = {"image_processor_type": f"{processor}ImageProcessor"}
+    if task == "image-to-image":
+        return kind(model_files(folder / "model", settings, {"upscale": 2}), {"model": Enlarging(2)})
     if task.startswith("zero-shot"):
         files = clip_files(folder)
         inputs = {"pixel_values": np.float32, "input_ids": np.int64}
@@ -88,8 +91,9 @@ def test_odd_shapes(
     result = pipeline(str(pictures[shape]), params, Run())
     assert type(result) is RESULT_TYPES[TASKS[task].result]
     if hasattr(result, "width_px"):
+        times = 2 if task == "image-to-image" else 1
         with Image.open(pictures[shape]) as picture:
-            assert (result.width_px, result.height_px) == picture.size
+            assert (result.width_px, result.height_px) == (times * picture.width, times * picture.height)
 
 
 @pytest.mark.parametrize(("task", "processor", "outputs"), MODELS, ids=[f"{m[0]}-{m[1]}" for m in MODELS])

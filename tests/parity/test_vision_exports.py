@@ -24,6 +24,7 @@ MODELS: tuple[tuple[str, str, str, float], ...] = (
     ("vision_detection", "rt_detr", "object-detection", 1.0),
     ("zero_shot_detection", "owlvit", "zero-shot-object-detection", 1.0),
     ("zero_shot_detection", "owlv2", "zero-shot-object-detection", 1.0),
+    ("super_resolution", "swin2sr-x2", "image-to-image", 0.999),
     ("vision_maps", "segformer", "image-segmentation", 0.99),
     ("vision_maps", "maskformer", "image-segmentation", 0.99),
     ("vision_maps", "detr-panoptic", "image-segmentation", 0.99),
@@ -67,7 +68,7 @@ def test_exported_verified_and_run(
     assert checked["samples"] > 5
     assert checked["agreement"]["worst"] >= least
     asked = ["--param", 'candidate_labels=["a town", "the sea"]'] if task.startswith("zero-shot") else []
-    answer = workbench("run", str(source), str(made / "pictures" / "photo.jpg"), *asked)
+    answer = workbench("run", str(source), str(made / "pictures" / "gray.jpg"), *asked)
     assert answer["task"] == task
     assert answer["results"][0]["result"] is not None
     shown = f"{checked['agreement']['metric']} {checked['agreement']['worst']:.5f}"

@@ -23,6 +23,7 @@ LEAST = {
     "zero-shot-image-classification": 4,
     "image-feature-extraction": 4,
     "image-to-text": 4,
+    "image-to-image": 4,
     "document-question-answering": 6,
     "automatic-speech-recognition": 2,
     "audio-classification": 4,

@@ -23,6 +23,7 @@ from workbench.results import (
     Fills,
     Label,
     Labels,
+    MadePicture,
     Mask,
     Masks,
     Rank,
@@ -108,6 +109,10 @@ EXAMPLES: list[tuple[Result, Any]] = [
             "width": 2,
             "height": 1,
         },
+    ),
+    (
+        MadePicture(np.full((2, 1, 3), 7, np.uint8)),
+        {"image": base64_png(np.full((2, 1, 3), 7, np.uint8)), "width": 1, "height": 2},
     ),
     (
         Audio(np.array([0.0, 0.5], np.float32), 2),

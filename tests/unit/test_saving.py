@@ -31,6 +31,7 @@ from workbench.results import (
     Fills,
     Label,
     Labels,
+    MadePicture,
     Mask,
     Masks,
     Rank,
@@ -61,6 +62,7 @@ RESULTS: tuple[Result, ...] = (
     Masks(3, 2, (Mask("sky/sea", None, INSIDE), Mask("cat", 0.5, 255 - INSIDE, is_thing=True))),
     Depth(np.array([[0.5, 2.0], [0.0, 70.0]], np.float32), "m"),
     Audio(np.array([0, 0.5, -1], np.float32), 8000),
+    MadePicture(np.arange(18, dtype=np.uint8).reshape(2, 3, 3)),
 )
 CASES = [(result, item) for result in RESULTS for item in formats_of(type(result))]
 
@@ -243,3 +245,9 @@ class TestErrors:
         with pytest.raises(WorkbenchError, match="cannot be written"):
             write(RESULTS[0], FORMATS["json"], tmp_path / "a.json")
         assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_picture_that_was_made_is_a_png_of_its_values(tmp_path: Path) -> None:
+    with Image.open(io.BytesIO(saved(RESULTS[-1], "png", tmp_path))) as picture:
+        assert (picture.mode, picture.size) == ("RGB", (3, 2))
+        assert (np.asarray(picture).ravel() == np.arange(18)).all()

@@ -12,6 +12,7 @@ from workbench.results import (
     Fill,
     Fills,
     Labels,
+    MadePicture,
     Masks,
     Ranking,
     Result,
@@ -57,6 +58,8 @@ def result_text(result: Result) -> str:
         case Depth(values, unit):
             height, width = values.shape
             return f"depth of {width}×{height} pixels, from {values.min():.4g} to {values.max():.4g} ({unit})"
+        case MadePicture():
+            return f"a picture of {result.width_px}×{result.height_px} pixels"
         case Audio():
             return f"{result.duration_s:.2f} s of sound at {result.sampling_rate} Hz"
 

@@ -55,6 +55,10 @@ def agreement_number(metric: str, mean: float) -> str:
             return tr("same text in {percent}% of the samples", percent=percent)
         case "word accuracy":
             return tr("{percent}% of the words", percent=percent)
+        case "box F1":
+            return tr("F1 of the boxes {value}", value=format(mean, ".4f"))
+        case "picture values":
+            return tr("{percent}% the same picture", percent=percent)
         case "span F1":
             return tr("F1 of the spans {value}", value=format(mean, ".4f"))
     return tr("cosine {value}", value=format(mean, ".4f"))

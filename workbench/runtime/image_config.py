@@ -35,7 +35,8 @@ class ImageSteps:
     below and right up to ``pad_to`` (height, width), or around up to multiples of ``pad_to_multiple``.
 
     With ``smooth`` they are scaled as :mod:`workbench.runtime.square_images` does, behind ``factor``, and made square
-    before if ``square``; ``resample`` does not count then.
+    before if ``square``; ``resample`` does not count then. ``pad_mirrored`` puts the mirrored picture below and
+    right of it, up to the next multiple of that; a whole one more where it is one already.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class ImageSteps:
     pad_to_multiple: int | None
     smooth: bool = False
     square: bool = False
+    pad_mirrored: int | None = None
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,8 @@ class ProcessorClass:
     """One class of image processor. ``defaults`` holds every key it understands, and the value where a file has none.
 
     A key that is null in a file counts as absent, but for those in ``nullable``. ``do_pad`` puts zeros below and right
-    up to ``pad_size``, or around up to multiples of ``size_divisor`` with ``pads_around``, or makes a square with
-    ``smooth``.
+    up to ``pad_size``, or around up to multiples of ``size_divisor`` with ``pads_around``, makes a square with
+    ``smooth``, or mirrors the picture with ``mirrors``.
     """
 
     sizing: image_rules.Sizing
@@ -68,6 +70,7 @@ class ProcessorClass:
     nullable: tuple[str, ...] = ()
     pads_around: bool = False
     smooth: bool = False
+    mirrors: bool = False
 
 
 HALF = (0.5, 0.5, 0.5)
@@ -167,6 +170,13 @@ CLASSES: dict[str, ProcessorClass] = {
     ),
     "SegformerImageProcessor": ProcessorClass(image_rules.exact, _defaults(_square(512), BILINEAR, IMAGENET)),
     "SiglipImageProcessor": ProcessorClass(image_rules.exact_in_words, _defaults(_square(224), BICUBIC)),
+    "Swin2SRImageProcessor": ProcessorClass(
+        image_rules.exact,
+        # ``pad_size`` is an older name of ``size_divisor``, which the class passes over.
+        {"do_resize": False, "do_rescale": True, "rescale_factor": 1 / 255, "do_pad": True}
+        | {"size_divisor": 8, "pad_size": None},
+        mirrors=True,
+    ),
     "ViTImageProcessor": ProcessorClass(image_rules.exact, _defaults(_square(224), BILINEAR)),
     "YolosImageProcessor": ProcessorClass(image_rules.yolos, _detr_defaults()),
 }
@@ -217,6 +227,7 @@ CLASS_OF_MODEL: dict[str, str] = {
     "siglip_vision_model": "SiglipImageProcessor",
     "swiftformer": "ViTImageProcessor",
     "swin": "ViTImageProcessor",
+    "swin2sr": "Swin2SRImageProcessor",
     "swinv2": "ViTImageProcessor",
     "table-transformer": "DetrImageProcessor",
     "upernet": "SegformerImageProcessor",
@@ -311,7 +322,7 @@ def _steps(name: str, kind: ProcessorClass, values: Values) -> ImageSteps:
     if std and 0 in std:
         raise values.bad("image_std")
     pad_to: tuple[int, int] | None = None
-    if values.flag("do_pad") and values.values.get("pad_size") is not None:
+    if values.flag("do_pad") and values.values.get("pad_size") is not None and not kind.mirrors:
         padded = values.exact("pad_size")
         pad_to = (padded.height, padded.width)
     return ImageSteps(
@@ -329,4 +340,5 @@ def _steps(name: str, kind: ProcessorClass, values: Values) -> ImageSteps:
         pad_to_multiple=values.pixels("size_divisor") if kind.pads_around and values.flag("do_pad") else None,
         smooth=kind.smooth,
         square=kind.smooth and values.flag("do_pad"),
+        pad_mirrored=values.pixels("size_divisor") if kind.mirrors and values.flag("do_pad") else None,
     )

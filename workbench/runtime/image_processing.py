@@ -58,6 +58,9 @@ class ImageProcessor:
         pixels = np.asarray(self._scaled(loaded, name), np.uint8)
         if steps.crop:
             pixels = _center_crop(pixels, steps.crop)
+        if multiple := steps.pad_mirrored:
+            below, right = (multiple - side % multiple for side in pixels.shape[:2])
+            pixels = np.pad(pixels, ((0, below), (0, right), (0, 0)), "symmetric")
         if steps.flip_channels:
             pixels = pixels[..., ::-1]
         top, left, height, width = self._frame(pixels.shape[0], pixels.shape[1], loaded, name)

@@ -18,6 +18,7 @@ from workbench.results import (
     Fill,
     Fills,
     Labels,
+    MadePicture,
     Mask,
     Masks,
     Ranking,
@@ -51,7 +52,8 @@ def agreement(got: Result, wanted: Result) -> Agreement:
     the surest first. Masks: mean overlap of masks with the same label, 0 for one without a partner. Depth: cosine of
     the maps. Transcript: 1 - word error rate, at least 0. Text: the texts are the same. Fills: the share of masks with
     the same token first. Answers: the same stretch comes first. Ranking: the share of pairs of texts that stand in the
-    same order. Audio: cosine of the mean spectra, times the shorter length by the longer.
+    same order. MadePicture: 1 - the mean difference of its values, 0 for another size. Audio: cosine of the mean
+    spectra, times the shorter length by the longer.
     """
     match got, wanted:
         case Labels(), Labels():
@@ -82,10 +84,18 @@ def agreement(got: Result, wanted: Result) -> Agreement:
             return Agreement("same order", _same_order(got, wanted))
         case Text(), Text():
             return Agreement("same text", float(got.text == wanted.text))
+        case MadePicture(), MadePicture():
+            return Agreement("picture values", _same_values(got.pixels, wanted.pixels))
         case Audio(), Audio():
             spectra = mean_spectrum(got.samples), mean_spectrum(wanted.samples)
             return sound_agreement(*spectra, got.duration_s, wanted.duration_s)
     raise TypeError(f"{type(got).__name__} cannot be compared with {type(wanted).__name__}")
+
+
+def _same_values(ours: Array, theirs: Array) -> float:
+    if ours.shape != theirs.shape:
+        return 0.0
+    return 1 - float(np.mean(np.abs(ours.astype(np.int16) - theirs))) / 255
 
 
 def sound_agreement(a: Array, b: Array, a_s: float, b_s: float) -> Agreement:

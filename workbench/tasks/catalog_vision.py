@@ -151,6 +151,13 @@ VISION_TASKS = (
         params=(WRITTEN_TOKENS, NUM_BEAMS),
     ),
     TaskInfo(
+        id="image-to-image",
+        title="Image to image",
+        input="image",
+        result="MadePicture",
+        layouts=(Layout("image-to-image", ("Swin2SRForImageSuperResolution",), files=PROCESSOR),),
+    ),
+    TaskInfo(
         id="document-question-answering",
         title="Document question answering",
         input="fields",

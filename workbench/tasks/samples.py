@@ -39,6 +39,7 @@ MEDIA: dict[str, tuple[str, frozenset[str]]] = {
     "image-feature-extraction": ("pictures", PICTURES),
     "audio-classification": ("speech", frozenset({".wav", ".flac", ".ogg", ".mp3"})),
     "image-to-text": ("pictures", PICTURES),
+    "image-to-image": ("pictures", PICTURES),
     "automatic-speech-recognition": ("speech", frozenset({".wav", ".flac", ".ogg", ".mp3"})),
 }
 

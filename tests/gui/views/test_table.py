@@ -27,6 +27,7 @@ from workbench.results import (
     Fills,
     Label,
     Labels,
+    MadePicture,
     Mask,
     Masks,
     Rank,
@@ -63,6 +64,7 @@ RESULTS: dict[str, tuple[Result, Context]] = {
         context("/a.png", "image"),
     ),
     "stuff": (Masks(8, 4, (Mask("sky", None, HALF), Mask("sea", None, 255 - HALF))), context("/a.png", "image")),
+    "made picture": (MadePicture(np.full((8, 6, 3), 90, np.uint8)), context("/a.png", "image")),
     "depth": (Depth(np.arange(32, dtype=np.float32).reshape(4, 8), "m"), context("/a.png", "image")),
     "answers": (
         Answers("Who?", "It was Ana.", (Answer("Ana", 0.9, 7, 10), Answer("", 0.05, 0, 0))),
@@ -104,6 +106,7 @@ ODD_RESULTS: dict[str, tuple[Result, Context]] = {
         Masks(8, 4, (Mask(ODD, NAN, np.zeros((4, 8), np.uint8)), Mask("", None, np.zeros((2, 2), np.uint8)))),
         context({}, "fields"),
     ),
+    "no picture": (MadePicture(np.zeros((0, 0, 3), np.uint8)), context("/a.png", "image")),
     "no depth": (Depth(np.zeros((0, 0), np.float32), "m"), context("/a.png", "image")),
     "odd depth": (Depth(np.array([[NAN, np.inf], [3, 3]], np.float32), "an unknown unit"), context("/a.png", "image")),
     "no answers": (Answers("?", "", ()), context({}, "fields")),

@@ -72,6 +72,8 @@ TEXTS: dict[str, str] = {
     "same label in {percent}% of the samples": "{percent}% 的样本标签相同",
     "same text in {percent}% of the samples": "{percent}% 的样本文本相同",
     "{percent}% of the words": "{percent}% 的词语相同",
+    "F1 of the boxes {value}": "边框的 F1 {value}",
+    "{percent}% the same picture": "图片相同程度 {percent}%",
     "F1 of the spans {value}": "片段 F1 值 {value}",
     "cosine {value}": "余弦相似度 {value}",
     "Something unexpected happened: {error}": "出现意外错误：{error}",

@@ -72,6 +72,12 @@ TEXTS: dict[str, str] = {
     "Parts of the picture and their scores": "图片的各个部分及其分数",
     "Opacity": "不透明度",
     "Opacity of the masks": "掩码的不透明度",
+    # --- made pictures ---
+    "The model made no picture.": "模型没有生成图片。",
+    "Before": "原图",
+    "After": "生成图",
+    "How much of the new picture is shown": "显示多少生成的图片",
+    "{width} × {height} pixels": "{width} × {height} 像素",
     # --- depth ---
     "Depth": "深度",
     "The model gave no depth for this picture.": "模型没有给出这张图片的深度。",

@@ -40,7 +40,6 @@ TASKS: dict[str, str] = {
     # --- text ---
     # --- pictures and video ---
     "mask-generation": "Mask generation",
-    "image-to-image": "Image to image",
     "text-to-image": "Text to image",
     "video-classification": "Video classification",
     # --- sound ---

@@ -14,6 +14,7 @@ from workbench.gui.views.depth import DepthView
 from workbench.gui.views.embedding import EmbeddingView
 from workbench.gui.views.fills import FillsView
 from workbench.gui.views.labels import LabelsView
+from workbench.gui.views.made_picture import MadePictureView
 from workbench.gui.views.masks import MasksView
 from workbench.gui.views.ranking import RankingView
 from workbench.gui.views.similarity import SimilarityView
@@ -28,6 +29,7 @@ from workbench.results import (
     Embedding,
     Fills,
     Labels,
+    MadePicture,
     Masks,
     Ranking,
     Result,
@@ -48,6 +50,7 @@ VIEWS: Mapping[type[Any], Callable[[], View]] = MappingProxyType(
         Embedding: EmbeddingView,
         Fills: FillsView,
         Labels: LabelsView,
+        MadePicture: MadePictureView,
         Masks: MasksView,
         Ranking: RankingView,
         Similarity: SimilarityView,
