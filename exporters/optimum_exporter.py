@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["export"]
 
+SPEECH = "automatic-speech-recognition-with-past"
 # Optimum writes these on its way to the merged decoder, which holds both of them.
 STEPS_TO_MERGED = ("decoder_model", "decoder_with_past_model")
 NEAR = 5
@@ -59,6 +60,7 @@ def export(request: ExportRequest, report: Reporter) -> ExportAnswer:
 
 def _export_fp32(request: ExportRequest, source: Path, output: Path, report: Reporter) -> int:
     """The model's files, torch's answers and the fp32 graphs; returns how many samples were answered."""
+    from exporters.attention import shorten
     from exporters.quantize import check_recipes, operators_of_torch
     from exporters.reference import write_reference
 
@@ -80,6 +82,8 @@ def _export_fp32(request: ExportRequest, source: Path, output: Path, report: Rep
         offer_scales(exported / "model.onnx")
     keep_files_of_export(exported, output)
     _move_graphs(exported, output / "onnx")
+    if request.export_task == SPEECH:
+        shorten(output / "onnx")
     shutil.rmtree(exported)
     return answered
 
