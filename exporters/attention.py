@@ -8,7 +8,7 @@ that are made in the graph (the node copies those it is given: the step's attent
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,33 +40,15 @@ def shorten(folder: Path) -> None:
 
 def fuse_attention(model: ModelProto) -> int:
     """Replace what attention is recognised, in all graphs of a model; returns how often."""
-    known = _Known(model)
+    weights = graphs.weights_of(model)
     # Giving a graph other nodes copies the graphs within them, so those must be done before.
     inner_first = list(graphs.graphs_within(model.graph))[::-1]
-    fused = sum(_Fusion(graph, known).run() for graph in inner_first)
+    fused = sum(_Fusion(graph, weights).run() for graph in inner_first)
     if fused:
         graphs.drop_unused(model)
         if not any(item.domain == DOMAIN for item in model.opset_import):
             model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
     return fused
-
-
-class _Known:
-    """The constants of a model."""
-
-    def __init__(self, model: ModelProto) -> None:
-        self._tensors: dict[str, TensorProto] = graphs.weights_of(model)
-        for graph in graphs.graphs_within(model.graph):
-            for node in graph.node:
-                if node.op_type == "Constant" and node.attribute[0].name == "value":
-                    self._tensors[node.output[0]] = node.attribute[0].t
-
-    def numbers(self, name: str) -> list[float] | None:
-        """The few numbers of a small constant; None for what is none."""
-        tensor = self._tensors.get(name)
-        if tensor is None or int(np.prod(tensor.dims)) > 4:
-            return None
-        return [float(value) for value in numpy_helper.to_array(tensor).reshape(-1)]
 
 
 @dataclass(frozen=True)
@@ -81,9 +63,11 @@ class _Part:
 
 
 class _Fusion:
-    def __init__(self, graph: GraphProto, known: _Known) -> None:
+    def __init__(self, graph: GraphProto, weights: Mapping[str, TensorProto]) -> None:
         self._graph = graph
-        self._known = known
+        # The branches of a merged decoder use the same names for different constants.
+        made = (node for node in graph.node if node.op_type == "Constant" and node.attribute[0].name == "value")
+        self._constants = {**weights, **{node.output[0]: node.attribute[0].t for node in made}}
         self._maker = {name: node for node in graph.node for name in node.output}
         self._users: dict[str, list[NodeProto]] = {}
         for node in graph.node:
@@ -186,7 +170,7 @@ class _Fusion:
         shape = self._maker.get(reshape.input[1])
         heads = 0
         if shape is not None and shape.op_type == "Concat" and len(shape.input) == 4:
-            numbers = self._known.numbers(shape.input[2])
+            numbers = self._numbers(shape.input[2])
             heads = max(0, int(numbers[0])) if numbers else 0
         return _Part(value, past, factor * before, heads)
 
@@ -194,10 +178,17 @@ class _Fusion:
         """What a value is multiplied by, and the value without that."""
         node = self._maker.get(name)
         if node is not None and node.op_type == "Mul":
-            numbers = self._known.numbers(node.input[1])
+            numbers = self._numbers(node.input[1])
             if numbers is not None and len(numbers) == 1:
                 return node.input[0], numbers[0]
         return name, 1.0
+
+    def _numbers(self, name: str) -> list[float] | None:
+        """The few numbers of a small constant; None for what is none."""
+        tensor = self._constants.get(name)
+        if tensor is None or int(np.prod(tensor.dims)) > 4:
+            return None
+        return [float(value) for value in numpy_helper.to_array(tensor).reshape(-1)]
 
     def _is_causal(self, mask: str) -> bool:
         """Whether a mask is made of lengths alone, and lets each position see those up to itself."""
@@ -215,7 +206,7 @@ class _Fusion:
             name = waiting.pop()
             node = self._maker.get(name)
             if node is None:
-                if self._known.numbers(name) is None:
+                if self._numbers(name) is None:
                     yield None
                 continue
             yield node
