@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["export"]
 
+SPEECH = "automatic-speech-recognition-with-past"
 # Optimum writes these on its way to the merged decoder, which holds both of them.
 STEPS_TO_MERGED = ("decoder_model", "decoder_with_past_model")
 NEAR = 5
@@ -67,6 +68,7 @@ def _export_fp32(request: ExportRequest, source: Path, output: Path, report: Rep
 
     Returns how many samples were answered, and what the manifest says of how the graphs were made.
     """
+    from exporters.attention import shorten
     from exporters.quantize import check_recipes, operators_of_torch
     from exporters.reference import write_reference
 
@@ -91,6 +93,8 @@ def _export_fp32(request: ExportRequest, source: Path, output: Path, report: Rep
         offer_scales(exported / "model.onnx")
     keep_files_of_export(exported, output)
     _move_graphs(exported, output / "onnx")
+    if request.export_task == SPEECH:
+        shorten(output / "onnx")
     shutil.rmtree(exported)
     made = {"graph": "optimum"}
     return answered, made | ({"not_built": reason} if _is_decoder_only(request.export_task) else {})

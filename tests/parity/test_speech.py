@@ -83,7 +83,8 @@ def test_tiny_models_say_what_transformers_says(
     for case in wanted:
         assert case["margin"] > 1e-2, described(case)
         item = {"array": sounds[case["sound"]], "sampling_rate": RATE}
-        got = pipeline(item, case["params"], Run())
+        # What a model with random weights writes is never likely.
+        got = pipeline(item, {**case["params"], "fallback": False}, Run())
         assert isinstance(got, Transcript)
         assert got.text == case["text"], described(case)
         assert got.language == case["language"], described(case)

@@ -22,11 +22,13 @@ from workbench.tasks.asr_params import refuse_ctc_params
 from workbench.tasks.base import Array, ModelFiles, Outputs, Pipeline, Run, SessionLike
 from workbench.tasks.sound_inputs import read_sound
 from workbench.tasks.whisper import Scribe, WhisperTokens, Window
+from workbench.tasks.whisper_attempts import TEMPERATURES, Attempt, Checks
 
 __all__ = ["Prepared", "WhisperRecognition"]
 
 # A growing transcript is sent out every so many tokens.
 PARTIAL_TOKENS = 8
+CHECKS = Checks()
 ENCODER_OUTPUT = "last_hidden_state"
 
 
@@ -52,6 +54,7 @@ class Reading:
     language: str | None
     wants_times: bool
     timestamps: bool  # whether the model is asked for timestamps
+    fallback: bool  # whether a text that is not to be trusted is made again
     windows: list[Window] = field(default_factory=list)
 
 
@@ -103,6 +106,7 @@ class WhisperRecognition(Pipeline):
             wants_times=wants_times,
             # Only timestamps tell where the next window begins.
             timestamps=wants_times or prepared.frames > self._mel.chunk_frames,
+            fallback=bool(params.get("fallback", True)),
         )
         start = 0
         while start < prepared.frames:
@@ -128,23 +132,36 @@ class WhisperRecognition(Pipeline):
                 self._decoder.start(hidden_states).advance((tokens.start,), run)[-1]
             )
         frames = min(self._mel.chunk_frames, reading.prepared.frames - start)
-        prompt = tokens.prompt(reading.language, reading.task, timestamps=reading.timestamps)
-        generated = greedy(
-            self._decoder.start(hidden_states),
-            prompt,
-            stop=tokens.end,
-            max_length=tokens.max_length,
-            processors=tokens.processors(len(prompt), timestamps=reading.timestamps),
-            run=run,
-        )
+        random = np.random.default_rng(start)  # the same sound is always written down alike
         said: list[int] = []
-        for token in generated:
-            if token in tokens.end:
+        for temperature in TEMPERATURES if reading.fallback else TEMPERATURES[:1]:
+            attempt = Attempt(self._decoder.start(hidden_states), temperature, tokens.silence, random)
+            self._write(attempt, reading, start, frames)
+            said = attempt.tokens
+            if not reading.fallback:
                 break
-            said.append(token)
-            if len(said) % PARTIAL_TOKENS == 0:
-                self._report(reading, [*reading.windows, Window(start, frames, tuple(said))])
+            if attempt.is_silence(CHECKS):
+                said = []
+                break
+            if not attempt.fails(CHECKS, self._scribe.text):
+                break
         return Window(start, frames, tuple(said))
+
+    def _write(self, attempt: Attempt, reading: Reading, start: int, frames: int) -> None:
+        """Write the window that begins at this frame down in one way."""
+        tokens = self._tokens
+        prompt = tokens.prompt(reading.language, reading.task, timestamps=reading.timestamps)
+        processors = tokens.processors(len(prompt), timestamps=reading.timestamps)
+        if reading.fallback:
+            processors.append(attempt.observing())
+        generated = greedy(
+            attempt, prompt, stop=tokens.end, max_length=tokens.max_length, processors=processors, run=reading.run
+        )
+        for token in generated:
+            attempt.took(token, ends=token in tokens.end)
+            if token not in tokens.end and len(attempt.tokens) % PARTIAL_TOKENS == 0:
+                window = Window(start, frames, tuple(attempt.tokens))
+                self._report(reading, [*reading.windows, window])
 
     def _encode(self, features: FloatArray, start: int, run: Run) -> Array:
         """The encoder's output for the window that begins at this frame, float [1, positions, hidden]."""

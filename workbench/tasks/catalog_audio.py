@@ -40,6 +40,13 @@ AUDIO_TASKS = (
                 choices=("word", "char"),
             ),
             Param(
+                "fallback",
+                bool,
+                True,
+                "Write a passage down again, less strictly, where the text repeats itself or the model is unsure, and "
+                "leave out what is no speech; for Whisper",
+            ),
+            Param(
                 "chunk_length_s",
                 float,
                 None,

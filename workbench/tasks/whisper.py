@@ -48,6 +48,11 @@ class WhisperTokens:
     def first_timestamp(self) -> int:
         return self.no_timestamps + 1
 
+    @property
+    def silence(self) -> int:
+        """The token that says that nobody speaks; its name changed over time, its place did not."""
+        return self.no_timestamps - 1
+
     @classmethod
     def of_model(cls, files: ModelFiles, token_id: Callable[[str], int | None]) -> WhisperTokens:
         """From ``generation_config.json``, else from ``config.json``; ``token_id`` looks a token up by its text.
@@ -235,8 +240,11 @@ class Scribe:
             if cut.end is not None:
                 end_s = self._seconds(window.start + cut.end * self.step_frames)
             start_s = self._seconds(window.start + cut.start * self.step_frames)
-            text = self.decode([token for token in cut.tokens if token not in self.special])
-            yield Segment(text, start_s, end_s)
+            yield Segment(self.text(cut.tokens), start_s, end_s)
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """The text of tokens, without those that are none."""
+        return self.decode([token for token in tokens if token < self.first_timestamp and token not in self.special])
 
     def _seconds(self, frame: int) -> float:
         return round(frame * self.frame_s, 2)

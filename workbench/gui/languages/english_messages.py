@@ -76,6 +76,7 @@ PARAMS: dict[str, str] = {
     "language": "Spoken language",
     "task": "What to do",
     "return_timestamps": "Times",
+    "fallback": "Write unsure passages again",
     "chunk_length_s": "Seconds a chunk",
     "speaking_rate": "Speed",
     "noise_scale": "Liveliness",
