@@ -22,6 +22,7 @@ from workbench.runtime.session import Session, SessionOptions
 from workbench.tasks.asr_whisper import WhisperRecognition
 from workbench.tasks.automatic_speech_recognition import PIPELINE
 from workbench.tasks.base import ModelFiles, Run
+from workbench.tasks.whisper_attempts import Attempt, Checks
 
 pytestmark = pytest.mark.toolchain
 
@@ -173,6 +174,49 @@ def test_a_real_recording_gives_the_words_and_times_of_transformers(real: Path, 
     from_file = pipeline(real_hub / "testdata" / "two_cities.wav", {}, Run())
     assert isinstance(from_file, Transcript)
     assert from_file.text == wanted["text"]
+
+
+@pytest.mark.real_model
+def test_texts_are_trusted_as_transformers_trusts_them(real: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[Attempt] = []
+    is_silence = Attempt.is_silence
+
+    def seen(attempt: Attempt, checks: Checks) -> bool:
+        tried.append(attempt)
+        return is_silence(attempt, checks)
+
+    monkeypatch.setattr(Attempt, "is_silence", seen)
+    pipeline = load(real)
+    wanted = json.loads((real / "checks.json").read_text("utf-8"))
+    with np.load(real / "checks.npz") as archive:
+        for name, row in wanted.items():
+            tried.clear()
+            got = pipeline({"array": archive[name], "sampling_rate": RATE}, {}, Run())
+            assert isinstance(got, Transcript)
+            assert got.text.strip() == row["text"].strip(), name
+            assert len(tried) == 1
+            assert abs(tried[0].log_probability - row["log_probability"]) < 1e-3, name
+            assert abs(tried[0].silence_probability - row["silence"]) < 1e-3, name
+        noise = {"array": archive["noise"], "sampling_rate": RATE}
+    assert wanted["noise"]["text"] == ""
+    untrusting, trusting = pipeline(noise, {}, Run()), pipeline(noise, {"fallback": False}, Run())
+    assert isinstance(untrusting, Transcript)
+    assert isinstance(trusting, Transcript)
+    assert untrusting.text == "" != trusting.text
+
+
+@pytest.mark.real_model
+def test_a_text_that_goes_round_in_circles_is_written_again(real: Path) -> None:
+    with np.load(real / "two_cities.npz") as archive:
+        again_and_again = {"array": np.tile(archive["sound"][: RATE * 3 // 2], 16), "sampling_rate": RATE}
+    pipeline = load(real)
+    loops, first, second = (
+        pipeline(again_and_again, {"fallback": fallback}, Run()) for fallback in (False, True, True)
+    )
+    assert isinstance(loops, Transcript)
+    assert isinstance(first, Transcript)
+    assert loops.text.count("it was") > 100 > first.text.count("it was")
+    assert first == second
 
 
 @pytest.mark.real_model

@@ -1,7 +1,8 @@
 """``whisper.py OUT SNAPSHOT SOUND CLIPS``: a real Whisper as the export worker makes it, and what transformers hears.
 
 Run by the toolchain's Python. OUT becomes the folder of an export in fp32, fp16 and int8, with the reference answers to
-the clips; ``two_cities.npz`` holds the sound at 16 kHz and its features, ``two_cities.json`` the transcript.
+the clips; ``two_cities.npz`` holds the sound at 16 kHz and its features, ``two_cities.json`` the transcript;
+``checks.npz`` and ``checks.json`` are sounds and what transformers' checks measure of their first attempts.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 import soundfile
+import torch
 from scipy.signal import resample_poly
 from transformers import pipeline
 
@@ -39,6 +42,7 @@ def main(out: Path, snapshot: Path, sound_file: Path, clips: Path) -> None:
         sound, sampling_rate=RATE, truncation=False, padding="longest", return_tensors="np"
     ).input_features[0]
     np.savez(out / "two_cities.npz", sound=sound, features=features)
+    write_checks(out, recognise, sound)
     request = ExportRequest(
         source=str(source),
         output=str(out),
@@ -49,6 +53,36 @@ def main(out: Path, snapshot: Path, sound_file: Path, clips: Path) -> None:
     )
     export(request, Silent())  # type: ignore[arg-type]
     shutil.rmtree(source)
+
+
+def write_checks(out: Path, recognise: Any, speech: np.ndarray) -> None:
+    """For speech and for noise: how likely each text is that is tried first, how likely silence is, and the text."""
+    noise = np.random.default_rng(0).standard_normal(30 * RATE) * 0.05
+    sounds = {"speech": speech[: 20 * RATE], "noise": noise.astype(np.float32)}
+    np.savez(out / "checks.npz", **sounds)
+    rows = {}
+    model, measure = recognise.model, recognise.model._retrieve_avg_logprobs
+    for name, sound in sounds.items():
+        features = recognise.feature_extractor(sound, sampling_rate=RATE, return_tensors="pt").input_features
+        likely: list[float] = []
+
+        def measured(*words: Any, likely: list[float] = likely) -> Any:
+            value = measure(*words)
+            likely.append(float(value))
+            return value
+
+        model._retrieve_avg_logprobs = measured
+        first = torch.tensor([[model.generation_config.decoder_start_token_id]])
+        with torch.no_grad():
+            scores = model(features, decoder_input_ids=first).logits[0, 0].softmax(-1)
+        told = {"logprob_threshold": -1.0, "no_speech_threshold": 0.6}
+        tokens = model.generate(features, return_timestamps=True, temperature=(0.0,), num_beams=1, **told)
+        rows[name] = {
+            "log_probability": likely[0],
+            "silence": float(scores[model.generation_config.no_timestamps_token_id - 1]),
+            "text": recognise.tokenizer.batch_decode(tokens, skip_special_tokens=True)[0],
+        }
+    (out / "checks.json").write_text(json.dumps(rows), "utf-8")
 
 
 if __name__ == "__main__":
