@@ -134,5 +134,6 @@ def test_how_far_two_pictures_agree(tmp_path: Path) -> None:
     path, _ = picture(tmp_path, 20, 20)
     got = pipeline_of(tmp_path, Enlarging(2))(path, {}, Run())
     assert agreement(got, got).value == 1
-    assert agreement(got, type(got)(255 - got.pixels)).value < 0.6
+    assert agreement(got, type(got)(got.pixels ^ 1)).value == pytest.approx(1 - 1 / 51)
+    assert agreement(got, type(got)(255 - got.pixels)).value == 0
     assert agreement(got, type(got)(got.pixels[1:])).value == 0

@@ -34,6 +34,8 @@ from workbench.tasks.base import Array
 __all__ = ["Agreement", "agreement", "box_overlap", "cosine", "mask_overlap", "sound_agreement", "word_error_rate"]
 
 LEAST_OVERLAP = 0.5
+# A mean difference of this, a fifth of what 8 bits can tell, is another picture; of a step or two, nobody sees it.
+VISIBLE = 51
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def agreement(got: Result, wanted: Result) -> Agreement:
     the surest first. Masks: mean overlap of masks with the same label, 0 for one without a partner. Depth: cosine of
     the maps. Transcript: 1 - word error rate, at least 0. Text: the texts are the same. Fills: the share of masks with
     the same token first. Answers: the same stretch comes first. Ranking: the share of pairs of texts that stand in the
-    same order. MadePicture: 1 - the mean difference of its values, 0 for another size. Audio: cosine of the mean
+    same order. MadePicture: see :func:`_same_values`. Audio: cosine of the mean
     spectra, times the shorter length by the longer.
     """
     match got, wanted:
@@ -93,9 +95,10 @@ def agreement(got: Result, wanted: Result) -> Agreement:
 
 
 def _same_values(ours: Array, theirs: Array) -> float:
+    """1 - the mean difference of 8-bit values by :data:`VISIBLE`, at least 0; 0 for pictures of different sizes."""
     if ours.shape != theirs.shape:
         return 0.0
-    return 1 - float(np.mean(np.abs(ours.astype(np.int16) - theirs))) / 255
+    return max(0.0, 1 - float(np.mean(np.abs(ours.astype(np.int16) - theirs))) / VISIBLE)
 
 
 def sound_agreement(a: Array, b: Array, a_s: float, b_s: float) -> Agreement:
