@@ -21,7 +21,7 @@ MESSAGES: dict[str, str] = {
     "usage-format-without-out": "say with --out DIR where results are saved; --format only says how",
     "usage-needs-fields": "the task {task} takes --input JSON with the fields {fields}",
     "usage-one-prompt": "a chat takes one PROMPT and {count} were given; put it in quotes, or pipe one turn a line",
-    "usage-chat-json": "--json needs a PROMPT, or one turn a line on stdin",
+    "usage-chat-json": "a chat with --json needs a PROMPT, or one turn a line on stdin",
     "usage-bad-json": "the value of --input is not JSON ({reason})",
     "settings-unknown": "there is no setting {name!r}; known: {known}",
     "settings-fixed": "{name} is not kept in the settings; set the environment variable {variable} instead",
