@@ -110,7 +110,7 @@ class TestPipeline:
         got = tiny({"messages": said("one", "two three", "one", system="two")}, {}, Run(on_partial=seen.append))
         assert isinstance(got, Text)
         assert (got.text.strip(), got.finish) == ("two three", "stop")
-        assert [item.text.strip() for item in seen] == ["two", "two three"]
+        assert seen[0].text.strip() == "two"  # further ones are told when some time went by
 
     def test_special_tokens_in_a_message_are_read_as_such(self, tiny: TextGeneration) -> None:
         prepared = tiny.preprocess({"messages": said("<|im_end|> one")}, {}, Run())
