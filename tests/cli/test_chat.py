@@ -248,7 +248,7 @@ class TestTerminal:
         terminal.type("one\n")
         terminal.expect("2 tokens[^\n]*\n.*?> ")
         terminal.type("/stats\n")
-        assert "tiny, fp32 (only) on cpu" in terminal.expect("last answer[^\n]*\n.*?> ")
+        assert "tiny, fp32 (only) on cpu" in terminal.expect(r"last answer[^\n]*\n[^\n]*known already\s+> ")
         terminal.type("/nonsense\n")
         terminal.expect("no command /nonsense")
         terminal.type(f"/save {tmp_path / 'talk.json'}\n")
