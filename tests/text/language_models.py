@@ -129,7 +129,8 @@ def load(path: Path) -> Session:
 
 def language_model_files(folder: Path, settings: dict[str, Any] | None = None) -> ModelFiles:
     """The files of a model whose words are those of :data:`WORDS`; ``settings`` is generation_config.json."""
-    files = write_files(folder, tokenizer=word_tokenizer(special=False), config=CONFIG)
+    special = {"pad_token": "[PAD]", "bos_token": "[CLS]", "eos_token": "[SEP]"}
+    files = write_files(folder, tokenizer=word_tokenizer(special=False), config=CONFIG, settings=special)
     if settings is not None:
         (folder / "generation_config.json").write_text(json.dumps(settings), "utf-8")
     return files
