@@ -188,21 +188,23 @@ def test_texts_are_trusted_as_transformers_trusts_them(real: Path, monkeypatch: 
     monkeypatch.setattr(Attempt, "is_silence", seen)
     pipeline = load(real)
     wanted = json.loads((real / "checks.json").read_text("utf-8"))
+    texts = {}
     with np.load(real / "checks.npz") as archive:
         for name, row in wanted.items():
+            item = {"array": archive[name], "sampling_rate": RATE}
+            trusting = pipeline(item, {"fallback": False}, Run())
+            assert isinstance(trusting, Transcript)
+            assert trusting.text == row["text"], name
             tried.clear()
-            got = pipeline({"array": archive[name], "sampling_rate": RATE}, {}, Run())
-            assert isinstance(got, Transcript)
-            assert got.text.strip() == row["text"].strip(), name
-            assert len(tried) == 1
+            untrusting = pipeline(item, {}, Run())
+            assert isinstance(untrusting, Transcript)
+            texts[name] = untrusting.text
             assert abs(tried[0].log_probability - row["log_probability"]) < 1e-3, name
             assert abs(tried[0].silence_probability - row["silence"]) < 1e-3, name
-        noise = {"array": archive["noise"], "sampling_rate": RATE}
-    assert wanted["noise"]["text"] == ""
-    untrusting, trusting = pipeline(noise, {}, Run()), pipeline(noise, {"fallback": False}, Run())
-    assert isinstance(untrusting, Transcript)
-    assert isinstance(trusting, Transcript)
-    assert untrusting.text == "" != trusting.text
+    # transformers leaves out silence in sounds of more than one window only, the original in any.
+    assert texts["noise"] == ""
+    # A lonely full stop was made up for the rest of the sound behind the last sentence.
+    assert texts["speech"] == wanted["speech"]["text"].removesuffix(" .")
 
 
 @pytest.mark.real_model

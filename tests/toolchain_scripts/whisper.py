@@ -58,7 +58,7 @@ def main(out: Path, snapshot: Path, sound_file: Path, clips: Path) -> None:
 def write_checks(out: Path, recognise: Any, speech: np.ndarray) -> None:
     """For speech and for noise: how likely each text is that is tried first, how likely silence is, and the text."""
     noise = np.random.default_rng(0).standard_normal(30 * RATE) * 0.05
-    sounds = {"speech": speech[: 20 * RATE], "noise": noise.astype(np.float32)}
+    sounds = {"speech": speech[: 247 * RATE // 10], "noise": noise.astype(np.float32)}
     np.savez(out / "checks.npz", **sounds)
     rows = {}
     model, measure = recognise.model, recognise.model._retrieve_avg_logprobs

@@ -30,6 +30,7 @@ def verify(
     Returns ``{"samples", "outputs": {name: {"max_abs_diff", "cosine"}}, "agreement": {"metric", "mean", "worst",
     "worst_sample"}}``. Raises ModelError where the reference cannot be read or does not fit the graph.
     """
+    params = {**pipeline.reference_params, **params}
     folder = Path(reference)
     samples, arrays = _read(folder)
     differences: dict[str, list[float]] = {}

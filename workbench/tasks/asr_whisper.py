@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,9 @@ class Reading:
 
 class WhisperRecognition(Pipeline):
     """An input is a path, or a mapping with ``array`` (float [samples]) and ``sampling_rate`` (Hz)."""
+
+    # transformers' pipeline writes everything down once.
+    reference_params = MappingProxyType({"fallback": False})
 
     def __init__(self, files: ModelFiles, sessions: Mapping[str, SessionLike]) -> None:
         """Raises ModelError: a file that is missing or does not fit the graphs."""

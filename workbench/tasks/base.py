@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -127,6 +128,9 @@ class Pipeline(ABC):
     One that can take several inputs through its graphs together says so in ``batch_limits`` and ``batch_share``, and
     implements ``forward_batch``; each answer must be that of the input alone, but for rounding.
     """
+
+    # Parameters with which it does what the reference does, where that is not what it does by itself.
+    reference_params: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, files: ModelFiles, sessions: Mapping[str, SessionLike]) -> None:
         self.files = files
