@@ -126,16 +126,16 @@ def make(kind: str, folder: Path) -> None:
     model.generation_config = GenerationConfig(bos_token_id=BEGIN, pad_token_id=END, **SETTINGS[kind])
     model.config.bos_token_id, model.config.eos_token_id = BEGIN, END
     model.save_pretrained(folder)
-    save_letters(folder)
+    save_letters(folder, begins=kind == "gemma3")
 
 
-def save_letters(folder: Path) -> None:
-    """A tokenizer with a token for each byte, a beginning and an end."""
+def save_letters(folder: Path, *, begins: bool = False) -> None:
+    """A tokenizer with a token for each byte, a beginning and an end; with ``begins`` it opens every text itself."""
     letters = Tokenizer(models.BPE({sign: n for n, sign in enumerate(ALPHABET)}, []))
     letters.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     letters.decoder = decoders.ByteLevel()
     letters.add_special_tokens(list(SPECIAL))
-    if kind == "gemma3":  # every text begins with a token of its own
+    if begins:
         letters.post_processor = processors.TemplateProcessing(
             single=f"{SPECIAL[0]} $A", special_tokens=[(SPECIAL[0], BEGIN)]
         )
@@ -147,31 +147,40 @@ def save_letters(folder: Path) -> None:
     ).save_pretrained(folder)
 
 
-def answers(name: str, folder: Path) -> list[dict[str, Any]]:
+def answers(
+    name: str,
+    folder: Path,
+    prompts: tuple[str, ...] = PROMPTS,
+    *,
+    count: int = COUNT,
+    new_tokens: int = NEW_TOKENS,
+    least_margin: float = MARGIN,
+) -> list[dict[str, Any]]:
+    """What follows the first ``count`` of the prompts at which each token wins by more than the margin."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     write = pipeline("text-generation", model=model, tokenizer=tokenizer, device="cpu")
     rows: list[dict[str, Any]] = []
-    for prompt in PROMPTS:
-        if len(rows) == COUNT:
+    for prompt in prompts:
+        if len(rows) == count:
             break
         margin = Margin()
         (answer,) = write(
             prompt,
-            max_new_tokens=NEW_TOKENS,
+            max_new_tokens=new_tokens,
             do_sample=False,
             return_full_text=False,
             logits_processor=LogitsProcessorList([margin]),
         )
-        if margin.smallest <= MARGIN:
+        if margin.smallest <= least_margin:
             continue
         ids = tokenizer(prompt, return_tensors="pt").input_ids
-        tokens = model.generate(ids, max_new_tokens=NEW_TOKENS, do_sample=False)[0, ids.shape[1] :]
+        tokens = model.generate(ids, max_new_tokens=new_tokens, do_sample=False)[0, ids.shape[1] :]
         rows.append(
             {
                 "model": name,
                 "prompt": prompt,
-                "max_new_tokens": NEW_TOKENS,
+                "max_new_tokens": new_tokens,
                 "text": answer["generated_text"],
                 "token_ids": tokens.tolist(),
                 "margin": margin.smallest,
