@@ -28,10 +28,10 @@ def load(folder: Path) -> TextGeneration:
     return PIPELINE(files, {name: Session(path, options) for name, path in files.graphs.items()})
 
 
-def check(folder: Path, name: str) -> list[str]:
+def check(folder: Path, name: str, count: int = 10) -> list[str]:
     """Compare each prompt's continuation, whose tokens led by a margin; returns how they ended."""
     cases = [case for case in json.loads((folder / "cases.json").read_text("utf-8")) if case["model"] == name]
-    assert len(cases) == 10
+    assert len(cases) == count
     pipeline, ended = load(folder / name), []
     for case in cases:
         assert case["margin"] > 1e-3, case["prompt"]
@@ -51,12 +51,19 @@ def check(folder: Path, name: str) -> list[str]:
 
 @pytest.fixture(scope="session")
 def made(run_toolchain_script: Callable[..., Path]) -> Path:
-    return run_toolchain_script("generation")
+    """Three short texts of each model."""
+    return run_toolchain_script("generation", "3", "24")
 
 
 @pytest.mark.parametrize("name", TINY)
 def test_tiny_models_write_what_transformers_writes(made: Path, name: str) -> None:
-    ended = check(made, name)
+    check(made, name, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TINY)
+def test_they_do_so_over_long_texts(run_toolchain_script: Callable[..., Path], name: str) -> None:
+    ended = check(run_toolchain_script("generation", "10", "128"), name)
     if name == "gpt2":
         assert "stop" in ended
 
@@ -81,9 +88,9 @@ def compare_recorded(folder: Path, tolerance: float) -> None:
 
 
 def test_it_ends_before_a_stop_text(made: Path) -> None:
-    case = json.loads((made / "cases.json").read_text("utf-8"))[-1]
+    case = json.loads((made / "cases.json").read_text("utf-8"))[0]
     stop = case["text"][5:7]
-    params = {"max_new_tokens": case["max_new_tokens"], "stop": stop}
+    params = {"max_new_tokens": case["max_new_tokens"], "stop": (stop,)}
     seen: list[Any] = []
     got = load(made / case["model"])(case["prompt"], params, Run(on_partial=seen.append))
     assert isinstance(got, Text)
@@ -106,6 +113,6 @@ def test_a_real_model_writes_what_transformers_writes(
     run_toolchain_script: Callable[..., Path], real_hub: Path
 ) -> None:
     (snapshot,) = (real_hub / "models--HuggingFaceTB--SmolLM2-135M-Instruct" / "snapshots").iterdir()
-    made = run_toolchain_script("generation", snapshot)
+    made = run_toolchain_script("generation", "10", "128", snapshot)
     check(made, "real")
     compare_recorded(made / "real", 2e-3)

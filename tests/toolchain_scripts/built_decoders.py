@@ -86,7 +86,7 @@ def make(name: str, folder: Path, seed: int) -> list[dict[str, Any]]:
     model.generation_config = GenerationConfig(bos_token_id=BEGIN, eos_token_id=END, pad_token_id=END)
     model.save_pretrained(folder)
     save_letters(folder)
-    return answers(name, folder, PROMPTS, new_tokens=NEW_TOKENS, least_margin=LEAD)
+    return answers(name, folder, PROMPTS, count=len(PROMPTS), new_tokens=NEW_TOKENS, least_margin=LEAD)
 
 
 def main(out: Path, *names: str) -> None:

@@ -1,7 +1,7 @@
-"""``generation.py OUT [SNAPSHOT]``: small language models with their graphs, and what transformers writes with them.
+"""``generation.py OUT COUNT TOKENS [SNAPSHOT]``: small language models and their graphs, and what transformers writes.
 
 Run by the toolchain's Python. Without SNAPSHOT tiny seeded models of several architectures, each in a folder as an
-export is; with it that checkpoint alone, as ``real``. ``cases.json`` holds ten prompts for each and the 128 tokens
+export is; with it that checkpoint alone, as ``real``. ``cases.json`` holds COUNT prompts for each and the TOKENS
 that follow them; each folder's ``reference`` is what the export worker would record for the first ones. Prompts where a
 token won by less than a margin are passed over: there rounding could decide.
 """
@@ -75,7 +75,7 @@ PROMPTS = (
     "Rain fell on the",
     "She said that",
 )
-COUNT, NEW_TOKENS, MARGIN = 10, 128, 1e-3
+MARGIN = 1e-3
 # What gemma3 reads at once in three of four layers: less than a prompt with its answer.
 WINDOW = 32
 CLASSES = {
@@ -88,6 +88,7 @@ CLASSES = {
         {
             "head_dim": 16,
             "sliding_window": WINDOW,
+            "tie_word_embeddings": False,  # or it says the same token again and again
             "num_hidden_layers": 4,
             "layer_types": ["sliding_attention"] * 3 + ["full_attention"],
             "pad_token_id": END,
@@ -152,8 +153,8 @@ def answers(
     folder: Path,
     prompts: tuple[str, ...] = PROMPTS,
     *,
-    count: int = COUNT,
-    new_tokens: int = NEW_TOKENS,
+    count: int,
+    new_tokens: int,
     least_margin: float = MARGIN,
 ) -> list[dict[str, Any]]:
     """What follows the first ``count`` of the prompts at which each token wins by more than the margin."""
@@ -203,7 +204,7 @@ def record(folder: Path, prompts: tuple[str, ...]) -> None:
     write_reference(model, request, folder, folder, Silent())  # type: ignore[arg-type]
 
 
-def main(out: Path, *snapshots: Path) -> None:
+def main(out: Path, count: int, new_tokens: int, *snapshots: Path) -> None:
     if snapshots:
         shutil.copytree(snapshots[0], out / "real")
         names = ["real"]
@@ -215,10 +216,10 @@ def main(out: Path, *snapshots: Path) -> None:
     for name in names:
         folder = out / name
         main_export(str(folder), folder / "onnx", task="text-generation-with-past", do_validation=False)
-        rows += answers(name, folder)
+        rows += answers(name, folder, count=count, new_tokens=new_tokens)
         record(folder, PROMPTS[:3])
     (out / "cases.json").write_text(json.dumps(rows, indent=1), "utf-8")
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), *map(Path, sys.argv[4:]))
