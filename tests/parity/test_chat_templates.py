@@ -60,6 +60,7 @@ def test_a_template_makes_what_it_makes_in_transformers(made: Path, name: str) -
         assert "System role not supported" in str(refused[0][1])
 
 
+@pytest.mark.slow
 @pytest.mark.real_model
 def test_the_template_of_a_real_model(run_toolchain_script: Callable[..., Path], real_hub: Path) -> None:
     (snapshot,) = (real_hub / "models--HuggingFaceTB--SmolLM2-135M-Instruct" / "snapshots").iterdir()
