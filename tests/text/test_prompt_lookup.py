@@ -128,13 +128,30 @@ def test_an_end_token_within_a_guess_ends_the_text() -> None:
     assert list(tokens) == [*range(8)]
 
 
-@pytest.mark.parametrize("blur", [0.5, 3.9, 4.1, 6.0])
-def test_scores_that_are_off_in_a_step_over_several_tokens_alter_nothing(blur: float) -> None:
-    """From 4 on the second token would win there."""
-    script = Script(REPEATING, blur=blur)
+@pytest.mark.parametrize("lead", [1e-3, 2e-4])
+def test_a_lead_that_rounding_can_turn_is_decided_by_a_step_of_its_own(lead: float) -> None:
+    script = Script(REPEATING, blur=4e-4)  # the second token wins where the lead is smaller
+    script.lead = lead
     assert write(script, 20, Lookup(script.clock)) == REPEATING[20:-1]
-    if blur >= 3.9:
-        assert script.steps.count(1) > 50, "a lead that small is no lead"
+    assert max(script.steps[1:]) > 1
+    assert script.steps.count(1) > 90
+
+
+def test_rounding_alone_does_not_hinder_guesses() -> None:
+    script = Script(REPEATING, blur=4e-4)
+    assert write(script, 20, Lookup(script.clock)) == REPEATING[20:-1]
+    assert len(script.steps) < 40
+
+
+@pytest.mark.parametrize("blur", [0.05, 6.0])
+def test_a_graph_that_does_more_than_round_is_not_guessed_for(blur: float) -> None:
+    script = Script(REPEATING, blur=blur)
+    lookup = Lookup(script.clock)
+    assert write(script, 20, lookup) == REPEATING[20:-1]
+    assert sum(size > 1 for size in script.steps[1:]) == 1, "it is found out once"
+    script = Script(REPEATING, blur=blur)
+    assert write(script, 20, lookup) == REPEATING[20:-1]
+    assert set(script.steps[1:]) == {1}
 
 
 def test_the_first_guess_is_a_short_one() -> None:

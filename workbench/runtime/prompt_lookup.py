@@ -5,7 +5,8 @@ where it is the token that would have been chosen. So the text is that of plain 
 repeats what stands before it (summaries, corrections, code). Where guesses do not pay, they are not made.
 
 A step over several tokens rounds otherwise than one over a single token. A choice out of it counts only where the best
-score leads by more than such a difference can be; else that token is chosen again out of a step of its own.
+score leads by more than such a difference can be; else that token is chosen again out of a step of its own. Graphs that
+round to few bits on the way differ by much more, and what they put into the cache does too: they are not guessed for.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ REST, LONGEST_REST = 32, 1024
 CAUTION = 8.0
 # The share of the scores' size below which no difference can be told from rounding.
 ROUNDING = 2e-5
+# Steps that differ by a larger share of the scores' size do more than round, and would alter the text.
+ONLY_ROUNDED = 1e-4
 # How much the newest step counts in the mean time of a step.
 NEWEST = 0.2
 
@@ -94,12 +97,13 @@ class Lookup:
         The state has read all of ``tokens`` but the last one, and then so of what is returned. Raises Cancelled.
         """
         guess: list[int] = []
-        if self._doubtful is None and self._plain_s and self._rest <= 0:
+        ready = self._doubtful is None and self._plain_s and self._rest <= 0
+        if ready and self._difference <= ONLY_ROUNDED:
             guess = self._drafts.after(tokens, min(self._count, room - 1))
-        if not guess:
-            return [self._plain(state, tokens, choose, run)]
-        if not self._compared:
+        if guess and not self._compared:
             self._compare(state, tokens, guess, run)
+        if not guess or self._difference > ONLY_ROUNDED:
+            return [self._plain(state, tokens, choose, run)]
         started = self._clock()
         new = self._checked(state, tokens, guess, choose, run)
         self._judge(len(new), len(guess), self._clock() - started)
