@@ -42,6 +42,7 @@ from transformers import (
     SmolLM3ForCausalLM,
     pipeline,
 )
+from transformers.pipelines.text_generation import ReturnType
 
 from exporters.protocol import ExportRequest
 from exporters.reference import write_reference
@@ -166,17 +167,15 @@ def answers(
         if len(rows) == count:
             break
         margin = Margin()
-        (answer,) = write(
-            prompt,
-            max_new_tokens=new_tokens,
-            do_sample=False,
-            return_full_text=False,
-            logits_processor=LogitsProcessorList([margin]),
-        )
+        # The steps of the pipeline one by one: it tells tokens or text, and both are wanted of one answer.
+        asked = {"max_new_tokens": new_tokens, "do_sample": False, "logits_processor": LogitsProcessorList([margin])}
+        outputs = write.forward(write.preprocess(prompt), **asked)
         if margin.smallest <= least_margin:
             continue
-        ids = tokenizer(prompt, return_tensors="pt").input_ids
-        tokens = model.generate(ids, max_new_tokens=new_tokens, do_sample=False)[0, ids.shape[1] :]
+        tokens = outputs["generated_sequence"][0, 0, outputs["input_ids"].shape[1] :]
+        # By itself the pipeline takes spaces before punctuation away, whatever the tokenizer's settings say.
+        own = {"clean_up_tokenization_spaces": tokenizer.clean_up_tokenization_spaces}
+        (answer,) = write.postprocess(outputs, return_type=ReturnType.NEW_TEXT, **own)
         rows.append(
             {
                 "model": name,
