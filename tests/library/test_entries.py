@@ -100,6 +100,7 @@ def test_an_export_whose_model_is_gone_stays() -> None:
     (entry,) = entries(exports=(export_of("a/gone"),))
     assert entry.standing == "ready"
     assert entry.name == f"a--gone/{COMMIT[:8]}-sentence-similarity"
+    assert (entry.short_name, entry.owner) == ("gone", "a")  # and is still called by its name
     assert not entry.export.possible
 
 

@@ -157,7 +157,8 @@ class Chat(QObject):
         self.replies = {place: reply for place, reply in self.replies.items() if place < len(conversation.turns)}
         self.trouble = self.growing = None
         self.phase = "loading"
-        self._coming = Reply(order.model.rsplit("/", 1)[-1], order.precision or "", order.provider)
+        title = order.model_title or order.model
+        self._coming = Reply(title.rsplit("/", 1)[-1], order.precision or "", order.provider)
         self.runs.start(order)
         self.changed.emit()
         return True

@@ -119,7 +119,7 @@ class EntryRows(QAbstractListModel):
         if not words:
             return True
         precisions = (name for names in entry.precisions.values() for name in names)
-        said = " ".join((entry.name, entry.task or "", task_title(entry.task), *precisions)).casefold()
+        said = " ".join((entry.name, entry.title, entry.task or "", task_title(entry.task), *precisions)).casefold()
         return all(word in said for word in words)
 
 

@@ -257,7 +257,7 @@ class RunPage(Panel):
         if self.entry is None or self._task_info is None:
             return None
         precision, provider = self.precision.currentData(), self.provider.currentData()
-        return Order(self.entry.name, self._task_info.id, precision, provider, [said], [""], params)
+        return Order(self.entry.name, self._task_info.id, precision, provider, [said], [""], params, self.entry.title)
 
     def _show_choices(self, entry: Entry) -> None:
         chosen = self._tasks.get(entry.name)

@@ -21,7 +21,8 @@ __all__ = ["Order", "Runs"]
 
 @dataclass(frozen=True)
 class Order:
-    """What to run: names as the library has them, inputs as the task takes them, ``titles`` to show for each input.
+    """What to run: names as the library has them, inputs as the task takes them, ``titles`` to show for each input
+    and ``model_title`` for the model.
 
     ``precision`` None is the recommended one. ``params`` are those that differ from the defaults.
     """
@@ -33,6 +34,7 @@ class Order:
     inputs: Sequence[Any]
     titles: Sequence[str]
     params: Mapping[str, Any]
+    model_title: str = ""
 
 
 class Runs(QObject):

@@ -80,7 +80,7 @@ class UnusablePage(Panel):
         if self._entry is None:
             return
         entry = self._entry
-        self._name.setText(entry.name)
+        self._name.setText(entry.title)
         self._facts.setText(f"{task_title(entry.task)} · {size(entry.size_bytes)}")
         why = message_of(entry.reason) if entry.reason else tr("Nothing can be done with it here yet.")
         self._reason.tell(why, tone="warning")

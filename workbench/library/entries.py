@@ -39,7 +39,7 @@ NO_EXPORT = Support("no")
 
 @dataclass(frozen=True)
 class Entry:
-    """One model. ``name`` is the word that ``Workbench.target`` and ``plan_export`` take.
+    """One model. ``name`` is the word that ``Workbench.target`` and ``plan_export`` take, ``title`` what users call it.
 
     ``tasks`` can be run now, the model's own first; ``precisions`` are those of each, and ``recommended`` the one that
     runs unless another is asked for, where verification chose one. ``size_bytes`` counts the exports as well.
@@ -56,16 +56,22 @@ class Entry:
     recommended: Mapping[str, str] = field(default_factory=dict)
     export: Support = NO_EXPORT
     damaged: bool = False
+    own_title: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name, or the model's where this is an export whose model is gone."""
+        return self.own_title or self.name
 
     @property
     def short_name(self) -> str:
-        """The name without the organisation."""
-        return self.name.rsplit("/", 1)[-1]
+        """The title without the organisation."""
+        return self.title.rsplit("/", 1)[-1]
 
     @property
     def owner(self) -> str:
         """The organisation, empty where there is none."""
-        return self.name.rpartition("/")[0]
+        return self.title.rpartition("/")[0]
 
 
 @dataclass(frozen=True)
@@ -172,6 +178,7 @@ def _of_artifact(artifact: Artifact, recommended: Mapping[str, str | None]) -> E
         size_bytes=artifact.size_bytes,
         recommended={task: best for task in precisions if (best := recommended.get(artifact.id))},
         damaged=not ready,
+        own_title=artifact.repo_id or "",
     )
 
 
