@@ -8,22 +8,19 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QImage, QLinearGradient, QPainter, QPaintEvent, QTransform
-from PySide6.QtWidgets import QSizePolicy, QSlider, QWidget
+from PySide6.QtWidgets import QSizePolicy
 
 from workbench.gui.language import tr
-from workbench.gui.views.base import Context, View
-from workbench.gui.views.beside import Beside
-from workbench.gui.views.canvas import Canvas, ZoomBar
+from workbench.gui.views.base import Context
 from workbench.gui.views.painting import number_font
-from workbench.gui.widgets.basic import ElidedLabel, Label, Panel, column, row
+from workbench.gui.views.two_pictures import TwoPictures
+from workbench.gui.widgets.basic import ElidedLabel, Panel
 from workbench.gui.widgets.theme import SPACE, colors
 from workbench.marks import depth_colors
 from workbench.results import Depth
 
 __all__ = ["DepthView"]
 
-SLIDER_STEPS = 100
-SLIDER_PX = 140
 # Colours are made for no more pixels a side than a screen shows.
 MAX_SIDE_PX = 2048
 SCALE_PX = 10
@@ -71,46 +68,26 @@ class _Scale(Panel):
         return number_font(self.font(), 0.9)
 
 
-class DepthView(View):
-    """The depth map over the picture; a slider goes from one to the other."""
+class DepthView(TwoPictures):
+    """The depth map over the picture; the slider makes it thinner."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._result = Depth(np.zeros((0, 0), np.float32), "relative")
-        self._low, self._high = 0.0, 0.0
-        self._image = QImage()
-        self._place: tuple[float, float] = (-1.0, -1.0)
-        self.canvas = Canvas()
-        self.canvas.paint_over = self._paint
-        self.canvas.pointed.connect(self._point_at)
-        self.zoom = ZoomBar(self.canvas)
         self.scale = _Scale()
         self.detail = ElidedLabel(tone="muted", role="small")
-        self.share = QSlider(Qt.Orientation.Horizontal)
-        self.share.setRange(0, SLIDER_STEPS)
-        self.share.setValue(SLIDER_STEPS)
-        self.share.setFixedWidth(SLIDER_PX)
-        self.share.valueChanged.connect(lambda value: self.canvas.update())
-        self._picture_label = Label(tone="muted", role="small")
-        self._depth_label = Label(tone="muted", role="small")
-        self._depth_label.setBuddy(self.share)
-        self._none = Label(tone="muted", wrap=True)
-        self._tools = QWidget()
-        self._tools.setLayout(row(self._picture_label, self.share, self._depth_label, 1, self.zoom))
-        self._tools.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self._parts = Beside(self.canvas, (self._tools, self.scale, self.detail))
-        layout = column(self._none, self._parts, space=SPACE.small)
-        layout.setStretchFactor(self._parts, 1)
-        self.setLayout(layout)
-        self._none.hide()
+        super().__init__(self.scale, self.detail)
+        self._result = Depth(np.zeros((0, 0), np.float32), "relative")
+        self._low, self._high = 0.0, 0.0
+        self._place: tuple[float, float] = (-1.0, -1.0)
+        self.canvas.pointed.connect(self._point_at)
         self.retranslate()
 
     def retranslate(self) -> None:
-        self._none.setText(tr("The model gave no depth for this picture."))
-        self._picture_label.setText(tr("Picture"))
-        self._depth_label.setText(tr("Depth"))
-        self.share.setAccessibleName(tr("How much of the depth is laid over the picture"))
-        self.share.setToolTip(tr("How much of the depth is laid over the picture"))
+        self._name(
+            before=tr("Picture"),
+            after=tr("Depth"),
+            share=tr("How much of the depth is laid over the picture"),
+            none=tr("The model gave no depth for this picture."),
+        )
         self._show_ends()
         self._tell()
 
@@ -120,14 +97,11 @@ class DepthView(View):
         if result is self._result:
             return
         self._result = result
-        self._low, self._high, self._image = _colored(result)
-        some = not self._image.isNull()
-        self._none.setVisible(not some)
-        self._parts.setVisible(some)
+        self._low, self._high, image = _colored(result)
+        self._show_image(image)
         self._place = (-1.0, -1.0)
         self._show_ends()
         self._tell()
-        self.canvas.update()
 
     def text(self) -> str:
         height, width = self._result.values.shape
@@ -171,7 +145,7 @@ class DepthView(View):
         if self._image.isNull():
             return
         height, width = self._result.values.shape
-        painter.setOpacity(self.share.value() / SLIDER_STEPS)
+        painter.setOpacity(self.portion)
         painter.drawImage(to_screen.mapRect(QRectF(0, 0, width, height)), self._image)
         painter.setOpacity(1.0)
 
