@@ -12,10 +12,10 @@ from PySide6.QtWidgets import QWidget
 
 from workbench.gui.chat_question import Question
 from workbench.gui.language import tr
+from workbench.gui.provider_names import PROVIDER_NAMES
 from workbench.gui.views.code_block import CodeBlock
 from workbench.gui.views.markdown import Piece
 from workbench.gui.views.prose import Prose
-from workbench.gui.where_strip import PROVIDER_NAMES
 from workbench.gui.widgets.basic import Banner, Button, ElidedLabel, Label, Panel, column, plain_tip, row
 from workbench.gui.widgets.theme import SPACE
 from workbench.gui.widgets.thread import Row

@@ -11,6 +11,9 @@ from workbench.errors import WorkbenchError
 from workbench.gui.export_progress import LogView
 from workbench.gui.export_state import ExportState
 from workbench.gui.language import message_of, task_title, tr
+from workbench.gui.receipt_view import ReceiptView
+from workbench.gui.receipt_words import CLOSE, agreement_number, agreement_words
+from workbench.gui.receipts import Judged
 from workbench.gui.widgets.basic import Banner, Button, ElidedLabel, IconLabel, Label, Panel, column, line, row
 from workbench.gui.widgets.theme import SPACE, mark
 from workbench.units import clock, size
@@ -18,10 +21,8 @@ from workbench.units import clock, size
 if TYPE_CHECKING:
     from workbench.exporting.report import ExportedVariant, ExportReport
 
-__all__ = ["FailureView", "ResultView", "agreement_number", "agreement_words", "error_text"]
+__all__ = ["FailureView", "ResultView", "error_text"]
 
-# From which mean agreement on an answer is called what; from 0.97 on a smaller variant may be recommended.
-SAME, VERY_CLOSE, CLOSE, COARSE = 0.9995, 0.99, 0.97, 0.9
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop
 
@@ -33,42 +34,12 @@ def error_text(error: Exception) -> str:
     return tr("Something unexpected happened: {error}", error=f"{type(error).__name__}: {error}")
 
 
-def agreement_words(mean: float) -> str:
-    if mean >= SAME:
-        return tr("Practically the same")
-    if mean >= VERY_CLOSE:
-        return tr("Very close")
-    if mean >= CLOSE:
-        return tr("Close")
-    if mean >= COARSE:
-        return tr("Noticeable differences")
-    return tr("Large differences")
-
-
-def agreement_number(metric: str, mean: float) -> str:
-    """What the number counts, with the number."""
-    percent = format(100 * mean, ".1f")
-    match metric:
-        case "same label":
-            return tr("same label in {percent}% of the samples", percent=percent)
-        case "same text":
-            return tr("same text in {percent}% of the samples", percent=percent)
-        case "word accuracy":
-            return tr("{percent}% of the words", percent=percent)
-        case "box F1":
-            return tr("F1 of the boxes {value}", value=format(mean, ".4f"))
-        case "picture values":
-            return tr("{percent}% the same picture", percent=percent)
-        case "span F1":
-            return tr("F1 of the spans {value}", value=format(mean, ".4f"))
-    return tr("cosine {value}", value=format(mean, ".4f"))
-
-
 class ResultView(Panel):
     """The variants of an export that went well."""
 
     open_requested = Signal()
     again_requested = Signal()
+    receipt_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,6 +51,11 @@ class ResultView(Panel):
         mark(self._card, role="card")
         self._card.setLayout(column())
         self.table = QWidget()
+        self.receipt = ReceiptView(short=True)
+        self.receipt.hide()
+        self.details = Button(icon="receipt")
+        self.details.clicked.connect(self.receipt_requested)
+        self.details.hide()
         self._folder = ElidedLabel(role="small", tone="muted", mode=Qt.TextElideMode.ElideMiddle)
         self.open = Button(icon="play", role="primary")
         self.open.clicked.connect(self.open_requested)
@@ -90,9 +66,10 @@ class ResultView(Panel):
         layout.addWidget(self._what)
         layout.addSpacing(SPACE.tight)
         layout.addWidget(self._card)
+        layout.addWidget(self.receipt)
         layout.addWidget(self._folder)
         layout.addSpacing(SPACE.small)
-        layout.addLayout(row(self.open, self.again, 1))
+        layout.addLayout(row(self.open, self.details, self.again, 1))
         self.setLayout(layout)
         self.retranslate()
 
@@ -100,6 +77,7 @@ class ResultView(Panel):
         self.heading.setText(tr("The ONNX version is ready"))
         self.open.setText(tr("Use it now"))
         self.again.setText(tr("More precisions"))
+        self.details.setText(tr("Whole receipt"))
         if self._state and self._report:
             self._fill(self._state, self._report)
 
@@ -107,6 +85,15 @@ class ResultView(Panel):
         if state is not self._state:
             self._state, self._report = state, report
             self._fill(state, report)
+
+    def show_receipt(self, judged: Judged | None) -> None:
+        """The receipt of what was exported, in the place of what verification alone found; None while there is none."""
+        there = judged is not None and bool(judged.verdicts)
+        if judged is not None and there:
+            self.receipt.show_judged(judged)
+        self.receipt.setVisible(there)
+        self.details.setVisible(there)
+        self._card.setVisible(not there)
 
     def _fill(self, state: ExportState, report: ExportReport) -> None:
         self._what.setText(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QScrollArea, QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 from workbench.errors import Cancelled
 from workbench.gui.export_form import ExportForm
@@ -13,8 +13,10 @@ from workbench.gui.export_progress import RunView, stage_text
 from workbench.gui.export_state import ExportState
 from workbench.gui.exports import Exports
 from workbench.gui.language import message_of, tr
+from workbench.gui.receipts import Receipts
 from workbench.gui.toolchain_card import ToolchainCard
 from workbench.gui.widgets.basic import Banner, ElidedLabel, Label, Panel, column
+from workbench.gui.widgets.sheet import Sheet
 from workbench.gui.widgets.theme import SPACE, mark
 from workbench.library.entries import Entry
 
@@ -23,27 +25,17 @@ __all__ = ["ExportPage", "stage_text"]
 COLUMN_PX = 640
 
 
-class _Sheet(QWidget):
-    """What the page scrolls. Its height follows its width alone; the least height of texts that wrap is that of the
-    narrowest column, and would have the page scroll over nothing."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        mark(self, role="plain")
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(super().minimumSizeHint().width(), 0)
-
-
 class ExportPage(Panel):
     """Shows one model at a time; all that lasts longer than a look is kept by :class:`Exports`."""
 
     open_requested = Signal(str)  # the model's name: use it now
+    receipt_requested = Signal(object, str)  # Entry, task
 
-    def __init__(self, exports: Exports) -> None:
+    def __init__(self, exports: Exports, receipts: Receipts) -> None:
         super().__init__()
         mark(self, role="page")
         self._exports = exports
+        self._receipts = receipts
         self._entry: Entry | None = None
         self._part: QWidget | None = None
         self._title = ElidedLabel(role="title", mode=Qt.TextElideMode.ElideMiddle)
@@ -64,11 +56,13 @@ class ExportPage(Panel):
         self.run.cancel_requested.connect(self._cancel)
         self.result.open_requested.connect(self._open)
         self.result.again_requested.connect(self._forget)
+        self.result.receipt_requested.connect(self._ask_receipt)
         self.failure.retry_requested.connect(self._retry)
         self.failure.back_requested.connect(self._forget)
         self.note.closed.connect(self._forget)
         exports.changed.connect(self._changed)
         exports.toolchain_changed.connect(self._refresh)
+        receipts.changed.connect(self._receipt_changed)
         self.retranslate()
 
     def _build(self) -> None:
@@ -83,21 +77,7 @@ class ExportPage(Panel):
             part.hide()
             inside.addWidget(part)
         inside.addStretch(1)
-        held = QWidget()
-        held.setMaximumWidth(COLUMN_PX + 2 * SPACE.wide)
-        held.setLayout(inside)
-        plain = _Sheet()
-        around = QHBoxLayout()
-        around.setContentsMargins(0, 0, 0, 0)
-        around.addWidget(held, 1000)
-        around.addStretch(1)
-        plain.setLayout(around)
-        self._scroll = QScrollArea()
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._scroll.setWidget(plain)
+        self._scroll = Sheet(inside, COLUMN_PX)
         self.setLayout(column(self._scroll))
 
     def retranslate(self) -> None:
@@ -151,7 +131,9 @@ class ExportPage(Panel):
             self.failure.show_state(state)
             self._show(self.failure)
         elif state and outcome is not None and not isinstance(outcome, Exception):
+            self._receipts.look(state.name, state.task)
             self.result.show_state(state, outcome)
+            self.result.show_receipt(self._receipts.state(state.name, state.task).newest)
             self._show(self.result)
         else:
             self._show_form()
@@ -212,6 +194,15 @@ class ExportPage(Panel):
     def _open(self) -> None:
         if self._entry:
             self.open_requested.emit(self._entry.name)
+
+    def _ask_receipt(self) -> None:
+        if self._entry and self._state:
+            self.receipt_requested.emit(self._entry, self._state.task)
+
+    def _receipt_changed(self, name: str, task: str) -> None:
+        state = self._state
+        if state and state.outcome and (name, task) == (state.name, state.task):
+            self.result.show_receipt(self._receipts.state(name, task).newest)
 
     def _forget(self) -> None:
         if self._entry:

@@ -63,6 +63,8 @@ def message(code: str, arguments: Mapping[str, Any]) -> str:
     if current() == "zh_CN":
         return _one_line(chinese_messages.MESSAGES.get(code, sentence).format(**arguments)) + "。"
     text = _one_line(sentence.format(**arguments))
+    if sentence.startswith("{precision}"):  # a name, which is written as it is
+        return text + "."
     return text[:1].upper() + text[1:] + "."
 
 

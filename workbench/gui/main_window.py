@@ -33,7 +33,9 @@ from workbench.gui.intake import SUFFIXES, Item, Kind
 from workbench.gui.language import message_of, tr
 from workbench.gui.library import Library
 from workbench.gui.microphone import Microphone
+from workbench.gui.receipts import Receipts
 from workbench.gui.run_page import RunPage
+from workbench.gui.side_pages import SidePages
 from workbench.gui.sidebar import Sidebar
 from workbench.gui.simple_pages import UnusablePage, WelcomePage
 from workbench.gui.widgets.basic import Banner, column
@@ -73,16 +75,18 @@ class MainWindow(QMainWindow):
         self._polishing.timeout.connect(self._polish_some)
         self.library = Library(core, background, self)
         self.exports = Exports(core, background, self)
+        self.receipts = Receipts(core, background, self)
         self.microphone = Microphone(core, background, settings.microphone, self)
         self.sidebar = Sidebar(self.library, appearance)
-        self.run_page = RunPage(core, background, self.microphone, settings.provider)
-        self.export_page = ExportPage(self.exports)
+        self.run_page = RunPage(core, background, self.microphone, self.receipts, settings.provider)
+        self.export_page = ExportPage(self.exports, self.receipts)
         self.unusable = UnusablePage()
         self.welcome = WelcomePage()
         self.banner = Banner()
         self.pages = QStackedWidget()
         for page in (self.welcome, self.run_page, self.export_page, self.unusable):
             self.pages.addWidget(page)
+        self.beside = SidePages(self.pages, core, background, appearance, self.receipts, self)
         main = QWidget()
         inner = column(space=0)
         notices = QWidget()
@@ -112,9 +116,13 @@ class MainWindow(QMainWindow):
     def _connect(self, appearance: Appearance) -> None:
         self.sidebar.chosen.connect(self._show_entry)
         self.sidebar.updated.connect(self._show_update)
+        self.sidebar.pointed.connect(self._show_pointed)
+        self.sidebar.machine_requested.connect(self.beside.show_machine)
         self.library.changed.connect(self._library_changed)
         self.run_page.export_requested.connect(self._show_export)
+        self.run_page.receipt_requested.connect(self.beside.show_receipt)
         self.export_page.open_requested.connect(self._open)
+        self.export_page.receipt_requested.connect(self.beside.show_receipt)
         self.exports.changed.connect(lambda name: self._show_busy())
         self.exports.finished.connect(self._export_ended)
         panel = self.run_page.input
@@ -186,10 +194,18 @@ class MainWindow(QMainWindow):
             self.unusable.show_entry(entry)
             self.pages.setCurrentWidget(self.unusable)
 
+    def _show_pointed(self, entry: Entry) -> None:
+        """The way from a page beside a model back to it."""
+        if self.beside.shown or self.pages.currentWidget() is self.export_page:
+            self._show_entry(entry)
+
     def _show_update(self, entry: Entry) -> None:
-        """Who is on the export page stays there, unless something waits to be run with the model."""
-        reading = self.pages.currentWidget() is self.export_page
-        if reading and not (self.router.waits and entry.standing == "ready"):
+        """Who reads another page stays there, unless something waits to be run with the model."""
+        waits = self.router.waits and entry.standing == "ready"
+        if self.beside.shown and not waits:
+            if entry.standing == "ready":
+                self.run_page.show_entry(entry)
+        elif self.pages.currentWidget() is self.export_page and not waits:
             self._show_export(entry)
         else:
             self._show_entry(entry)
@@ -224,6 +240,7 @@ class MainWindow(QMainWindow):
         """Have the engine, the audio process and the views there before they are needed."""
         self._background.start(lambda job: self._core.workbench.engine.start(), failed=self._tell_error)
         self.microphone.look()
+        QTimer.singleShot(READY_MS, self, self.beside.prepare)
         # The views bring numpy along, which is long to import: no answer waits for that later.
         self._background.start(lambda job: importlib.import_module("workbench.gui.views.table"), done=self._keep_table)
 
@@ -254,6 +271,7 @@ class MainWindow(QMainWindow):
 
     def _export_ended(self, name: str) -> None:
         self._show_busy()
+        self.receipts.forget(name)
         self.library.refresh()
 
     # --- where input lands, for the router ----------------------------------------------------------------------
@@ -345,6 +363,8 @@ class MainWindow(QMainWindow):
             return tr("The export toolchain is being installed. Installing it later goes on where it stops now.")
         if self.microphone.recording:
             return tr("A recording is running. What was recorded is kept.")
+        if self.receipts.measuring:
+            return tr("A receipt is being measured. Nothing of it is kept if you close the window now.")
         if self.run_page.running:
             return tr("A model is running. Its answer is lost if you close the window now.")
         return ""

@@ -20,10 +20,11 @@ from workbench.gui.intake import Item, Kind
 from workbench.gui.kept_sounds import KeptSounds
 from workbench.gui.language import message_of, task_title, tr
 from workbench.gui.microphone import Microphone
+from workbench.gui.provider_names import PROVIDER_NAMES
+from workbench.gui.receipts import Receipts
 from workbench.gui.result_panel import ResultPanel
 from workbench.gui.runs import Order, Runs
 from workbench.gui.sounds import Sounds
-from workbench.gui.where_strip import PROVIDER_NAMES
 from workbench.gui.widgets.basic import Button, ElidedLabel, Panel, column, line, row
 from workbench.gui.widgets.theme import SPACE, mark
 from workbench.library.entries import Entry
@@ -47,12 +48,17 @@ class RunPage(Panel):
     """Shows one entry that is ready; the model and the input stay when it is shown again."""
 
     export_requested = Signal(object)  # Entry
+    receipt_requested = Signal(object, str)  # Entry, task
 
-    def __init__(self, core: Core, background: Background, microphone: Microphone, provider: str) -> None:
+    def __init__(
+        self, core: Core, background: Background, microphone: Microphone, receipts: Receipts, provider: str
+    ) -> None:
         super().__init__()
         mark(self, role="page")
         self._core = core
         self._background = background
+        self._receipts = receipts
+        self._ran: tuple[str, str] | None = None  # model and task of the answers shown
         self.entry: Entry | None = None
         self._tasks: dict[str, str] = {}  # what was chosen, by the entry's name
         self._precisions: dict[tuple[str, str], str | None] = {}  # what was chosen, by the entry's name and the task
@@ -69,6 +75,9 @@ class RunPage(Panel):
             combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self._export = Button(icon="export", role="quiet", tint="muted")
         self._export.clicked.connect(self._ask_export)
+        self.receipt = Button(icon="receipt", role="quiet", tint="muted")
+        self.receipt.clicked.connect(self._ask_receipt)
+        self.receipt.hide()
         self.input = InputPanel(microphone)
         self.result = ResultPanel(background, self._context, self._overlay)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
@@ -82,7 +91,7 @@ class RunPage(Panel):
         names = column(self._name, self._owner, space=0)
         head = self._head = row(space=SPACE.small)
         head.addLayout(names, 1)
-        head.addLayout(row(1, self.task, self.precision, self.provider, self._export, space=SPACE.small))
+        head.addLayout(row(1, self.task, self.precision, self.provider, self.receipt, self._export, space=SPACE.small))
         head.setContentsMargins(SPACE.large, SPACE.medium, SPACE.large, SPACE.medium)
         layout = column(space=0)
         layout.addLayout(head)
@@ -110,6 +119,8 @@ class RunPage(Panel):
         runs.failed.connect(partial(self._ended, self._failed))
         runs.cancelled.connect(partial(self._ended, self.result.stop))
         self.sounds.failed.connect(self._sound_failed)
+        receipts.changed.connect(self._receipt_changed)
+        self.result.where.receipt_requested.connect(self._ask_receipt)
         self.retranslate()
 
     def minimumSizeHint(self) -> QSize:
@@ -123,6 +134,7 @@ class RunPage(Panel):
         self.provider.setAccessibleName(tr("Execution provider"))
         self.provider.setToolTip(tr("Where the model is to run"))
         self._export.describe(tr("Export this model in more precisions"))
+        self.receipt.describe(tr("Receipt: what each precision does to the answers and the speed"))
         for index in range(self.provider.count()):
             value = self.provider.itemData(index)
             self.provider.setItemText(index, tr("Automatic") if value == "auto" else PROVIDER_NAMES[value])
@@ -247,6 +259,7 @@ class RunPage(Panel):
             self.input.set_task(task)
         if self.entry:
             self._show_way(self.entry)
+            self._show_receipt(self.entry)
 
     def _show_way(self, entry: Entry) -> None:
         task, precision = self.task.currentData(), self.precision.currentData()
@@ -286,12 +299,33 @@ class RunPage(Panel):
         if self.entry:
             self.export_requested.emit(self.entry)
 
+    # --- receipts -----------------------------------------------------------------------------------------------
+
+    def _show_receipt(self, entry: Entry) -> None:
+        """Only what was exported here has receipts, and verification recommends one of its precisions."""
+        task = self.task.currentData() or ""
+        exported = task in entry.recommended
+        if exported:
+            self._receipts.look(entry.name, task)
+        self.receipt.setVisible(exported)
+
+    def _receipt_changed(self, name: str, task: str) -> None:
+        if (name, task) == self._ran:
+            newest = self._receipts.state(name, task).newest
+            self.result.where.show_receipt(newest.receipt if newest else None)
+
+    def _ask_receipt(self) -> None:
+        if self.entry:
+            self.receipt_requested.emit(self.entry, self.task.currentData() or "")
+
     # --- a run --------------------------------------------------------------------------------------------------
 
     def _began(self, order: Order) -> None:
         self.input.set_running(True)
         self.input.banner.clear()
         self.result.begin(order, TASKS[order.task].input)
+        self._ran = (order.model, order.task)
+        self._receipt_changed(*self._ran)
 
     def _ended(self, receiver: Any, *args: Any) -> None:
         self.input.set_running(False)

@@ -26,6 +26,8 @@ class Sidebar(Panel):
 
     chosen = Signal(object)  # Entry
     updated = Signal(object)  # Entry
+    pointed = Signal(object)  # Entry: the selected one was clicked, or Enter pressed on it
+    machine_requested = Signal()
 
     def __init__(self, library: Library, appearance: Appearance) -> None:
         super().__init__()
@@ -57,7 +59,8 @@ class Sidebar(Panel):
         self._settings = Button(icon="settings", role="quiet", tint="muted")
         self._refresh = Button(icon="refresh", role="quiet", tint="muted")
         self._add = Button(icon="open", role="quiet", tint="muted")
-        foot = row(self._settings, self._add, self._refresh, 1, space=SPACE.tight)
+        self.machine = Button(icon="machine", role="quiet", tint="muted")
+        foot = row(self._settings, self._add, self._refresh, 1, self.machine, space=SPACE.tight)
         layout = column(self.search, self._filter, self._banner, self.list, self._nothing, space=SPACE.small)
         layout.setContentsMargins(SPACE.medium, SPACE.medium, SPACE.medium, SPACE.small)
         layout.setStretch(3, 1)
@@ -72,6 +75,9 @@ class Sidebar(Panel):
         self._filter.clicked.connect(self._clear_modality)
         self._refresh.clicked.connect(library.refresh)
         self._add.clicked.connect(self._add_folder)
+        self.machine.clicked.connect(self.machine_requested)
+        self.list.clicked.connect(self._point)
+        self.list.activated.connect(self._point)
         library.changed.connect(self._show_listing)
         library.failed.connect(lambda error: self._banner.tell(partial(message_of, error), tone="danger"))
         QShortcut(QKeySequence.StandardKey.Find, self, self.search.setFocus)
@@ -86,6 +92,8 @@ class Sidebar(Panel):
         self._settings.describe(tr("Theme, language"))
         self._add.describe(tr("Add a folder with models…"))
         self._refresh.describe(tr("Look for models again"))
+        self.machine.setText(tr("This machine"))
+        self.machine.setToolTip(tr("What the app needs, what it found, and how to mend what is missing"))
         before = self._settings.menu()
         self._settings.setMenu(self._menu())
         if before:
@@ -149,6 +157,11 @@ class Sidebar(Panel):
         if isinstance(item, Entry) and item.name != self._name:
             self._name = item.name
             self.chosen.emit(item)
+
+    def _point(self, at: QModelIndex) -> None:
+        item = at.data(ENTRY)
+        if isinstance(item, Entry):
+            self.pointed.emit(item)
 
     def _show_listing(self) -> None:
         listing = self._library.listing

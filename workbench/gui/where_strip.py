@@ -1,24 +1,31 @@
-"""Where a model ran: the provider asked for and got, the precision, and where the time went."""
+"""Where a model ran: the provider asked for and got, the precision, where the time went, which nodes ran where, and
+what is known of the variant."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QPoint, QRectF, QSize
+from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPainterPath, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QToolTip, QWidget
 
-from workbench.gui.language import tr
-from workbench.gui.widgets.basic import ElidedLabel, IconLabel, Panel, column, row
-from workbench.gui.widgets.theme import SPACE, colors
+from workbench.errors import Notice
+from workbench.gui.language import message_of, tr
+from workbench.gui.provider_names import provider_name
+from workbench.gui.receipt_words import agreement_tone, short_verdict
+from workbench.gui.views.placements import PlacementsView
+from workbench.gui.widgets.basic import Button, ElidedLabel, IconLabel, Label, Panel, column, line, row
+from workbench.gui.widgets.theme import SPACE, colors, mark
+from workbench.receipts import Receipt
 from workbench.units import duration
 
 if TYPE_CHECKING:
     from workbench.running import RunReport
 
-__all__ = ["PROVIDER_NAMES", "WhereStrip"]
+__all__ = ["WhereStrip"]
 
-PROVIDER_NAMES = {"cpu": "CPU", "cuda": "CUDA", "dml": "DirectML"}
+DETAILS_PX = 180
 STEPS = ("load", "preprocess", "session", "postprocess")
 
 
@@ -62,38 +69,65 @@ class _TimeBar(QWidget):
 
 
 class WhereStrip(Panel):
-    """One line in words, one bar for the time."""
+    """One line in words, one bar for the time, one line of the variant's receipt; behind a button where each node ran
+    and what there is to warn of."""
+
+    receipt_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self._report: RunReport | None = None
+        self._receipt: Receipt | None = None
         self._icon = IconLabel("chip")
         self._where = ElidedLabel(role="heading")
+        self.details = Button(icon="chevron-right", role="link")
+        self.details.setCheckable(True)
+        self.details.toggled.connect(self._show_details)
         self._times = ElidedLabel(tone="muted", role="small")
         self._bar = _TimeBar()
+        self._verdict_icon = IconLabel("receipt", "muted", 16)
+        self._verdict = ElidedLabel(role="small")
+        self.receipt = Button(role="link")
+        self.receipt.clicked.connect(self.receipt_requested)
+        self._verdict_line = QWidget()
+        verdict = row(self._verdict_icon, self._verdict, self.receipt, space=SPACE.tight)
+        verdict.setStretch(1, 1)
+        self._verdict_line.setLayout(verdict)
+        self._more = _Details()
         layout = column(space=SPACE.tight)
-        layout.addLayout(row(self._icon, self._where))
+        head = row(self._icon, self._where, self.details)
+        head.setStretch(1, 1)
+        layout.addLayout(head)
         layout.addWidget(self._bar)
         layout.addWidget(self._times)
+        layout.addWidget(self._verdict_line)
+        layout.addWidget(self._more)
         self.setLayout(layout)
         self.hide()
+        self.retranslate()
 
     def retranslate(self) -> None:
+        self.receipt.setText(tr("Receipt"))
+        self.receipt.setToolTip(tr("What each precision does to the answers and the speed"))
+        self.details.setText(tr("Details"))
+        self.details.setToolTip(tr("Where the nodes of each graph ran"))
         if self._report:
             self.show_report(self._report)
 
     def show_report(self, report: RunReport) -> None:
         self._report = report
-        got = " + ".join(PROVIDER_NAMES.get(name, name) for name in report.providers_got)
+        got = " + ".join(provider_name(name) for name in report.providers_got)
         asked = report.provider_asked
-        asked = tr("Automatic") if asked == "auto" else PROVIDER_NAMES.get(asked, asked)
-        if report.provider_asked in ("auto", *report.providers_got[:1]):
+        asked = tr("Automatic") if asked == "auto" else provider_name(asked)
+        as_asked = report.provider_asked in ("auto", *report.providers_got[:1])
+        if as_asked:
             text = tr("Ran on {got} in {precision} (asked: {asked})", got=got, precision=report.variant, asked=asked)
         else:
             text = tr(
                 "{asked} was asked for; ran on {got} in {precision}", got=got, precision=report.variant, asked=asked
             )
-        self._icon.set_icon("chip", "warning" if report.warnings else "accent")
+        self._icon.set_icon("warning" if report.warnings else "chip", "warning" if report.warnings else "accent")
+        mark(self._where, tone="" if as_asked else "warning")
         self._where.setText(text)
         self.setAccessibleName(text)
         times_s = report.times_s
@@ -110,11 +144,82 @@ class WhereStrip(Panel):
         said = " · ".join(f"{name} {duration(seconds)}" for name, seconds in steps)
         # What matters most stands first: the rest may be cut off.
         self._times.setText(tr("Together {time}", time=duration(report.total_s)) + " · " + said)
+        self._more.show_report(report)
+        self.details.setVisible(self._more.has_any)
+        self._more.setVisible(self._more.has_any and self.details.isChecked())
+        self._tell_receipt()
         self.show()
 
+    def show_receipt(self, receipt: Receipt | None) -> None:
+        """The newest receipt of what ran; None where there is none."""
+        self._receipt = receipt
+        self._tell_receipt()
+
+    def _tell_receipt(self) -> None:
+        said = ""
+        if self._receipt and self._report:
+            provider = self._report.providers_got[0] if self._report.providers_got else "cpu"
+            said = short_verdict(self._receipt, self._report.variant, provider)
+            row_ = self._receipt.row(self._report.variant, provider) or self._receipt.row(self._report.variant)
+            if row_ and row_.agreement:
+                self._verdict_icon.set_icon("receipt", agreement_tone(row_.agreement.mean))
+        self._verdict.setText(said)
+        self._verdict_line.setVisible(bool(said))
+
+    def _show_details(self, shown: bool) -> None:
+        self.details.set_icon("chevron-down" if shown else "chevron-right")
+        self._more.setVisible(shown and self._more.has_any)
+
     def clear(self) -> None:
-        self._report = None
+        self._report = self._receipt = None
         self.hide()
+
+
+class _Details(Panel):
+    """What there is to warn of, in full, and where each node ran; scrolled where it is long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._warnings = Label(role="small", tone="warning", wrap=True)
+        self._placements = PlacementsView()
+        self.has_any = False
+        inside = QWidget()
+        mark(inside, role="plain")
+        layout = column(self._warnings, self._placements, space=SPACE.small)
+        layout.setContentsMargins(0, SPACE.tight, SPACE.small, 0)
+        layout.addStretch(1)
+        inside.setLayout(layout)
+        self._scroll = QScrollArea()
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setWidget(inside)
+        self._inside = inside
+        self.setLayout(column(line(), self._scroll, space=SPACE.tight))
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.hide()
+        self.retranslate()
+
+    def retranslate(self) -> None:
+        self._scroll.setAccessibleName(tr("Details of the run"))
+
+    def sizeHint(self) -> QSize:
+        wanted = self._inside.heightForWidth(self.width()) if self._inside.hasHeightForWidth() else -1
+        wanted = max(wanted, self._inside.sizeHint().height())
+        return QSize(200, min(DETAILS_PX, wanted) + SPACE.small)
+
+    def show_report(self, report: RunReport) -> None:
+        placements = tuple(getattr(report, "placements", ()))
+        self._placements.show_placements(placements)
+        self._placements.setVisible(bool(placements))
+        self._warnings.setText(_sentences(report.warnings))
+        self._warnings.setVisible(bool(report.warnings))
+        self.has_any = bool(placements or report.warnings)
+        self.updateGeometry()
+
+
+def _sentences(notices: Sequence[Notice]) -> str:
+    return "\n".join(message_of(notice) for notice in notices)
 
 
 def shades_of_steps() -> list[QColor]:

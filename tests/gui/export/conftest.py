@@ -20,6 +20,7 @@ from workbench.gui.core import Core
 from workbench.gui.export_page import ExportPage
 from workbench.gui.export_state import ExportState
 from workbench.gui.exports import Exports
+from workbench.gui.receipts import Receipts
 from workbench.library.entries import Entry
 
 
@@ -71,8 +72,9 @@ def light_look(qapp: QApplication) -> Iterator[None]:
 def desk(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
     workbench = FakeWorkbench(tmp_path)
     background = Background()
-    exports = Exports(cast(Core, SimpleNamespace(workbench=workbench)), background)
-    page = ExportPage(exports)
+    core = cast(Core, SimpleNamespace(workbench=workbench))
+    exports = Exports(core, background)
+    page = ExportPage(exports, Receipts(core, background))
     qtbot.addWidget(dressed(page))
     page.resize(640, 720)
     yield Desk(qtbot, workbench, exports, page)

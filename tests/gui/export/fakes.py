@@ -18,6 +18,7 @@ from workbench.exporting.toolchains import ToolchainProbe, ToolchainStatus
 from workbench.library.entries import Entry
 from workbench.library.model import Support
 from workbench.planning import ExportPlan
+from workbench.receipts import Receipt
 
 __all__ = ["BROKEN", "MISSING", "NAME", "PICKLE", "USABLE", "FakeWorkbench", "Script", "entry", "report"]
 
@@ -90,6 +91,7 @@ class FakeWorkbench:
         self.disk_bytes = 160_000_000
         self.plan_error: WorkbenchError | None = None
         self.calls: list[tuple[Any, ...]] = []
+        self.measured: tuple[Receipt, ...] = ()
 
     def plan_export(
         self, name: str, *, task: str | None, precisions: tuple[str, ...], allow_pickle: bool = False
@@ -120,6 +122,19 @@ class FakeWorkbench:
                 on_event(step)
             cancellation.check()
         return script.result or report(self.settings.artifacts_folder / "made")
+
+    def target(self, name: str, *, task: str) -> Any:
+        return SimpleNamespace(choice=SimpleNamespace(folder="made"))
+
+    def artifacts(self) -> Any:
+        made = [SimpleNamespace(id="made", folder="made", task=TASKS[0])] if self.measured else []
+        return SimpleNamespace(artifacts=made)
+
+    def receipts(self, artifact: Any) -> tuple[Receipt, ...]:
+        return self.measured
+
+    def verdicts(self, receipt: Receipt) -> tuple[Notice, ...]:
+        return (Notice.of("provider-fallback", wanted="cuda", got="cpu"),)
 
     def export_log(self, plan: ExportPlan) -> Path:
         return self.folder / "logs" / f"export-{plan.spec.key}.log"

@@ -16,6 +16,7 @@ from workbench.gui.background import Background
 from workbench.gui.core import Core
 from workbench.gui.export_page import ExportPage
 from workbench.gui.exports import Exports
+from workbench.gui.receipts import Receipts
 from workbench.settings import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.toolchain, pytest.mark.real_model]
@@ -35,18 +36,23 @@ def core(toolchain_python: Path, real_hub: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture
-def exports(core: Core, qtbot: QtBot) -> Iterator[Exports]:
+def background(qtbot: QtBot) -> Iterator[Background]:
     background = Background()
+    yield background
+    background.close()
+
+
+@pytest.fixture
+def exports(core: Core, background: Background) -> Iterator[Exports]:
     exports = Exports(core, background)
     yield exports
-    background.close()
     exports.deleteLater()
 
 
 @pytest.fixture
-def page(core: Core, exports: Exports, qtbot: QtBot) -> ExportPage:
+def page(core: Core, exports: Exports, background: Background, qtbot: QtBot) -> ExportPage:
     """The page with MiniLM, ready for Export."""
-    page = ExportPage(exports)
+    page = ExportPage(exports, Receipts(core, background))
     qtbot.addWidget(page)
     page.show()
     page.show_entry(next(entry for entry in core.workbench.entries().entries if entry.name == NAME))

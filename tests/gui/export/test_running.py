@@ -17,8 +17,8 @@ from tests.gui.looks import put_theme
 from workbench.errors import Cancelled, ExportError, ToolchainError
 from workbench.exporting.spec import LogLine, Progress, StageStarted
 from workbench.gui import language
-from workbench.gui.export_outcome import agreement_number, agreement_words
 from workbench.gui.export_state import LOG_LINES, Log
+from workbench.gui.receipt_words import agreement_number, agreement_words
 from workbench.units import clock
 
 OTHER = "openai/whisper-tiny.en"

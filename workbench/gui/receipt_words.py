@@ -1,0 +1,149 @@
+"""What the window says of a receipt's figures: agreement, speed, and both in one short line."""
+
+from __future__ import annotations
+
+from workbench.gui.language import tr
+from workbench.gui.provider_names import provider_name
+from workbench.receipts import Agreed, Receipt, ReceiptRow
+
+__all__ = [
+    "agreement_figure",
+    "agreement_number",
+    "agreement_tone",
+    "agreement_words",
+    "differing",
+    "interval",
+    "rate",
+    "short_verdict",
+    "speed_beside_fp32",
+    "times",
+]
+
+# From which mean agreement on an answer is called what; from 0.97 on a smaller variant may be recommended.
+SAME, VERY_CLOSE, CLOSE, COARSE = 0.9995, 0.99, 0.97, 0.9
+# What is measured in shares of samples, words or pairs; other measures are plain numbers.
+SHARES = ("same label", "same text", "same word", "same answer", "same order", "same token", "word accuracy")
+# Within this much of fp32's speed nobody notices a difference.
+AS_FAST = 0.05
+
+
+def agreement_words(mean: float) -> str:
+    if mean >= SAME:
+        return tr("Practically the same")
+    if mean >= VERY_CLOSE:
+        return tr("Very close")
+    if mean >= CLOSE:
+        return tr("Close")
+    if mean >= COARSE:
+        return tr("Noticeable differences")
+    return tr("Large differences")
+
+
+def agreement_tone(mean: float | None) -> str:
+    """The role of the theme's colours for an agreement; ``muted`` where nothing was compared."""
+    if mean is None:
+        return "muted"
+    if mean >= VERY_CLOSE:
+        return "success"
+    return "accent" if mean >= CLOSE else "warning" if mean >= COARSE else "danger"
+
+
+def agreement_number(metric: str, mean: float) -> str:
+    """What the number counts, with the number."""
+    value = _number(metric, mean)
+    match metric:
+        case "same label":
+            return tr("same label in {percent}% of the samples", percent=value)
+        case "same text":
+            return tr("same text in {percent}% of the samples", percent=value)
+        case "same word":
+            return tr("same word in {percent}% of the gaps", percent=value)
+        case "same answer":
+            return tr("same answer in {percent}% of the samples", percent=value)
+        case "same order":
+            return tr("{percent}% of the pairs in the same order", percent=value)
+        case "same token":
+            return tr("{percent}% of the next tokens", percent=value)
+        case "word accuracy":
+            return tr("{percent}% of the words", percent=value)
+        case "box F1":
+            return tr("F1 of the boxes {value}", value=value)
+        case "mask IoU":
+            return tr("overlap of the masks {value}", value=value)
+        case "picture values":
+            return tr("{percent}% the same picture", percent=format(100 * mean, ".1f"))
+        case "span F1":
+            return tr("F1 of the spans {value}", value=value)
+        case "rank correlation":
+            return tr("rank correlation {value}", value=value)
+        case "spectrum and length":
+            return tr("likeness of the sounds {value}", value=value)
+    return tr("cosine {value}", value=value) if metric == "cosine" else f"{metric} {value}"
+
+
+def agreement_figure(agreed: Agreed) -> str:
+    """The mean alone, short enough for a label: ``"0.992"``, ``"98.1%"``. What is not quite 1 does not look so."""
+    if agreed.metric in SHARES:
+        return f"{100 * agreed.mean:.1f}%"
+    shown = f"{agreed.mean:.3f}"
+    return f"{agreed.mean:.5f}" if shown == "1.000" and agreed.mean < 1 - 5e-6 else shown
+
+
+def interval(agreed: Agreed) -> str:
+    """The ends of the interval, in the unit of :func:`agreement_number`."""
+    low, high = (_number(agreed.metric, value) for value in (agreed.low, agreed.high))
+    if agreed.metric in SHARES:
+        return tr("{low}% to {high}%", low=low, high=high)
+    return tr("{low} to {high}", low=low, high=high)
+
+
+def differing(agreed: Agreed) -> str:
+    """``"2 of 26 differ"``, or that none does."""
+    if agreed.differing:
+        return tr("{count} of {samples} differ", count=agreed.differing, samples=agreed.samples)
+    return tr("all {samples} agree", samples=agreed.samples)
+
+
+def rate(per_s: float) -> str:
+    """Inputs a second, with as many digits as anyone can use."""
+    return f"{per_s:,.0f}" if per_s >= 100 else f"{per_s:.1f}" if per_s >= 1 else f"{per_s:.2f}"
+
+
+def times(ratio: float) -> str:
+    return f"{ratio:.0f}" if ratio >= 20 else f"{ratio:.1f}"
+
+
+def speed_beside_fp32(receipt: Receipt, row: ReceiptRow) -> str:
+    """How fast a variant is beside fp32 on the same provider; empty where there is nothing to compare."""
+    whole = receipt.row("fp32", row.provider)
+    if row.precision == "fp32" or whole is None or row.speed is None or whole.speed is None:
+        return ""
+    if min(row.speed.throughput_per_s, whole.speed.throughput_per_s) <= 0:
+        return ""
+    ratio = row.speed.throughput_per_s / whole.speed.throughput_per_s
+    if abs(ratio - 1) <= AS_FAST:
+        return tr("as fast as fp32")
+    if ratio > 1:
+        return tr("{times}× faster than fp32", times=times(ratio))
+    return tr("{times}× slower than fp32", times=times(1 / ratio))
+
+
+def short_verdict(receipt: Receipt, precision: str, provider: str) -> str:
+    """One line on a variant: ``"int8: 26 of 26 agree, 1.9× faster than fp32"``; empty where it was not measured."""
+    row = receipt.row(precision, provider) or receipt.row(precision)
+    if row is None:
+        return ""
+    said = []
+    if row.agreement:
+        same = row.agreement.samples - row.agreement.differing
+        said.append(tr("{same} of {samples} agree", same=same, samples=row.agreement.samples))
+    if speed := speed_beside_fp32(receipt, row):
+        said.append(speed)
+    if not said:
+        return ""
+    name = precision if row.provider == provider else f"{precision}, {provider_name(row.provider)}"
+    return tr("{variant}: {verdict}", variant=name, verdict=tr(", ").join(said))
+
+
+def _number(metric: str, value: float) -> str:
+    return format(100 * value, ".1f") if metric in SHARES else format(value, ".4f")

@@ -1,0 +1,89 @@
+"""Pages that are read beside the models: a model's receipt, and what was found on this machine."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QStackedWidget, QWidget
+
+from workbench.gui.appearance import Appearance
+from workbench.gui.background import Background
+from workbench.gui.core import Core
+from workbench.gui.doctor_page import DoctorPage
+from workbench.gui.receipt_page import ReceiptPage
+from workbench.gui.receipts import Receipts
+from workbench.gui.widgets.theme import style_sheet
+from workbench.library.entries import Entry
+
+__all__ = ["SidePages"]
+
+
+class SidePages(QObject):
+    """Puts them in front and goes back to the page that was there before. They are made when they are first needed,
+    or in an idle moment before."""
+
+    def __init__(
+        self,
+        pages: QStackedWidget,
+        core: Core,
+        background: Background,
+        appearance: Appearance,
+        receipts: Receipts,
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._pages = pages
+        self._core, self._background, self._receipts = core, background, receipts
+        self._appearance = appearance
+        self._receipt: ReceiptPage | None = None
+        self._machine: DoctorPage | None = None
+        self._before: QWidget | None = None
+
+    @property
+    def receipt(self) -> ReceiptPage:
+        """The page of receipts; it is made by the first who asks."""
+        if self._receipt is None:
+            self._receipt = ReceiptPage(self._receipts, self._background)
+            self._take(self._receipt)
+            self._receipt.closed.connect(self.close)
+        return self._receipt
+
+    @property
+    def machine(self) -> DoctorPage:
+        """The page about this machine; it is made by the first who asks."""
+        if self._machine is None:
+            self._machine = DoctorPage(self._core, self._background)
+            self._take(self._machine)
+            self._machine.closed.connect(self.close)
+        return self._machine
+
+    @property
+    def shown(self) -> bool:
+        """Whether one of them is in front."""
+        return self._pages.currentWidget() in (self._receipt, self._machine) and self._pages.currentWidget() is not None
+
+    def prepare(self) -> None:
+        """Make the page that will be wanted first: making one takes a moment."""
+        self.receipt.ensurePolished()
+
+    def show_receipt(self, entry: Entry, task: str) -> None:
+        page = self.receipt
+        page.show_model(entry, task)
+        self._go_to(page)
+
+    def show_machine(self) -> None:
+        self._go_to(self.machine)
+
+    def close(self) -> None:
+        """Back to what was there before."""
+        if self.shown and self._before is not None:
+            self._pages.setCurrentWidget(self._before)
+
+    def _go_to(self, page: QWidget) -> None:
+        if not self.shown:
+            self._before = self._pages.currentWidget()
+        self._pages.setCurrentWidget(page)
+
+    def _take(self, page: QWidget) -> None:
+        self._pages.addWidget(page)
+        self._appearance.dress(page)
+        page.setStyleSheet(style_sheet())
