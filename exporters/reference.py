@@ -1,7 +1,8 @@
 """What torch answers to the sample inputs, written beside the graphs so that anyone can check a variant without torch.
 
 ``reference/samples.json`` tells the inputs and which array of ``reference/answers.npz`` belongs to which output;
-pictures and sounds are copied to ``reference/media/``.
+pictures and sounds are copied to ``reference/media/``. Of a user's own samples ``index`` is the number, since some of
+them may be left out.
 """
 
 from __future__ import annotations
@@ -98,7 +99,10 @@ class _Written:
         keys = {name: f"{number}/{name}" for name in answer.arrays}
         _append(archive, {keys[name]: value for name, value in answer.arrays.items()})
         read = sample if answer.sample is None else answer.sample
-        row = {"input": _portable(read, self._folder) if self._copies else read, "outputs": keys}
+        if self._copies:
+            row = {"input": _portable(read, self._folder), "outputs": keys}
+        else:
+            row = {"index": number, "input": read, "outputs": keys}
         self.rows.append(row | {"answer": dict(answer.answer)} if answer.answer else row)
 
 

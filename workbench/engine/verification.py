@@ -23,7 +23,7 @@ from workbench.tasks.agreement import agreement, further_figures
 from workbench.tasks.base import Array, Outputs, Pipeline, Run
 from workbench.tasks.short_answers import short, short_answer, short_input
 
-__all__ = ["verify"]
+__all__ = ["log_likelihoods", "verify"]
 
 Send = Callable[[Any, Mapping[str, Any]], None]
 
@@ -53,7 +53,8 @@ def verify(
     skipped: list[dict[str, Any]] = []
     last: InputError | None = None
     with _recorded(folder) as (samples, arrays):
-        for index, sample in enumerate(samples):
+        for done, sample in enumerate(samples, 1):
+            index = int(sample.get("index", done - 1))
             run = Run(cancellation=cancellation)
             try:
                 figures.add(index, _compared(pipeline, folder, index, sample, arrays, params, run, figures))
@@ -61,9 +62,9 @@ def verify(
                 if not skip_unreadable:
                     raise
                 last = error
-                shown = short_input(sample["input"], is_file=_is_file(sample["input"]))
+                shown = short_input(sample["input"])
                 skipped.append({"index": index, "input": shown, "error": error_to_wire(error)})
-            send("progress", {"stage": "verify", "done": index + 1, "total": len(samples), "unit": "samples"})
+            send("progress", {"stage": "verify", "done": done, "total": len(samples), "unit": "samples"})
             yield
         if last is not None and len(skipped) == len(samples):
             raise last
@@ -92,7 +93,7 @@ def _compared(
     got = pipeline.aligned(got, wanted)
     pairs = {name: _same_shape(got, wanted, name, folder, index) for name in wanted}
     figures.outputs({name: a for name, (a, _) in pairs.items()}, wanted)
-    shown = short_input(sample["input"], is_file=_is_file(sample["input"]))
+    shown = short_input(sample["input"])
     if wanted and (measured := pipeline.compared(got, wanted)) is not None:
         return Compared(measured.metric, measured.value, shown)
     if "text" in answer:
@@ -142,9 +143,9 @@ def _next_tokens(
         known = np.array(answer["log_likelihoods"])
     else:
         full = next(iter(wanted.values()))
-        theirs, known = np.argmax(full[0], -1), _log_likelihoods(full[0], ids)
+        theirs, known = np.argmax(full[0], -1), log_likelihoods(full[0], ids)
     ours = np.argmax(logits[0], -1)
-    likely = _log_likelihoods(logits[0], ids)
+    likely = log_likelihoods(logits[0], ids)
     same = ours == theirs
     further: dict[str, tuple[float, float]] = {}
     if len(ids) > 1:
@@ -161,7 +162,7 @@ def _next_tokens(
     return Compared("same next token", float(same.mean()), short_input(item), said, wished, further)
 
 
-def _log_likelihoods(logits: Array, ids: list[int]) -> Array:
+def log_likelihoods(logits: Array, ids: list[int]) -> Array:
     """float64 [tokens - 1]: the logarithm of the probability of each token but the first. ``logits`` is [tokens,
     vocabulary]."""
     rows = logits[:-1].astype(np.float64)
@@ -191,10 +192,6 @@ def _recorded(folder: Path) -> Iterator[tuple[list[dict[str, Any]], Callable[[st
         if not samples:
             raise ModelError("reference-unreadable", folder=folder, reason="it holds no samples")
         yield samples, array
-
-
-def _is_file(value: Any) -> bool:
-    return isinstance(value, str) and (value.startswith("media/") or Path(value).is_absolute())
 
 
 def _input(folder: Path, value: Any) -> Any:

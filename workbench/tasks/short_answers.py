@@ -38,13 +38,16 @@ def short(text: str) -> str:
     return line if len(line) <= MAX_CHARACTERS else line[: MAX_CHARACTERS - 1] + "…"
 
 
-def short_input(item: Any, *, is_file: bool = False) -> str:
+def short_input(item: Any) -> str:
     """An input; of a file its name alone, which tells nothing of where a user keeps it."""
     if isinstance(item, Mapping):
-        return short(" | ".join(short_input(value, is_file=name in ("image", "audio")) for name, value in item.items()))
+        return short(" | ".join(short_input(value) for value in item.values()))
     if isinstance(item, (list, tuple)):
-        return short(", ".join(map(str, item)))
-    return short(PurePath(str(item)).name if is_file else str(item))
+        return short(", ".join(map(short_input, item)))
+    text = str(item)
+    path = PurePath(text)
+    is_file = (path.is_absolute() or text.startswith("media/")) and path.suffix and "\n" not in text
+    return short(path.name if is_file else text)
 
 
 def short_answer(result: Result) -> str:
