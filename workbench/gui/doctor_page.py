@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -27,7 +28,8 @@ __all__ = ["DoctorPage", "diagnosis_text"]
 
 COLUMN_PX = 760
 # In this order; areas that nobody named here come after them.
-AREAS = ("provider", "onnxruntime", "engine", "toolchain", "audio", "folder", "version")
+AREAS = ("provider", "cuda", "device", "onnxruntime", "engine", "toolchain", "audio", "folder", "version")
+COMMAND = re.compile(r"pip (?:un)?install(?: (?:'[^']*'|[\w.\[\]=<>~+-]+))+", re.ASCII)
 ICONS = {"ok": ("check", "success"), "missing": ("info", "warning"), "broken": ("error", "danger")}
 
 
@@ -169,6 +171,8 @@ class DoctorPage(Panel):
 def area_title(area: str) -> str:
     titles = {
         "provider": tr("Execution providers"),
+        "cuda": "CUDA",
+        "device": tr("Devices"),
         "onnxruntime": "onnxruntime",
         "engine": tr("Engine"),
         "toolchain": tr("Export toolchain"),
@@ -189,10 +193,30 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
     for area, checks in _grouped(diagnosis.checks):
         lines.append(area_title(area))
         for check in checks:
-            lines.append(f"  {state_text(check.state)}: {check.name}: {check.detail}")
-            if check.cure:
-                lines.append(f"    {check.cure}")
+            lines.append(f"  {state_text(check.state)}: {name_of(check)}: {finding_text(check)}")
+            if cure := cure_text(check):
+                lines.append(f"    {cure}")
     return "\n".join(lines)
+
+
+def name_of(check: Check) -> str:
+    return provider_name(check.name) if check.area in ("provider", "device") else check.name
+
+
+def finding_text(check: Check) -> str:
+    """What was found, in the window's language where the core has it as a code."""
+    notice = getattr(check, "notice", None)
+    return message_of(notice) if notice else check.detail
+
+
+def cure_text(check: Check) -> str:
+    notice = getattr(check, "cure_notice", None)
+    return message_of(notice) if notice else check.cure
+
+
+def commands_in(cure: str) -> list[str]:
+    """The commands that a cure tells to run."""
+    return COMMAND.findall(cure)
 
 
 def _grouped(checks: Sequence[Check]) -> list[tuple[str, list[Check]]]:
@@ -209,7 +233,7 @@ def _group(title: str, checks: Sequence[Check], put: Callable[[str], None]) -> Q
     for number, check in enumerate(checks):
         if number:
             layout.addWidget(line())
-        layout.addWidget(_Finding(check, put))
+        layout.addWidget(_Finding(check, title, put))
     layout.setContentsMargins(SPACE.large, SPACE.medium, SPACE.large, SPACE.medium)
     card.setLayout(layout)
     return card
@@ -218,21 +242,25 @@ def _group(title: str, checks: Sequence[Check], put: Callable[[str], None]) -> Q
 class _Finding(QWidget):
     """One check: its state, its name, what was found, and the cure with a button that copies it."""
 
-    def __init__(self, check: Check, put: Callable[[str], None]) -> None:
+    def __init__(self, check: Check, title: str, put: Callable[[str], None]) -> None:
         super().__init__()
-        name = provider_name(check.name) if check.area == "provider" else check.name
+        name, found = name_of(check), finding_text(check)
         icon, role = ICONS.get(check.state, ICONS["ok"])
-        detail = Label(check.detail, tone="muted", wrap=True)
+        if check.state == "missing" and not check.cure:  # what nobody can mend is nothing to worry about
+            icon, role = "minus", "muted"
+        detail = Label(found, tone="muted", wrap=True)
         detail.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        said = column(Label(name), detail, space=0)
+        said = column(detail, space=0)
+        if name.casefold() != title.casefold():  # once is enough
+            said.insertWidget(0, Label(name))
         if check.cure:
             said.addSpacing(SPACE.tight)
-            said.addWidget(_cure(check.cure, put))
+            said.addWidget(_cure(cure_text(check), put))
         layout = row(space=SPACE.small)
         layout.addWidget(IconLabel(icon, role), 0, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(said, 1)
         self.setLayout(layout)
-        self.setAccessibleName(f"{name}: {state_text(check.state)}. {check.detail}")
+        self.setAccessibleName(f"{name}: {state_text(check.state)}. {found}")
 
 
 def _cure(cure: str, put: Callable[[str], None]) -> QWidget:
@@ -241,12 +269,14 @@ def _cure(cure: str, put: Callable[[str], None]) -> QWidget:
     text = Label(cure, wrap=True)
     text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-    copy = Button(icon="copy", role="bare", tint="muted")
-    copy.describe(tr("Copy: {what}", what=cure))
-    copy.clicked.connect(lambda: put(cure))
     layout = row(space=SPACE.small)
     layout.addWidget(text, 1)
-    layout.addWidget(copy, 0, Qt.AlignmentFlag.AlignTop)
+    if found := commands_in(cure):
+        commands = "\n".join(found)
+        copy = Button(icon="copy", role="bare", tint="muted")
+        copy.describe(tr("Copy: {what}", what=commands))
+        copy.clicked.connect(lambda: put(commands))
+        layout.addWidget(copy, 0, Qt.AlignmentFlag.AlignTop)
     layout.setContentsMargins(SPACE.medium, SPACE.small, SPACE.small, SPACE.small)
     box.setLayout(layout)
     return box

@@ -5,7 +5,7 @@ from __future__ import annotations
 from workbench.errors import error_from_wire
 from workbench.gui.language import message_of, tr
 from workbench.gui.provider_names import provider_name
-from workbench.gui.receipt_words import agreement_number, differing, interval, rate, speed_beside_fp32
+from workbench.gui.receipt_words import agreement_number, differing, further, interval, rate, speed_beside_fp32
 from workbench.receipts import Receipt, ReceiptRow
 from workbench.units import duration, size
 
@@ -42,4 +42,5 @@ def _parts(receipt: Receipt, item: ReceiptRow) -> list[str]:
     said = [size(item.bytes)]
     if agreed:
         said.append(f"{agreement_number(agreed.metric, agreed.mean)} ({interval(agreed)}), {differing(agreed)}")
+        said += further(agreed)
     return said + speed_parts(receipt, item)

@@ -8,12 +8,12 @@ from PySide6.QtWidgets import QProgressBar
 
 from workbench.gui.language import tr
 from workbench.gui.provider_names import provider_name
-from workbench.gui.receipts import ReceiptState
+from workbench.gui.receipts import MeasureProgress, ReceiptState
 from workbench.gui.widgets.basic import Button, ElidedLabel, IconLabel, Label, Panel, column, row
 from workbench.gui.widgets.theme import SPACE, mark
 from workbench.units import clock
 
-__all__ = ["MeasureProgress", "Offer"]
+__all__ = ["MeasureView", "Offer"]
 
 
 class Offer(Panel):
@@ -60,7 +60,7 @@ class Offer(Panel):
             )
 
 
-class MeasureProgress(Panel):
+class MeasureView(Panel):
     """What is measured, how far it is, and the way to stop it."""
 
     def __init__(self) -> None:
@@ -94,24 +94,35 @@ class MeasureProgress(Panel):
 
     def show_state(self, state: ReceiptState) -> None:
         self._state = state
-        precision, provider, done, total = state.progress
+        now = state.progress
         if state.cancelling:
             text = tr("Stopping…")
         elif state.waiting:
             text = tr("Waits until the measurement before it is done")
-        elif precision:
-            text = tr("Measuring {precision} on {provider}", precision=precision, provider=provider_name(provider))
         else:
-            text = tr("Getting ready to measure")
+            text = _doing(now)
         self._text.setText(text)
-        self._bar.setRange(0, total)
-        self._bar.setValue(done)
+        self._bar.setRange(0, now.total)
+        self._bar.setValue(now.done)
         self._detail.setText(
-            tr("Sample {done} of {total}", done=done, total=total)
-            if total
+            tr("{done} of {total}", done=now.done, total=now.total)
+            if now.total
             else tr("Other work on this machine makes it slower, and the figures worse.")
         )
         seconds = time.monotonic() - state.started_at if state.started_at else None
         self.elapsed.setText("" if seconds is None else clock(seconds))
         self.elapsed.setAccessibleName(tr("Elapsed: {time}", time=clock(seconds)))
         self.cancel.setEnabled(not state.cancelling)
+
+
+def _doing(now: MeasureProgress) -> str:
+    """What is done at the moment, in words."""
+    provider = provider_name(now.provider)
+    match now.stage:
+        case "answers":
+            return tr("Asking the original for its answers")
+        case "time":
+            return tr("Timing {precision} on {provider}", precision=now.precision, provider=provider)
+        case "verify":
+            return tr("Comparing the answers of {precision} on {provider}", precision=now.precision, provider=provider)
+    return tr("Getting ready to measure")

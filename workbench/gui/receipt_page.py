@@ -9,16 +9,17 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QComboBox, QFileDialog, QMenu, QWidget
 
-from workbench.errors import WorkbenchError
+from workbench.errors import Notice, WorkbenchError
 from workbench.gui.background import Background, Job
 from workbench.gui.language import message_of, task_title, tr
-from workbench.gui.receipt_offer import MeasureProgress, Offer
+from workbench.gui.receipt_offer import MeasureView, Offer
 from workbench.gui.receipt_view import ReceiptView, date_text, receipt_text
 from workbench.gui.receipts import Judged, Receipts, ReceiptState
 from workbench.gui.widgets.basic import Banner, Button, ElidedLabel, Panel, column, row
 from workbench.gui.widgets.sheet import Sheet
 from workbench.gui.widgets.theme import SPACE, mark
 from workbench.library.entries import Entry
+from workbench.receipts import receipt_json
 
 __all__ = ["ReceiptPage"]
 
@@ -41,6 +42,7 @@ class ReceiptPage(Panel):
         self._entry: Entry | None = None
         self._task = ""
         self._shown: Judged | None = None
+        self._told: tuple[WorkbenchError | None, tuple[Notice, ...]] = (None, ())
         self.back = Button(icon="back", role="quiet", tint="muted")
         self._title = ElidedLabel(role="title", mode=Qt.TextElideMode.ElideMiddle)
         self._subtitle = ElidedLabel(tone="muted")
@@ -52,7 +54,7 @@ class ReceiptPage(Panel):
         self.save = Button(icon="save", role="quiet")
         self.banner = Banner()
         self.offer = Offer()
-        self.progress = MeasureProgress()
+        self.progress = MeasureView()
         self.view = ReceiptView()
         self._timer = QTimer(self)
         self._timer.setInterval(SECOND_MS)
@@ -121,6 +123,7 @@ class ReceiptPage(Panel):
         """Show the newest receipt of a model for a task, or offer to measure one."""
         if self._entry is None or (entry.name, task) != (self._entry.name, self._task):
             self._shown = None
+            self._told = (None, ())
             self.banner.clear()
             self._sheet.verticalScrollBar().setValue(0)
         self._entry, self._task = entry, task
@@ -152,21 +155,34 @@ class ReceiptPage(Panel):
         fresh = newest is not None and self.earlier.count() != 0 and self.earlier.itemData(0) != newest.receipt.created
         if fresh:  # what was measured just now is what is of interest
             self._shown = newest
-        if state.problem:
-            self.banner.tell(partial(message_of, state.problem), tone="danger")
+        self._show_trouble(state)
         self._fill_earlier(state)
         self._actions.setVisible(newest is not None and not state.measuring)
         self.view.setVisible(newest is not None)
         if self._shown is not None and newest is not None:
             self.view.show_judged(self._shown)
-        self.offer.setVisible(newest is None and not state.measuring and state.artifact is not None)
-        self.offer.set_possible(bool(state.artifact))
+        self.offer.setVisible(newest is None and not state.measuring and state.measurable is not None)
+        self.offer.set_possible(bool(state.measurable))
         self.progress.setVisible(state.measuring)
         self.progress.show_state(state)
         if state.measuring and not self._timer.isActive():
             self._timer.start()
         elif not state.measuring:
             self._timer.stop()
+
+    def _show_trouble(self, state: ReceiptState) -> None:
+        """Why nothing came of a measurement, or what there is to know of the receipts; each is told once."""
+        trouble = (state.problem, state.warnings)
+        if trouble == self._told:
+            return
+        self._told = trouble
+        if state.problem:
+            self.banner.tell(partial(message_of, state.problem), tone="danger")
+        elif state.warnings:
+            warnings = state.warnings
+            self.banner.tell(lambda: "\n".join(message_of(item) for item in warnings), tone="warning")
+        else:
+            self.banner.clear()
 
     def _tick(self) -> None:
         self.progress.show_state(self._state)
@@ -246,12 +262,10 @@ class ReceiptPage(Panel):
             return
 
         def work(job: Job) -> None:
-            from dataclasses import asdict
-
             from workbench.out_files import put
             from workbench.saving import json_text
 
-            put(path, json_text(asdict(judged.receipt)).encode("utf-8", "replace"))
+            put(path, json_text(receipt_json(judged.receipt)).encode("utf-8", "replace"))
 
         self._background.start(
             work, done=lambda _: self.banner.tell(lambda: tr("Saved to {file}", file=path)), failed=self._not_saved

@@ -39,9 +39,12 @@ class _Verdicts(Panel):
     def show_verdicts(self, judged: Judged) -> None:
         self._judged = judged
         layout = column(space=SPACE.small)
-        for notice in judged.verdicts:
-            best = is_recommended(notice, judged.receipt)
-            mark_ = IconLabel("check" if best else "minus", "success" if best else "muted")
+        for notice in sorted(judged.verdicts, key=recommends, reverse=True):
+            best = recommends(notice)
+            icon, role = ("check", "success") if best else ("minus", "muted")
+            if notice.code.startswith("verdict-failed"):
+                icon, role = "warning", "warning"
+            mark_ = IconLabel(icon, role)
             sentence = Label(message_of(notice), role="heading" if best else "", wrap=True)
             sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             line_ = row(space=SPACE.small)
@@ -123,9 +126,9 @@ class ReceiptView(Panel):
         self._versions.setText(versions_text(receipt))
 
 
-def is_recommended(notice: Notice, receipt: Receipt) -> bool:
-    """Whether a verdict is about the recommended variant."""
-    return str(notice.arguments.get("precision", "")) == receipt.recommended
+def recommends(verdict: Notice) -> bool:
+    """Whether a verdict recommends its variant."""
+    return any(part.get("code") == "verdict-recommended" for part in verdict.arguments.get("parts", ()))
 
 
 def samples_text(receipt: Receipt) -> str:

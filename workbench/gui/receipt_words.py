@@ -12,7 +12,10 @@ __all__ = [
     "agreement_tone",
     "agreement_words",
     "differing",
+    "further",
     "interval",
+    "is_recommended",
+    "measured_row",
     "rate",
     "short_verdict",
     "speed_beside_fp32",
@@ -22,7 +25,9 @@ __all__ = [
 # From which mean agreement on an answer is called what; from 0.97 on a smaller variant may be recommended.
 SAME, VERY_CLOSE, CLOSE, COARSE = 0.9995, 0.99, 0.97, 0.9
 # What is measured in shares of samples, words or pairs; other measures are plain numbers.
-SHARES = ("same label", "same text", "same word", "same answer", "same order", "same token", "word accuracy")
+SHARES = ("same label", "same text", "same word", "same answer", "same order", "same next token", "word accuracy")
+# The provider that runs where the user names none, best first.
+BEST_PROVIDERS = ("cuda", "dml", "cpu")
 # Within this much of fp32's speed nobody notices a difference.
 AS_FAST = 0.05
 
@@ -62,7 +67,7 @@ def agreement_number(metric: str, mean: float) -> str:
             return tr("same answer in {percent}% of the samples", percent=value)
         case "same order":
             return tr("{percent}% of the pairs in the same order", percent=value)
-        case "same token":
+        case "same next token":
             return tr("{percent}% of the next tokens", percent=value)
         case "word accuracy":
             return tr("{percent}% of the words", percent=value)
@@ -74,8 +79,6 @@ def agreement_number(metric: str, mean: float) -> str:
             return tr("{percent}% the same picture", percent=format(100 * mean, ".1f"))
         case "span F1":
             return tr("F1 of the spans {value}", value=value)
-        case "rank correlation":
-            return tr("rank correlation {value}", value=value)
         case "spectrum and length":
             return tr("likeness of the sounds {value}", value=value)
     return tr("cosine {value}", value=value) if metric == "cosine" else f"{metric} {value}"
@@ -104,6 +107,28 @@ def differing(agreed: Agreed) -> str:
     return tr("all {samples} agree", samples=agreed.samples)
 
 
+def is_recommended(receipt: Receipt, row: ReceiptRow) -> bool:
+    """Whether a row is the recommended variant on the best provider that was measured."""
+    there = {item.provider for item in receipt.rows if item.error is None}
+    best = next((name for name in BEST_PROVIDERS if name in there), None)
+    return row.precision == receipt.recommended and row.error is None and row.provider == (best or row.provider)
+
+
+def further(agreed: Agreed) -> list[str]:
+    """What else was measured of the answers, in words."""
+    said = []
+    whole = agreed.extra.get("reference_perplexity", 0.0)
+    if "perplexity" in agreed.extra and whole > 0:
+        ours = agreed.extra["perplexity"]
+        change = f"{100 * (ours / whole - 1):+.1f}".replace("-", "\N{MINUS SIGN}")
+        said.append(tr("perplexity {value} ({change}%)", value=format(ours, ".2f"), change=change))
+    if "rank_correlation" in agreed.extra:
+        said.append(tr("rank correlation {value}", value=format(agreed.extra["rank_correlation"], ".4f")))
+    if "box_iou" in agreed.extra:
+        said.append(tr("overlap of the boxes {value}", value=format(agreed.extra["box_iou"], ".4f")))
+    return said
+
+
 def rate(per_s: float) -> str:
     """Inputs a second, with as many digits as anyone can use."""
     return f"{per_s:,.0f}" if per_s >= 100 else f"{per_s:.1f}" if per_s >= 1 else f"{per_s:.2f}"
@@ -128,9 +153,15 @@ def speed_beside_fp32(receipt: Receipt, row: ReceiptRow) -> str:
     return tr("{times}× slower than fp32", times=times(1 / ratio))
 
 
+def measured_row(receipt: Receipt, precision: str, provider: str) -> ReceiptRow | None:
+    """What was measured of a variant: on this provider, else on another."""
+    rows = [row for row in receipt.rows if row.precision == precision and row.error is None]
+    return next((row for row in rows if row.provider == provider), rows[0] if rows else None)
+
+
 def short_verdict(receipt: Receipt, precision: str, provider: str) -> str:
     """One line on a variant: ``"int8: 26 of 26 agree, 1.9× faster than fp32"``; empty where it was not measured."""
-    row = receipt.row(precision, provider) or receipt.row(precision)
+    row = measured_row(receipt, precision, provider)
     if row is None:
         return ""
     said = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,10 @@ from workbench.gui.core import Core
 
 if TYPE_CHECKING:
     from workbench.api import Workbench
-    from workbench.library.artifacts import Artifact
+    from workbench.measured_model import MeasuredModel
     from workbench.receipts import Receipt
 
-__all__ = ["Judged", "ReceiptState", "Receipts"]
+__all__ = ["Judged", "MeasureProgress", "ReceiptState", "Receipts"]
 
 Key = tuple[str, str]
 MOST_SAMPLES = 200
@@ -27,27 +27,45 @@ MOST_SAMPLES = 200
 
 @dataclass(frozen=True)
 class Judged:
-    """A receipt and its verdicts in words, the recommended variant's first."""
+    """A receipt and its verdicts in words, one for each of its rows."""
 
     receipt: Receipt
     verdicts: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True)
+class MeasureProgress:
+    """``stage`` is ``answers`` (the original is asked), ``time`` or ``verify``; empty before the first."""
+
+    stage: str = ""
+    precision: str = ""
+    provider: str = ""
+    done: int = 0
+    total: int = 0
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> MeasureProgress:
+        """From what the core tells."""
+        stage, precision, provider = (str(body.get(name, "")) for name in ("stage", "precision", "provider"))
+        return cls(stage, precision, provider, int(body.get("done", 0)), int(body.get("total", 0)))
+
+
+@dataclass(frozen=True)
 class ReceiptState:
     """What is known of the receipts for a model's task.
 
-    ``artifact`` is its id, empty where what runs was not exported by us; None until that is known. ``judged`` are its
-    receipts, the newest first. ``progress`` is (variant, provider, done, total), ``started_at`` as of
-    ``time.monotonic``; ``problem`` is why the last measurement, or reading the receipts, failed.
+    ``measurable`` is whether it can run and so be measured, None until that is known. ``judged`` are its receipts, the
+    newest first; ``warnings`` are about those that cannot be read, or about the one measured last. ``started_at`` is
+    as of ``time.monotonic``; ``problem`` is why the last measurement failed.
     """
 
-    artifact: str | None = None
+    measurable: bool | None = None
     judged: tuple[Judged, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     measuring: bool = False
     cancelling: bool = False
     waiting: bool = False
-    progress: tuple[str, str, int, int] = ("", "", 0, 0)
+    progress: MeasureProgress = MeasureProgress()
     started_at: float = 0.0
     problem: WorkbenchError | None = None
 
@@ -89,24 +107,22 @@ class Receipts(QObject):
         """Read the receipts in the background, unless they are known; ``again`` reads them anyway."""
         key = (name, task)
         held = self._of(key)
-        if held.looking or (held.state.artifact is not None and not again):
+        if held.looking or (held.state.measurable is not None and not again):
             return
 
-        def work(job: Job) -> tuple[str, tuple[Judged, ...]]:
+        def work(job: Job) -> dict[str, Any]:
             workbench = self._core.workbench
-            artifact = _artifact_of(workbench, name, task)
-            if artifact is None:
-                return "", ()
-            found = workbench.receipts(artifact)
-            return artifact.id, tuple(Judged(receipt, workbench.verdicts(receipt)) for receipt in found)
+            return _stored(workbench, workbench.measured_model(name, task=task))
 
-        def done(found: tuple[str, tuple[Judged, ...]]) -> None:
+        def done(found: dict[str, Any]) -> None:
             held.looking = None
-            self._put(key, artifact=found[0], judged=found[1])
+            self._put(key, **found)
 
         def failed(error: Exception) -> None:
             held.looking = None
-            self._fail(key, error)
+            if not isinstance(error, WorkbenchError):
+                raise error  # a bug, shown as one
+            self._put(key, measurable=False, judged=(), warnings=())
 
         held.looking = self._background.start(work, done=done, failed=failed)
 
@@ -114,7 +130,7 @@ class Receipts(QObject):
         """What was known of a model may be true no more: it was exported, or its files were touched."""
         for key, held in tuple(self._held.items()):
             if key[0] == name and not held.measuring:
-                held.state = replace(held.state, artifact=None)
+                held.state = replace(held.state, measurable=None)
                 self.look(*key)
 
     def measure(self, name: str, task: str, source: Path | None = None) -> None:
@@ -124,34 +140,35 @@ class Receipts(QObject):
         if held.measuring:
             return
 
-        def work(job: Job) -> tuple[str, tuple[Judged, ...]]:
+        def work(job: Job) -> dict[str, Any]:
             job.tell(self._began, key)
             workbench = self._core.workbench
-            artifact = _artifact_of(workbench, name, task)
-            if artifact is None:
-                return "", ()
-            workbench.measure_receipt(
-                artifact,
-                samples=_samples(artifact, source),
-                on_progress=_told(job, lambda progress: self._progress(key, progress)),
+            model = workbench.measured_model(name, task=task)
+            made = workbench.new_receipt(
+                model,
+                samples=_samples(model, source),
+                on_progress=lambda body: job.tell(self._progress, key, MeasureProgress.of(body)),
                 cancellation=job.cancellation,
             )
-            found = workbench.receipts(artifact)
-            return artifact.id, tuple(Judged(receipt, workbench.verdicts(receipt)) for receipt in found)
-
-        def done(found: tuple[str, tuple[Judged, ...]]) -> None:
-            self._ended(key, artifact=found[0], judged=found[1])
+            found = _stored(workbench, model)
+            if made.file is None:  # it could not be kept, and is shown all the same
+                found["judged"] = (Judged(made.receipt, workbench.verdicts(made.receipt)), *found["judged"])
+            return {**found, "warnings": (*made.warnings, *found["warnings"])}
 
         def failed(error: Exception) -> None:
-            self._ended(key)
-            self._fail(key, error)
+            self._ended(key, problem=error if isinstance(error, WorkbenchError) else None)
+            if not isinstance(error, WorkbenchError):
+                raise error  # a bug, shown as one
 
         held.measuring = self._background.start(
-            work, done=done, failed=failed, cancelled=lambda: self._ended(key), lane="receipt"
+            work,
+            done=lambda found: self._ended(key, **found),
+            failed=failed,
+            cancelled=lambda: self._ended(key),
+            lane="receipt",
         )
-        self._put(
-            key, measuring=True, waiting=True, cancelling=False, progress=("", "", 0, 0), started_at=0.0, problem=None
-        )
+        fresh = {"progress": MeasureProgress(), "started_at": 0.0, "problem": None, "warnings": ()}
+        self._put(key, measuring=True, waiting=True, cancelling=False, **fresh)
 
     def cancel(self, name: str, task: str) -> None:
         """Stop a measurement, or take it out of the line."""
@@ -163,18 +180,13 @@ class Receipts(QObject):
     def _began(self, key: Key) -> None:
         self._put(key, waiting=False, started_at=time.monotonic())
 
-    def _progress(self, key: Key, progress: tuple[str, str, int, int]) -> None:
+    def _progress(self, key: Key, progress: MeasureProgress) -> None:
         if self._of(key).measuring:
             self._put(key, progress=progress)
 
     def _ended(self, key: Key, **found: Any) -> None:
         self._of(key).measuring = None
         self._put(key, measuring=False, waiting=False, cancelling=False, **found)
-
-    def _fail(self, key: Key, error: Exception) -> None:
-        if not isinstance(error, WorkbenchError):
-            raise error  # a bug, shown as one
-        self._put(key, problem=error)
 
     def _of(self, key: Key) -> _Held:
         return self._held.setdefault(key, _Held())
@@ -185,32 +197,17 @@ class Receipts(QObject):
         self.changed.emit(*key)
 
 
-def _artifact_of(workbench: Workbench, name: str, task: str) -> Artifact | None:
-    """The export that runs for this model and task; None where other graphs do. Raises ModelError."""
-    folder = workbench.target(name, task=task).choice.folder
-    return next((item for item in workbench.artifacts().artifacts if str(item.folder) == folder), None)
+def _stored(workbench: Workbench, model: MeasuredModel) -> dict[str, Any]:
+    """What is known of a model's receipts, as fields of a state."""
+    stored = workbench.stored_receipts(model)
+    judged = tuple(Judged(receipt, workbench.verdicts(receipt)) for receipt in stored.receipts)
+    return {"measurable": True, "judged": judged, "warnings": stored.warnings}
 
 
-def _samples(artifact: Artifact, source: Path | None) -> Any:
-    """The user's samples as the artifact's task takes them; None for the built-in ones. Raises InputError."""
+def _samples(model: MeasuredModel, source: Path | None) -> Any:
+    """The user's samples as the model's task takes them; None for the built-in ones. Raises InputError."""
     if source is None:
         return None
     from workbench.sample_sources import read_samples
-    from workbench.tasks.catalog import task_info
 
-    return read_samples(task_info(artifact.task or ""), source, column=None, limit=MOST_SAMPLES)
-
-
-def _told(job: Job, receiver: Callable[[tuple[str, str, int, int]], None]) -> Callable[[Mapping[str, Any]], None]:
-    def tell(body: Mapping[str, Any]) -> None:
-        job.tell(
-            receiver,
-            (
-                str(body.get("precision", "")),
-                str(body.get("provider", "")),
-                int(body.get("done", 0)),
-                int(body.get("total", 0)),
-            ),
-        )
-
-    return tell
+    return read_samples(model.task, source, column=None, limit=MOST_SAMPLES)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QComboBox, QSplitter
+from PySide6.QtWidgets import QBoxLayout, QComboBox, QSplitter, QWidget
 
 from workbench.errors import WorkbenchError
 from workbench.gui.background import Background, Job, Work
@@ -88,10 +88,14 @@ class RunPage(Panel):
         self.splitter.setStretchFactor(0, 4)
         self.splitter.setStretchFactor(1, 5)
         self.splitter.setSizes([440, 520])
-        names = column(self._name, self._owner, space=0)
+        self._beside = QWidget()
+        self._beside.setLayout(row(self.receipt, self._export, space=SPACE.small))
+        self._names = row(space=SPACE.small)
+        self._names.addLayout(column(self._name, self._owner, space=0), 1)
+        self._choices = row(1, self.task, self.precision, self.provider, self._beside, space=SPACE.small)
         head = self._head = row(space=SPACE.small)
-        head.addLayout(names, 1)
-        head.addLayout(row(1, self.task, self.precision, self.provider, self.receipt, self._export, space=SPACE.small))
+        head.addLayout(self._names, 1)
+        head.addLayout(self._choices)
         head.setContentsMargins(SPACE.large, SPACE.medium, SPACE.large, SPACE.medium)
         layout = column(space=0)
         layout.addLayout(head)
@@ -147,6 +151,10 @@ class RunPage(Panel):
         self.splitter.setOrientation(Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical)
         beside = self.width() >= NAME_BESIDE_PX
         self._head.setDirection(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom)
+        holder, other = (self._choices, self._names) if beside else (self._names, self._choices)
+        if holder.indexOf(self._beside) < 0:
+            other.removeWidget(self._beside)
+            holder.addWidget(self._beside, 0, Qt.AlignmentFlag.AlignVCenter)
 
     @property
     def kind(self) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QShortcut
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QListView, QMenu, QSizePolicy
 
 from workbench.errors import Notice
@@ -19,6 +19,9 @@ from workbench.gui.widgets.theme import SPACE, colors, is_theme_change, mark
 from workbench.library.entries import Entry
 
 __all__ = ["Sidebar"]
+
+# Below this width buttons show their icons alone.
+WORDS_PX = 264
 
 
 class Sidebar(Panel):
@@ -92,8 +95,7 @@ class Sidebar(Panel):
         self._settings.describe(tr("Theme, language"))
         self._add.describe(tr("Add a folder with models…"))
         self._refresh.describe(tr("Look for models again"))
-        self.machine.setText(tr("This machine"))
-        self.machine.setToolTip(tr("What the app needs, what it found, and how to mend what is missing"))
+        self._name_machine()
         before = self._settings.menu()
         self._settings.setMenu(self._menu())
         if before:
@@ -108,6 +110,15 @@ class Sidebar(Panel):
         super().changeEvent(event)  # type: ignore[arg-type]  # QEvent, as Panel says
         if is_theme_change(event):  # type: ignore[arg-type]
             self._tint()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._name_machine()
+
+    def _name_machine(self) -> None:
+        """Its icon alone where there is no room for words."""
+        self.machine.setText(tr("This machine") if self.width() >= WORDS_PX else "")
+        self.machine.describe(tr("This machine"))
 
     @property
     def selected(self) -> str | None:

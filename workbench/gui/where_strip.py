@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QToolTip, QWidge
 from workbench.errors import Notice
 from workbench.gui.language import message_of, tr
 from workbench.gui.provider_names import provider_name
-from workbench.gui.receipt_words import agreement_tone, short_verdict
+from workbench.gui.receipt_words import agreement_tone, measured_row, short_verdict
 from workbench.gui.views.placements import PlacementsView
 from workbench.gui.widgets.basic import Button, ElidedLabel, IconLabel, Label, Panel, column, line, row
 from workbench.gui.widgets.theme import SPACE, colors, mark
@@ -85,12 +85,12 @@ class WhereStrip(Panel):
         self.details.toggled.connect(self._show_details)
         self._times = ElidedLabel(tone="muted", role="small")
         self._bar = _TimeBar()
-        self._verdict_icon = IconLabel("receipt", "muted", 16)
+        self._verdict_icon = IconLabel("receipt", "muted")
         self._verdict = ElidedLabel(role="small")
         self.receipt = Button(role="link")
         self.receipt.clicked.connect(self.receipt_requested)
         self._verdict_line = QWidget()
-        verdict = row(self._verdict_icon, self._verdict, self.receipt, space=SPACE.tight)
+        verdict = row(self._verdict_icon, self._verdict, self.receipt)
         verdict.setStretch(1, 1)
         self._verdict_line.setLayout(verdict)
         self._more = _Details()
@@ -160,9 +160,9 @@ class WhereStrip(Panel):
         if self._receipt and self._report:
             provider = self._report.providers_got[0] if self._report.providers_got else "cpu"
             said = short_verdict(self._receipt, self._report.variant, provider)
-            row_ = self._receipt.row(self._report.variant, provider) or self._receipt.row(self._report.variant)
-            if row_ and row_.agreement:
-                self._verdict_icon.set_icon("receipt", agreement_tone(row_.agreement.mean))
+            found = measured_row(self._receipt, self._report.variant, provider)
+            if found and found.agreement:
+                self._verdict_icon.set_icon("receipt", agreement_tone(found.agreement.mean))
         self._verdict.setText(said)
         self._verdict_line.setVisible(bool(said))
 

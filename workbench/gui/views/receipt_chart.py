@@ -30,6 +30,7 @@ from workbench.gui.receipt_words import (
     agreement_tone,
     agreement_words,
     differing,
+    is_recommended,
     rate,
     speed_beside_fp32,
 )
@@ -101,7 +102,7 @@ class ReceiptChart(Panel):
                 row,
                 _name(row, several),
                 agreement_tone(row.agreement.mean if row.agreement else None),
-                row.precision == receipt.recommended,
+                is_recommended(receipt, row),
             )
             for row in sorted(rows, key=lambda row: (row.bytes, row.precision, row.provider))
         ]
@@ -112,7 +113,7 @@ class ReceiptChart(Panel):
     def said_of(self, row: ReceiptRow) -> str:
         """All that the chart shows of a row, as lines of words."""
         name = f"{row.precision} · {provider_name(row.provider)}"
-        if self._receipt and row.precision == self._receipt.recommended:
+        if self._receipt and is_recommended(self._receipt, row):
             name = tr("{variant} (recommended)", variant=name)
         lines = [name, size(row.bytes)]
         if row.speed:
@@ -198,9 +199,9 @@ class ReceiptChart(Panel):
         metrics = self._metrics()
         x = _axis([point.row.bytes for point in self._points])
         y = _axis([point.row.speed.throughput_per_s for point in self._points if point.row.speed])
-        widest = max(metrics.horizontalAdvance(rate(number * y[1])) for number in range(round(y[0] / y[1]) + 1))
+        widest = max(metrics.horizontalAdvance(_tick(number * y[1])) for number in range(round(y[0] / y[1]) + 1))
         left = widest + SPACE.small + 1
-        top = metrics.height() + SPACE.small
+        top = metrics.height() + SPACE.medium
         bottom = 2 * metrics.height() + SPACE.small + self._legend_px()
         return QRectF(left, top, max(60, self.width() - left - 2), max(60, self.height() - top - bottom)), x, y
 
@@ -239,15 +240,18 @@ class ReceiptChart(Panel):
             painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
             painter.setPen(words)
             room = QRectF(0, y - metrics.height() / 2, area.left() - SPACE.small, metrics.height())
-            painter.drawText(room, int(align.AlignRight | align.AlignVCenter), rate(number * step_y) if number else "0")
+            painter.drawText(room, int(align.AlignRight | align.AlignVCenter), _tick(number * step_y))
         below = area.bottom() + SPACE.tight
+        free = 0.0
         for number in range(round(right / step_x) + 1):
             x = area.left() + area.width() * number * step_x / right
-            text = size(number * step_x) if number else "0"
+            text = size(number * step_x).replace(".0 ", " ") if number else "0"
             half = metrics.horizontalAdvance(text) / 2
-            middle = min(max(x, area.left() + half), area.right() - half)
-            painter.drawText(QPointF(middle - half, below + metrics.ascent()), text)
-        painter.drawText(QPointF(0, metrics.ascent()), tr("Inputs a second"))
+            start = min(max(x - half, area.left()), area.right() - 2 * half)
+            if start >= free:
+                painter.drawText(QPointF(start, below + metrics.ascent()), text)
+                free = start + 2 * half + SPACE.small
+        painter.drawText(QPointF(0, metrics.ascent() + SPACE.tight), tr("Inputs a second"))
         room = QRectF(area.left(), below + metrics.height(), area.width(), metrics.height())
         painter.drawText(room, int(align.AlignRight), tr("Size"))
 
@@ -352,6 +356,10 @@ def _shape(provider: str, place: QPointF) -> QPainterPath:
         path.addPolygon(QPolygonF([place + QPointF(x, y) for x, y in corners]))
         path.closeSubpath()
     return path
+
+
+def _tick(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1 or not value else f"{value:g}"
 
 
 def _tone_text(tone: str) -> str:

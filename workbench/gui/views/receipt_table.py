@@ -15,7 +15,9 @@ from workbench.gui.receipt_words import (
     agreement_number,
     agreement_words,
     differing,
+    further,
     interval,
+    is_recommended,
     rate,
     speed_beside_fp32,
 )
@@ -118,7 +120,7 @@ def _blocks(receipt: Receipt) -> QLayout:
             layout.addWidget(line())
             layout.addSpacing(SPACE.small)
         head = row(Label(item.precision, role="heading"), Label(provider_name(item.provider), tone="muted"), 1)
-        if item.precision == receipt.recommended and not item.error:
+        if is_recommended(receipt, item):
             head.addLayout(_recommended())
         layout.addLayout(head)
         _note_fallback(layout, item)
@@ -135,7 +137,7 @@ def _blocks(receipt: Receipt) -> QLayout:
 def _variant(receipt: Receipt, item: ReceiptRow) -> QVBoxLayout:
     layout = column(Label(item.precision, role="heading"), space=0)
     layout.addWidget(Label(provider_name(item.provider), role="small", tone="muted"))
-    if item.precision == receipt.recommended and not item.error:
+    if is_recommended(receipt, item):
         layout.addLayout(_recommended())
     _note_fallback(layout, item)
     return layout
@@ -162,19 +164,8 @@ def _agreement(agreed: Agreed | None) -> QVBoxLayout:
     figures = f"{agreement_number(agreed.metric, agreed.mean)} ({interval(agreed)})"
     layout = column(Label(agreement_words(agreed.mean), tone=tone, wrap=True), space=0)
     layout.addWidget(Label(figures, role="small", tone="muted", wrap=True))
-    said = [differing(agreed)]
-    if "perplexity" in agreed.extra:
-        said.append(_perplexity(agreed))
-    layout.addWidget(Label(" · ".join(said), role="small", tone="muted", wrap=True))
+    layout.addWidget(Label(" · ".join([differing(agreed), *further(agreed)]), role="small", tone="muted", wrap=True))
     return layout
-
-
-def _perplexity(agreed: Agreed) -> str:
-    ours, whole = agreed.extra["perplexity"], agreed.extra.get("reference_perplexity", 0.0)
-    if whole <= 0:
-        return tr("perplexity {value}", value=format(ours, ".2f"))
-    change = f"{100 * (ours / whole - 1):+.1f}".replace("-", "\N{MINUS SIGN}")
-    return tr("perplexity {value} ({change}%)", value=format(ours, ".2f"), change=change)
 
 
 def _error(item: ReceiptRow) -> QHBoxLayout:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QButtonGroup, QGridLayout, QWidget
 
 from workbench.gui.language import tr
 from workbench.gui.provider_names import provider_name
-from workbench.gui.receipt_words import agreement_number
+from workbench.gui.receipt_words import agreement_number, is_recommended
 from workbench.gui.views.flow import FlowLayout
 from workbench.gui.views.painting import safe
 from workbench.gui.widgets.basic import Button, Label, Panel, column, line
@@ -53,7 +53,7 @@ class WorstSamples(Panel):
     def show_receipt(self, receipt: Receipt) -> None:
         self._receipt = receipt
         self._rows = [row for row in receipt.rows if _differing(row)]
-        best = [number for number, row in enumerate(self._rows) if row.precision == receipt.recommended]
+        best = [number for number, row in enumerate(self._rows) if is_recommended(receipt, row)]
         self._chosen = best[0] if best else 0
         for button in self.buttons:
             self._group.removeButton(button)
@@ -115,6 +115,8 @@ def _samples(receipt: Receipt, row: ReceiptRow) -> QGridLayout:
             at += 1
             layout.addWidget(Label(name, tone="muted"), at, 0, Qt.AlignmentFlag.AlignTop)
             value = Label(_cut(text), wrap=True)
+            # A text that is read from the right stands in the same column as its answers all the same.
+            value.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignAbsolute)
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             value.setAccessibleName(f"{name}: {text}")
             layout.addWidget(value, at, 1)
