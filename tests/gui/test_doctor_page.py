@@ -70,7 +70,7 @@ def page(doctor: Doctor, qtbot: QtBot, qapp: QApplication, background: Backgroun
 def look(page: DoctorPage, qtbot: QtBot) -> str:
     """Show the page and wait; all words in sight."""
     page.show()
-    qtbot.waitUntil(lambda: page.diagnosis is not None)
+    qtbot.waitUntil(lambda: page.diagnosis is not None and not page.groups.is_filling)
     return said(page)
 
 

@@ -20,6 +20,7 @@ from PySide6.QtGui import (
     QKeySequence,
 )
 from PySide6.QtWidgets import QFileDialog, QMainWindow, QMessageBox, QStackedWidget, QWidget
+from shiboken6 import isValid
 
 from workbench.errors import WorkbenchError
 from workbench.gui.appearance import Appearance
@@ -148,7 +149,9 @@ class MainWindow(QMainWindow):
         stall the window."""
         until = time.perf_counter() + POLISH_S
         while self._unpolished and time.perf_counter() < until:
-            self._unpolished.pop().ensurePolished()
+            part = self._unpolished.pop()
+            if isValid(part):  # some are made anew meanwhile
+                part.ensurePolished()
         if not self._unpolished:
             self._polishing.stop()
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QStackedWidget, QWidget
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
+from shiboken6 import isValid
 
 from workbench.gui.appearance import Appearance
 from workbench.gui.background import Background
@@ -37,6 +38,7 @@ class SidePages(QObject):
         self._receipt: ReceiptPage | None = None
         self._machine: DoctorPage | None = None
         self._before: QWidget | None = None
+        self._focused: QWidget | None = None
 
     @property
     def receipt(self) -> ReceiptPage:
@@ -74,14 +76,17 @@ class SidePages(QObject):
         self._go_to(self.machine)
 
     def close(self) -> None:
-        """Back to what was there before."""
+        """Back to what was there before, and to the control that had the focus there."""
         if self.shown and self._before is not None:
             self._pages.setCurrentWidget(self._before)
+            if self._focused is not None and isValid(self._focused) and self._focused.isVisible():
+                self._focused.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def _go_to(self, page: QWidget) -> None:
+    def _go_to(self, page: ReceiptPage | DoctorPage) -> None:
         if not self.shown:
-            self._before = self._pages.currentWidget()
+            self._before, self._focused = self._pages.currentWidget(), QApplication.focusWidget()
         self._pages.setCurrentWidget(page)
+        page.back.setFocus(Qt.FocusReason.OtherFocusReason)  # who works by keyboard is on the page that is shown
 
     def _take(self, page: QWidget) -> None:
         self._pages.addWidget(page)

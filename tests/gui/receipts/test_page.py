@@ -15,6 +15,7 @@ from tests.gui.receipts.conftest import Desk
 from tests.gui.receipts.fakes import NAME, TASK, entry, receipt
 from workbench.errors import InputError, ModelError, Notice
 from workbench.gui import language
+from workbench.gui.widgets.redone import Redone
 from workbench.receipt_files import parse_receipt
 
 LEFT = Qt.MouseButton.LeftButton
@@ -22,7 +23,9 @@ OLDER = "2026-11-20T09:00:00+00:00"
 
 
 def words(part: QWidget) -> str:
-    """All words in sight."""
+    """All words in sight, once all is there."""
+    while any(one.is_filling for one in part.findChildren(Redone)):
+        QApplication.processEvents()
     return "\n".join(label.text() for label in part.findChildren(QLabel) if label.isVisible())
 
 

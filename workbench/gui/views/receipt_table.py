@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLayout, QVBoxLayout
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout
 
 from workbench.errors import error_from_wire
 from workbench.gui.language import message_of, tr
@@ -72,11 +74,15 @@ class ReceiptTable(Panel):
         if self._receipt is None:
             return
         self._wide = self.width() >= TABLE_PX
-        self._held.put(_table(self._receipt) if self._wide else _blocks(self._receipt))
+        if self._wide:
+            grid = QGridLayout()
+            self._held.put(grid, _fill_table(grid, self._receipt))
+        else:
+            blocks = column(space=SPACE.tight)
+            self._held.put(blocks, _fill_blocks(blocks, self._receipt))
 
 
-def _table(receipt: Receipt) -> QLayout:
-    layout = QGridLayout()
+def _fill_table(layout: QGridLayout, receipt: Receipt) -> Iterator[None]:
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setHorizontalSpacing(SPACE.large)
     layout.setVerticalSpacing(0)
@@ -100,6 +106,7 @@ def _table(receipt: Receipt) -> QLayout:
         layout.addWidget(_figure(size(item.bytes)), at + 1, 1, RIGHT)
         if item.error:
             layout.addLayout(_error(item), at + 1, 2, 1, len(headings) - 2)
+            yield
             continue
         layout.addLayout(_agreement(item.agreement), at + 1, 2, Qt.AlignmentFlag.AlignTop)
         if speed := item.speed:
@@ -109,11 +116,10 @@ def _table(receipt: Receipt) -> QLayout:
             layout.addLayout(_two(duration(speed.median_s), p95), at + 1, 4, RIGHT)
             layout.addWidget(_figure(size(speed.peak_memory_bytes)), at + 1, 5, RIGHT)
             layout.addWidget(_figure(duration(speed.load_s)), at + 1, 6, RIGHT)
-    return layout
+        yield
 
 
-def _blocks(receipt: Receipt) -> QLayout:
-    layout = column(space=SPACE.tight)
+def _fill_blocks(layout: QVBoxLayout, receipt: Receipt) -> Iterator[None]:
     for number, item in enumerate(receipt.rows):
         if number:
             layout.addSpacing(SPACE.small)
@@ -127,11 +133,12 @@ def _blocks(receipt: Receipt) -> QLayout:
         if item.error:
             layout.addLayout(_error(item))
             layout.addWidget(Label(size(item.bytes), role="small", tone="muted"))
+            yield
             continue
         layout.addLayout(_agreement(item.agreement))
         said = " · ".join([size(item.bytes), *speed_parts(receipt, item)])
         layout.addWidget(Label(said, role="small", tone="muted", wrap=True))
-    return layout
+        yield
 
 
 def _variant(receipt: Receipt, item: ReceiptRow) -> QVBoxLayout:

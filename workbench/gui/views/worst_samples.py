@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 from PySide6.QtCore import Qt
@@ -81,7 +82,8 @@ class WorstSamples(Panel):
         if self._receipt is None:
             return
         if self._rows:
-            self._held.put(_samples(self._receipt, self._rows[self._chosen]))
+            grid = QGridLayout()
+            self._held.put(grid, _fill_samples(grid, self._receipt, self._rows[self._chosen]))
         else:
             every = Label(tr("Every answer of every variant is the same as the reference’s."), tone="muted", wrap=True)
             self._held.put(column(every))
@@ -93,9 +95,8 @@ def _differing(row: ReceiptRow) -> list[WorstSample]:
     return sorted((sample for sample in worst if sample.value < SAME), key=lambda sample: sample.value)[:MOST]
 
 
-def _samples(receipt: Receipt, row: ReceiptRow) -> QGridLayout:
+def _fill_samples(layout: QGridLayout, receipt: Receipt, row: ReceiptRow) -> Iterator[None]:
     assert row.agreement
-    layout = QGridLayout()
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setHorizontalSpacing(SPACE.large)
     layout.setVerticalSpacing(SPACE.hair)
@@ -121,7 +122,7 @@ def _samples(receipt: Receipt, row: ReceiptRow) -> QGridLayout:
             value.setAccessibleName(f"{name}: {text}")
             layout.addWidget(value, at, 1)
         at += 1
-    return layout
+        yield
 
 
 def _cut(text: str) -> str:
