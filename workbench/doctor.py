@@ -8,48 +8,23 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
 
 from workbench import __version__
 from workbench.cancellation import Cancellation
+from workbench.checks import Check, Diagnosis
 from workbench.children import module_command
 from workbench.engine.host import EngineHost
 from workbench.errors import WorkbenchError
 from workbench.exporting.toolchains import ToolchainStatus
+from workbench.provider_doctor import provider_checks
 from workbench.settings import Settings, data_dir, settings_path
 
 __all__ = ["Check", "Diagnosis", "diagnose", "runtime_wheels"]
 
-State = Literal["ok", "missing", "broken"]
-
 PACKAGES = ("numpy", "tokenizers", "pillow", "soundfile", "huggingface_hub", "PySide6-Essentials", "sounddevice")
 PROBE_TIMEOUT_S = 10.0
-
-
-@dataclass(frozen=True)
-class Check:
-    """One finding. ``missing`` is something optional that is not there; ``broken`` keeps us from the work."""
-
-    area: str
-    name: str
-    state: State
-    detail: str
-    cure: str = ""
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    checks: tuple[Check, ...]
-
-    @property
-    def healthy(self) -> bool:
-        return all(check.state != "broken" for check in self.checks)
-
-    def to_json(self) -> dict[str, Any]:
-        return {"healthy": self.healthy, "checks": [asdict(check) for check in self.checks]}
 
 
 def diagnose(
@@ -59,10 +34,11 @@ def diagnose(
     cancellation: Cancellation | None = None,
 ) -> Diagnosis:
     """Look at everything; takes a second or two, because each provider is made to run a graph. Raises Cancelled."""
+    wheels = runtime_wheels()
     checks = [
         *_versions(),
-        *_wheels(runtime_wheels()),
-        *_providers(host, cancellation),
+        *_wheels(wheels),
+        *_providers(host, wheels, cancellation),
         _portaudio(),
         *map(_toolchain, toolchains),
     ]
@@ -110,17 +86,14 @@ def _wheels(wheels: Mapping[str, str]) -> list[Check]:
     return [Check("onnxruntime", "wheel", "broken", f"{listed} overwrite each other's files", cure)]
 
 
-def _providers(host: EngineHost, cancellation: Cancellation | None) -> list[Check]:
+def _providers(host: EngineHost, wheels: Mapping[str, str], cancellation: Cancellation | None) -> list[Check]:
     try:
         answer = host.call("providers", {}, doing="asking for the execution providers", cancellation=cancellation)
     except WorkbenchError as error:
         cure = "install the app with exactly one of the extras [cpu], [cuda], [directml]"
         return [Check("engine", "engine", "broken", str(error), cure)]
-    checks = [Check("engine", "engine", "ok", f"onnxruntime {answer['onnxruntime']}, telemetry off")]
-    for row in answer["providers"]:
-        state: State = "ok" if row["works"] else "broken" if row["name"] == "cpu" else "missing"
-        checks.append(Check("provider", row["name"], state, row["reason"] or "works: it ran a graph"))
-    return checks
+    engine = Check("engine", "engine", "ok", f"onnxruntime {answer['onnxruntime']}, telemetry off")
+    return [engine, *provider_checks(answer, wheels)]
 
 
 def _portaudio() -> Check:

@@ -82,7 +82,8 @@ class Placement:
     """Where the nodes of one graph ran on one provider, by its short name (``cpu``, ``cuda``, ``dml``).
 
     ``operators`` counts nodes by operator; ``time_s`` is the time of its nodes in one run, None where that was not
-    measured. ``reason`` says why nodes fell back to it, empty where it is the provider that was asked for.
+    measured, and ``operator_times_s`` what each operator took of it; onnxruntime runs some operators together, under
+    names of its own. ``reason`` says why nodes fell back to it, empty where it is the provider that was asked for.
     """
 
     graph: str
@@ -91,6 +92,7 @@ class Placement:
     operators: Mapping[str, int] = field(default_factory=dict)
     time_s: float | None = None
     reason: str = ""
+    operator_times_s: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,12 @@ class EngineHost:
         self._child: Child | None = None
         self._crashes: deque[tuple[float, str]] = deque(maxlen=CRASH_LIMIT)
         self._closed = False
+        self._providers: tuple[str, ...] = ()
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Short names of the providers that the engine's onnxruntime was built with; empty before its first start."""
+        return self._providers
 
     @property
     def pid(self) -> int | None:
@@ -101,7 +107,7 @@ class EngineHost:
     def _spawn(self) -> Child:
         try:
             child = Child("engine", module_command("workbench.engine"), engine_environment(), self._on_log)
-            child.hello()
+            self._providers = tuple(child.hello().get("providers", ()))
         except ChildGone as gone:
             detail = gone.log.splitlines()[-1] if gone.log else gone.how
             raise EngineError("engine-not-started", detail=detail) from gone

@@ -16,10 +16,11 @@ from workbench.errors import InputError, error_to_wire
 from workbench.packing import pack
 from workbench.results import Result
 from workbench.runtime.benchmark import Benchmark
+from workbench.runtime.profiles import Profiled
 from workbench.tasks.base import Run
 from workbench.tasks.catalog import task_info
 
-__all__ = ["bench_steps", "record_steps", "run_steps", "verify_steps"]
+__all__ = ["bench_steps", "places_steps", "record_steps", "run_steps", "verify_steps"]
 
 Send = Callable[[Any, Mapping[str, Any]], None]
 
@@ -33,6 +34,7 @@ def run_steps(
     A bad input gets its error in its place and stops nothing else.
     """
     result |= model.facts()
+    send("partial", {"model": result})  # before any graph runs, so that the front knows what it died on
 
     def done(item: Answered) -> None:
         answer: dict[str, Any]
@@ -119,6 +121,20 @@ def record_steps(
         cancellation,
         send,
     )
+
+
+def places_steps(
+    model: LoadedModel, body: Mapping[str, Any], cancellation: Cancellation, send: Send, result: dict[str, Any]
+) -> Steps:
+    """Which nodes of a profiled model run where, and how long they take for ``body["input"]`` once it is warm."""
+    profiled = Profiled(model.pipeline, model.sessions, body["input"], body["params"], cancellation)
+    for stage in ("warming up", "measuring"):
+        send("progress", {"stage": stage, "done": 0, "total": 0, "unit": ""})
+        profiled.run()
+        yield
+    result |= model.facts() | profiled.figures()
+    if model.profiles is not None:
+        model.profiles.cleanup()
 
 
 def _run_for(index: int, cancellation: Cancellation, send: Send) -> Run:

@@ -16,11 +16,12 @@ import psutil
 from workbench import __version__
 from workbench.cancellation import Cancellation
 from workbench.engine import media
-from workbench.engine.jobs import bench_steps, record_steps, run_steps, verify_steps
+from workbench.engine.jobs import bench_steps, places_steps, record_steps, run_steps, verify_steps
 from workbench.engine.request import ModelChoice
 from workbench.engine.residents import Residents
 from workbench.engine.worker import Job, ModelWorker, Steps
 from workbench.errors import Cancelled, EngineError, WorkbenchError, error_to_wire
+from workbench.runtime.opening import available_providers
 from workbench.runtime.providers import probe_providers
 from workbench.wire import VERSION, Buffer, Channel, Message, WireError
 
@@ -33,7 +34,8 @@ Send = Callable[[Any, Mapping[str, Any]], None]
 
 def serve(channel: Channel) -> None:
     """Answer requests until the parent is gone, then end the process at once."""
-    channel.send(Message("hello", 0, {"name": "engine", "wire": VERSION, "version": __version__, "pid": os.getpid()}))
+    about = {"name": "engine", "wire": VERSION, "version": __version__, "pid": os.getpid()}
+    channel.send(Message("hello", 0, about | {"providers": list(available_providers())}))
     engine = Engine(channel)
     try:
         while (message := channel.receive()) is not None:
@@ -55,7 +57,13 @@ class Engine:
         self._lock = threading.Lock()
         self._side = ThreadPoolExecutor(SIDE_THREADS, "side")
         self._stops = ThreadPoolExecutor(1, "stops")  # of its own: no stop waits for a picture to be decoded
-        self._on_models = {"run": run_steps, "bench": bench_steps, "verify": verify_steps, "record": record_steps}
+        self._on_models = {
+            "run": run_steps,
+            "bench": bench_steps,
+            "verify": verify_steps,
+            "record": record_steps,
+            "places": places_steps,
+        }
         self._beside: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
             "preview": media.preview,
             "overlay": media.overlay,
@@ -105,6 +113,8 @@ class Engine:
             return self._on_models[method](model, body, cancellation, send, result)
 
         def finish(error: BaseException | None) -> None:
+            if choice.profiled:  # it would write to its file for ever
+                self._let_go(choice)
             self._answer(message.id, result, error)
 
         job = Job(steps, finish, cancellation, interactive=message.body.get("priority") != "batch")
@@ -116,6 +126,12 @@ class Engine:
                 break
             del self._workers[choice.key]  # it was unloaded to make room
         cancellation.on_request(lambda: worker.give_up(job))
+
+    def _let_go(self, choice: ModelChoice) -> None:
+        worker = self._workers.get(choice.key)
+        if worker is not None:
+            worker.unload()
+        self._residents.drop(choice.key)
 
     def _do_beside(self, message: Message, method: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
         try:

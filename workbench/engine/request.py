@@ -17,7 +17,8 @@ class ModelChoice:
     """One variant of one model, for one task, on one provider.
 
     ``folder`` holds ``config.json`` and its like, ``graphs`` maps graph names to files. Two equal choices share a
-    loaded model. ``name`` is for messages only.
+    loaded model. ``name`` is for messages only. ``node_fallback`` False: no node may run on another provider than
+    the one that was got. A ``profiled`` model writes down the times of its nodes and is let go after one job.
     """
 
     name: str
@@ -27,11 +28,17 @@ class ModelChoice:
     provider: str = "auto"
     allow_fallback: bool = False
     threads: int = 0
+    node_fallback: bool = True
+    profiled: bool = False
 
     @property
     def key(self) -> tuple[Any, ...]:
         graphs = tuple(sorted(self.graphs.items()))
-        return (self.folder, graphs, self.task, self.provider, self.allow_fallback, self.threads)
+        return (self.folder, graphs, self.task, self.provider, *self._how)
+
+    @property
+    def _how(self) -> tuple[Any, ...]:
+        return (self.allow_fallback, self.threads, self.node_fallback, self.profiled)
 
     @property
     def paths(self) -> dict[str, Path]:

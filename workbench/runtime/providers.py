@@ -2,55 +2,63 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from workbench.errors import WorkbenchError
+from workbench.errors import Notice, WorkbenchError
+from workbench.providers import PROVIDERS, Provider
 from workbench.resources import assets_dir
-from workbench.runtime.session import PROVIDERS, Session, SessionOptions, available_providers, runtime_version
+from workbench.runtime.opening import devices, plug_in_problem
+from workbench.runtime.session import Session, SessionOptions, available_providers, runtime_version
 from workbench.tasks.base import Run
 
 __all__ = ["probe_providers"]
 
+SYSTEMS = {"linux": "Linux", "win32": "Windows", "darwin": "macOS"}
+
 
 def probe_providers() -> dict[str, Any]:
-    """``{"onnxruntime": version, "providers": [{"name", "built_in", "works", "reason"}]}``, one row per known provider.
+    """``{"onnxruntime": version, "providers": [{"name", "built_in", "works", "reason", "notice"}], "devices": […]}``,
+    one row per known provider.
 
     ``built_in`` is what the wheel says it has; ``works`` is the outcome of a run, since a wheel built for CUDA lists
-    CUDA on a machine that has none. ``reason`` is None where it works.
+    CUDA on a machine that has none. ``notice`` says why it does not work and ``reason`` is its text; None where it
+    works. ``devices`` are what onnxruntime offers, those of plug-ins too.
     """
-    rows = [_probe(name) for name in PROVIDERS]
-    return {"onnxruntime": runtime_version(), "providers": rows}
+    rows = []
+    for item in PROVIDERS.values():
+        problem = _problem(item)
+        rows.append(
+            {
+                "name": item.name,
+                "built_in": item.name in available_providers(),
+                "works": problem is None,
+                "reason": str(problem) if problem else None,
+                "notice": problem.to_json() if problem else None,
+            }
+        )
+    return {"onnxruntime": runtime_version(), "providers": rows, "devices": devices()}
 
 
-def _probe(name: str) -> dict[str, Any]:
-    row = {"name": name, "built_in": name in available_providers(), "works": False, "reason": None}
-    if not row["built_in"]:
-        return row | {"reason": _missing(name)}
-    graph = assets_dir() / "probe.onnx"
+def _problem(provider: Provider) -> Notice | None:
+    """Why a provider does not work, None where it does."""
+    if not provider.exists_here:
+        systems = ", ".join(SYSTEMS[name] for name in provider.systems)
+        return Notice.of("provider-other-system", provider=provider.name, systems=systems)
+    if provider.module:
+        missing = plug_in_problem(provider)
+        if missing:
+            return missing
+    elif provider.name not in available_providers():
+        return Notice.of("provider-not-built-in", provider=provider.name)
     try:
-        session = Session(graph, SessionOptions(provider=name))
+        session = Session(assets_dir() / "probe.onnx", SessionOptions(provider.name, allow_fallback=True))
+        if session.fallback_reason:
+            return session.fallback_reason
         outputs = session.run({"x": np.ones((1, 4), np.float32)}, Run())
     except WorkbenchError as error:
-        return row | {"reason": f"{error}{_hint(name)}"}
+        return Notice(error.code, error.arguments)
     if not np.array_equal(outputs["y"], np.full((1, 4), 4, np.float32)):
-        return row | {"reason": "it computed a wrong result"}
-    return row | {"works": True}
-
-
-def _missing(name: str) -> str:
-    if name == "dml" and sys.platform != "win32":
-        return "DirectML exists on Windows only"
-    extra = {"cuda": "cuda", "dml": "directml", "cpu": "cpu"}[name]
-    return f"the installed onnxruntime was built without it; install the app with the extra [{extra}] instead"
-
-
-def _hint(name: str) -> str:
-    if name != "cuda":
-        return ""
-    if sys.platform.startswith("linux") and not Path("/proc/driver/nvidia/version").exists():
-        return "; no NVIDIA driver is loaded on this machine"
-    return "; it needs CUDA 13 and cuDNN 9 (the extra [cuda] brings both)"
+        return Notice.of("provider-wrong-result")
+    return None

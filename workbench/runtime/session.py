@@ -16,23 +16,21 @@ from typing import Any, TypeVar
 import numpy as np
 import onnxruntime as ort
 
-from workbench.errors import Cancelled, EngineError, ModelError, ProviderError, WorkbenchError
+from workbench.errors import Cancelled, EngineError, Notice, WorkbenchError
+from workbench.providers import PROVIDERS, short_provider
 from workbench.runtime.binding import Binding
+from workbench.runtime.opening import (
+    EXACT_INT8,
+    SessionOptions,
+    available_providers,
+    first_line,
+    is_memory,
+    open_graph,
+    runtime_version,
+)
 from workbench.tasks.base import Array, Outputs, Run
 
-__all__ = ["EXACT_INT8", "PROVIDERS", "Call", "Session", "SessionOptions", "available_providers", "runtime_version"]
-
-# What a user says → onnxruntime's name.
-PROVIDERS: dict[str, str] = {
-    "cpu": "CPUExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "dml": "DmlExecutionProvider",
-}
-# What "auto" tries, best first.
-PREFERENCE = ("cuda", "dml", "cpu")
-
-# Where the tensors of a provider lie, as onnxruntime calls it; of all others in this machine's memory.
-DEVICES: dict[str, str] = {"CUDAExecutionProvider": "cuda", "DmlExecutionProvider": "dml"}
+__all__ = ["EXACT_INT8", "Call", "Session", "SessionOptions", "available_providers", "runtime_version"]
 
 DTYPES: dict[str, str] = {
     "tensor(float)": "float32",
@@ -49,31 +47,6 @@ DTYPES: dict[str, str] = {
 Value = TypeVar("Value")
 
 
-def runtime_version() -> str:
-    """The version of onnxruntime that is imported."""
-    return str(ort.__version__)
-
-
-def available_providers() -> tuple[str, ...]:
-    """Short names of the providers this wheel was built with. That one is listed does not mean that it works."""
-    built = ort.get_available_providers()
-    return tuple(name for name in PREFERENCE if PROVIDERS[name] in built)
-
-
-# Processors with AVX2 but without VNNI add pairs of products of unsigned and signed bytes in 16 bits, which overflow;
-# with this entry, onnxruntime turns the weights into unsigned ones there, and answers as elsewhere.
-EXACT_INT8 = ("session.x64quantprecision", "1")
-
-
-@dataclass(frozen=True)
-class SessionOptions:
-    """``provider`` is ``"auto"`` or a key of :data:`PROVIDERS`; ``threads`` 0 leaves the number to onnxruntime."""
-
-    provider: str = "auto"
-    allow_fallback: bool = False
-    threads: int = 0
-
-
 @dataclass(frozen=True)
 class Call:
     """One call of onnxruntime, kept so that it can be repeated bare; ``feeds`` is None where that cannot be done, since
@@ -87,27 +60,48 @@ class Call:
 class Session:
     """One graph, loaded. ``run`` is for one thread at a time; cancelling is for any."""
 
-    def __init__(self, path: Path, options: SessionOptions = SessionOptions()) -> None:
+    def __init__(self, path: Path, options: SessionOptions | None = None) -> None:
         """Raises ModelError for what is not a whole graph, ProviderError where a named provider cannot be had."""
         self.path = path
         self.recorded: list[Call] | None = None  # a benchmark has its calls noted here
-        settings = ort.SessionOptions()
-        settings.log_severity_level = 3
-        settings.intra_op_num_threads = options.threads
-        settings.add_session_config_entry(*EXACT_INT8)
-        self.providers_tried: tuple[str, ...] = tuple(PROVIDERS[name] for name in _wanted(options.provider))
-        try:
-            self._session = ort.InferenceSession(str(path), settings, providers=list(self.providers_tried))
-        except Exception as error:
-            raise _load_failure(path, error) from error
-        self.providers_got: tuple[str, ...] = tuple(self._session.get_providers())
-        named = options.provider not in ("auto", "cpu") and not options.allow_fallback
-        if named and PROVIDERS[options.provider] not in self.providers_got:
-            raise ProviderError(
-                "provider-not-got", provider=options.provider, got=", ".join(self.providers_got), model=path.name
-            )
+        self.before_call: Callable[[], None] | None = None  # called before each run of the graph
+        opened = open_graph(path, options or SessionOptions())
+        self._nodes = opened.nodes
+        self._session = opened.session
+        self.providers_tried = opened.tried
+        self.providers_got: tuple[str, ...] = tuple(opened.session.get_providers())
+        self.fallback_reason: Notice | None = opened.reason
         self.input_names = tuple(item.name for item in self._session.get_inputs())
         self.output_names = tuple(item.name for item in self._session.get_outputs())
+
+    @cached_property
+    def places(self) -> list[dict[str, Any]]:
+        """Which provider took how many nodes: ``provider`` (short), ``nodes``, ``operators`` (nodes by operator, most
+        first), ``reason`` (empty where it is the provider that was to take all)."""
+        first = self.providers_tried[0]
+        rows: dict[str, dict[str, int]] = {}
+        for (provider, operator), count in self._nodes.most_common():
+            rows.setdefault(provider, {})[operator] = count
+        asked = short_provider(first)
+        not_taken = str(self.fallback_reason or Notice.of("nodes-not-taken", provider=asked))
+        return [
+            {
+                "provider": short_provider(provider),
+                "nodes": sum(operators.values()),
+                "operators": operators,
+                "reason": "" if provider == first else not_taken,
+            }
+            for provider, operators in sorted(rows.items(), key=lambda row: row[0] != first)
+        ]
+
+    def end_profile(self) -> Path:
+        """Close the file of times that ``SessionOptions.profile`` asked for. The session stays usable."""
+        return Path(self._session.end_profiling())
+
+    @cached_property
+    def _device(self) -> str:
+        known = {item.onnxruntime: item.device for item in PROVIDERS.values()}
+        return known.get(self.providers_got[0], "cpu")
 
     @cached_property
     def input_dtypes(self) -> Mapping[str, np.dtype[Any]]:
@@ -147,7 +141,7 @@ class Session:
 
     def bind(self) -> Binding:
         """Memory for inputs and outputs that stays from run to run."""
-        return Binding(self._session.io_binding(), DEVICES.get(self.providers_got[0], "cpu"), self._run_bound)
+        return Binding(self._session.io_binding(), self._device, self._run_bound)
 
     def _run_bound(self, binding: ort.IOBinding, run: Run) -> None:
         if self.recorded is not None:
@@ -162,6 +156,8 @@ class Session:
 
         started = time.perf_counter()
         with run.cancellation.calling(stop):
+            if self.before_call is not None:
+                self.before_call()
             run.cancellation.check()
             try:
                 value = call(settings)
@@ -173,38 +169,8 @@ class Session:
         return value
 
 
-def _wanted(provider: str) -> tuple[str, ...]:
-    built = available_providers()
-    if provider == "auto":
-        return built
-    if provider not in PROVIDERS:
-        raise ProviderError("provider-unknown", provider=provider, known=", ".join(("auto", *PROVIDERS)))
-    if provider == "cpu":
-        return ("cpu",)
-    return (provider, "cpu") if provider in built else ("cpu",)
-
-
-def _load_failure(path: Path, error: Exception) -> WorkbenchError:
-    reason = _first_line(error)
-    if _is_memory(reason):
-        return EngineError("engine-out-of-memory", model=path.name)
-    # onnxruntime itself refuses external data outside the model's folder (seen in 1.24.4 and 1.32).
-    if "external data" in reason.lower():
-        return ModelError("model-external-data", file=path, reason=reason)
-    return ModelError("model-graph-unreadable", file=path, reason=reason)
-
-
 def _run_failure(path: Path, error: Exception) -> WorkbenchError:
-    reason = _first_line(error)
-    if _is_memory(reason):
+    reason = first_line(error)
+    if is_memory(reason):
         return EngineError("engine-out-of-memory", model=path.name)
     return EngineError("graph-failed", file=path.name, reason=reason)
-
-
-def _is_memory(reason: str) -> bool:
-    return any(words in reason.lower() for words in ("bad_alloc", "failed to allocate", "out of memory"))
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0][:500] if text else type(error).__name__
