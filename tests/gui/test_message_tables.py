@@ -13,7 +13,7 @@ from workbench.messages import MESSAGES
 from workbench.tasks.catalog import TASKS
 
 OPTION = re.compile(r"(?<![\w-])--[a-z]")
-COMMAND = re.compile(r"`workbench (?!doctor`)")
+COMMAND = re.compile(r"`workbench ")
 CJK = re.compile(r"[\u4e00-\u9fff]")
 # A Chinese character beside a Latin letter, a digit or a field, with no space between them.
 TOUCHING = re.compile(r"[\u4e00-\u9fff][A-Za-z0-9{`]|[A-Za-z0-9}`%][\u4e00-\u9fff]")

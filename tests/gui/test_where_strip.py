@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -29,8 +30,7 @@ def report(got: tuple[str, ...] = ("cpu",), asked: str = "auto", warnings: tuple
 
 
 def put(made: RunReport, *placements: Placement) -> RunReport:
-    object.__setattr__(made, "placements", placements)
-    return made
+    return replace(made, placements=placements)
 
 
 @pytest.fixture

@@ -208,13 +208,11 @@ def name_of(check: Check) -> str:
 
 def finding_text(check: Check) -> str:
     """What was found, in the window's language where the core has it as a code."""
-    notice = getattr(check, "notice", None)
-    return message_of(notice) if notice else check.detail
+    return message_of(check.notice) if check.notice else check.detail
 
 
 def cure_text(check: Check) -> str:
-    notice = getattr(check, "cure_notice", None)
-    return message_of(notice) if notice else check.cure
+    return message_of(check.cure_notice) if check.cure_notice else check.cure
 
 
 def commands_in(cure: str) -> list[str]:

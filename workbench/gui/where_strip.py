@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WhereStrip"]
 
-DETAILS_PX = 180
+DETAILS_PX, LEAST_DETAILS_PX = 180, 72
 STEPS = ("load", "preprocess", "session", "postprocess")
 
 
@@ -204,17 +204,19 @@ class _Details(Panel):
         self._scroll.setAccessibleName(tr("Details of the run"))
 
     def sizeHint(self) -> QSize:
-        wanted = self._inside.heightForWidth(self.width()) if self._inside.hasHeightForWidth() else -1
-        wanted = max(wanted, self._inside.sizeHint().height())
+        inside = self._inside
+        wanted = inside.heightForWidth(self.width()) if inside.hasHeightForWidth() else inside.sizeHint().height()
         return QSize(200, min(DETAILS_PX, wanted) + SPACE.small)
 
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, min(LEAST_DETAILS_PX, self.sizeHint().height()))
+
     def show_report(self, report: RunReport) -> None:
-        placements = tuple(getattr(report, "placements", ()))
-        self._placements.show_placements(placements)
-        self._placements.setVisible(bool(placements))
+        self._placements.show_placements(report.placements)
+        self._placements.setVisible(bool(report.placements))
         self._warnings.setText(_sentences(report.warnings))
         self._warnings.setVisible(bool(report.warnings))
-        self.has_any = bool(placements or report.warnings)
+        self.has_any = bool(report.placements or report.warnings)
         self.updateGeometry()
 
 

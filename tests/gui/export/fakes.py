@@ -19,6 +19,7 @@ from workbench.library.entries import Entry
 from workbench.library.model import Support
 from workbench.planning import ExportPlan
 from workbench.receipts import Receipt
+from workbench.verdicts import verdicts
 
 __all__ = ["BROKEN", "MISSING", "NAME", "PICKLE", "USABLE", "FakeWorkbench", "Script", "entry", "report"]
 
@@ -123,18 +124,14 @@ class FakeWorkbench:
             cancellation.check()
         return script.result or report(self.settings.artifacts_folder / "made")
 
-    def target(self, name: str, *, task: str) -> Any:
-        return SimpleNamespace(choice=SimpleNamespace(folder="made"))
+    def measured_model(self, name: str, *, task: str) -> Any:
+        return SimpleNamespace(name=name)
 
-    def artifacts(self) -> Any:
-        made = [SimpleNamespace(id="made", folder="made", task=TASKS[0])] if self.measured else []
-        return SimpleNamespace(artifacts=made)
-
-    def receipts(self, artifact: Any) -> tuple[Receipt, ...]:
-        return self.measured
+    def stored_receipts(self, model: Any) -> Any:
+        return SimpleNamespace(receipts=self.measured, warnings=())
 
     def verdicts(self, receipt: Receipt) -> tuple[Notice, ...]:
-        return (Notice.of("provider-fallback", wanted="cuda", got="cpu"),)
+        return verdicts(receipt)
 
     def export_log(self, plan: ExportPlan) -> Path:
         return self.folder / "logs" / f"export-{plan.spec.key}.log"

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 from tests.gui.export.conftest import Desk
 from tests.gui.export.fakes import MISSING, NAME, Script, entry, report
 from tests.gui.looks import put_theme
+from tests.gui.receipts.fakes import receipt
 from workbench.errors import Cancelled, ExportError, ToolchainError
 from workbench.exporting.spec import LogLine, Progress, StageStarted
 from workbench.gui import language
@@ -337,3 +338,23 @@ def test_the_page_brings_nothing_heavy_with_it() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_receipt_takes_the_place_of_what_verification_found(desk: Desk) -> None:
+    desk.workbench.measured = (receipt(),)
+    desk.export()
+    desk.until_ended()
+    result = desk.page.result
+    desk.qtbot.waitUntil(lambda: result.receipt.isVisible())
+    assert result.receipt.chart.count == 2
+    assert not result.table.isVisible()
+    with desk.qtbot.waitSignal(desk.page.receipt_requested) as asked:
+        desk.qtbot.mouseClick(result.details, Qt.MouseButton.LeftButton)
+    assert asked.args[1] == desk.state().task
+
+
+def test_without_a_receipt_what_verification_found_is_shown(desk: Desk) -> None:
+    desk.export()
+    desk.until_ended()
+    assert desk.page.result.table.isVisible()
+    assert not desk.page.result.details.isVisible()

@@ -23,8 +23,8 @@ MESSAGES: dict[str, str] = {
     "model-none-known": "there is no model “{name}”, and none at all in {places}; download one, or choose another cache in the settings file",
     "artifact-misfit": "{file} has {got} bytes where the manifest says {wanted}; export the model again",
     # --- runtime ---
-    "provider-not-got": "{provider} was asked for, but {model} could only be loaded on {got} ({reason}); `workbench doctor` in a terminal says what to do. Choose another provider, or allow the fallback",
-    "provider-fallback": "{wanted} could not be had ({reason}), the model runs on {got}; `workbench doctor` in a terminal says what to do",
+    "provider-not-got": "{provider} was asked for, but {model} could only be loaded on {got} ({reason}); the page “This machine” says what to do. Choose another provider, or allow the fallback",
+    "provider-fallback": "{wanted} could not be had ({reason}), the model runs on {got}; the page “This machine” says what to do",
     "provider-node-fallback": "{model} has operators that {provider} leaves to the CPU: {operators}; allow that, or run the model on the CPU",
     # --- receipts ---
     "usage-needs-samples": "choose samples before {option}",
