@@ -56,6 +56,7 @@ class ResultView(Panel):
         self.details = Button(icon="receipt")
         self.details.clicked.connect(self.receipt_requested)
         self.details.hide()
+        self._warnings = Label(tone="warning", wrap=True)
         self._folder = ElidedLabel(role="small", tone="muted", mode=Qt.TextElideMode.ElideMiddle)
         self.open = Button(icon="play", role="primary")
         self.open.clicked.connect(self.open_requested)
@@ -67,6 +68,7 @@ class ResultView(Panel):
         layout.addSpacing(SPACE.tight)
         layout.addWidget(self._card)
         layout.addWidget(self.receipt)
+        layout.addWidget(self._warnings)
         layout.addWidget(self._folder)
         layout.addSpacing(SPACE.small)
         layout.addLayout(row(self.open, self.details, self.again, 1))
@@ -103,6 +105,8 @@ class ResultView(Panel):
                 time=clock(report.total_s),
             )
         )
+        self._warnings.setText("\n".join(message_of(notice) for notice in report.warnings))
+        self._warnings.setVisible(bool(report.warnings))
         self._folder.setText(tr("Kept in {folder}", folder=report.artifact))
         layout = self._card.layout()
         assert layout is not None

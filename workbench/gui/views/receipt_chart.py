@@ -271,7 +271,7 @@ class ReceiptChart(Panel):
         painter.setPen(QColor(colors().text))
         whole = QRectF(0, 0, self.width(), area.bottom())
         for point, place in zip(self._points, places, strict=True):
-            wide, high, gap = metrics.horizontalAdvance(point.text) + 2, metrics.height(), MARK_PX + 6
+            wide, high, gap = metrics.horizontalAdvance(point.text) + 2, metrics.height(), MARK_PX + 8
             spots = [
                 QRectF(place.x() + gap, place.y() - high / 2, wide, high),
                 QRectF(place.x() - gap - wide, place.y() - high / 2, wide, high),
