@@ -133,6 +133,8 @@ def _answers(agreed: Agreed | None) -> Sequence[Notice]:
                 told.append(Notice.of("verdict-perplexity", change=f"{change:+.1f}"))
             return told
         case "word accuracy":
+            if not differing:
+                return (Notice.of("verdict-same", samples=samples),)
             errors = agreed.extra.get("word_error_rate", 1 - mean) * 100
             return (Notice.of("verdict-words", percent=f"{errors:.1f}", samples=samples),)
         case "mask IoU":

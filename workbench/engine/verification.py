@@ -178,7 +178,7 @@ def _recorded(folder: Path) -> Iterator[tuple[list[dict[str, Any]], Callable[[st
     try:
         samples = json.loads((folder / "samples.json").read_text("utf-8"))["samples"]
         archive = np.load(folder / "answers.npz", allow_pickle=False)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise ModelError("reference-unreadable", folder=folder, reason=error) from error
 
     def array(key: str) -> Array:

@@ -230,8 +230,8 @@ MESSAGES: dict[str, str] = {
     "image-bad-input": "图片要用文件路径给出，而不是 {got}",
     # --- receipts ---
     "usage-needs-samples": "使用 {option} 之前，请先选择样本",
-    "verdict": "{precision}：{parts}",
-    "verdict-on": "{precision}（{provider}）：{parts}",
+    "verdict": "{precision} 的测量结果：{parts}",
+    "verdict-on": "{precision}（{provider}）的测量结果：{parts}",
     "verdict-failed": "{precision} 无法测量：{reason}",
     "verdict-failed-on": "{precision}（{provider}）无法测量：{reason}",
     "verdict-other-reason": "详情为 {reason}",
