@@ -80,7 +80,7 @@ def _told(reason: Notice, error: Mapping[str, Any]) -> dict[str, Any]:
     """The reason as a part of a sentence; in the words of the receipt where this version does not know its code."""
     try:
         str(reason)
-    except (KeyError, IndexError, ValueError, AttributeError):
+    except (LookupError, ValueError, TypeError, AttributeError, RecursionError):  # whatever a stranger wrote
         return Notice.of("verdict-other-reason", reason=str(error["message"])).to_json()
     return reason.to_json()
 
@@ -127,9 +127,9 @@ def _answers(agreed: Agreed | None) -> Sequence[Notice]:
             return (Notice.of("verdict-cosine", mean=f"{mean:.4f}"),)
         case "same next token":
             told = [Notice.of("verdict-next-tokens", percent=percent)]
-            known = agreed.extra.get("reference_perplexity")
-            if known:
-                change = (agreed.extra["perplexity"] / known - 1) * 100
+            known, got = (agreed.extra.get(name) for name in ("reference_perplexity", "perplexity"))
+            if known and got is not None:
+                change = (got / known - 1) * 100
                 told.append(Notice.of("verdict-perplexity", change=f"{change:+.1f}"))
             return told
         case "word accuracy":

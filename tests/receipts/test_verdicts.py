@@ -80,6 +80,13 @@ def test_a_row_that_failed_says_why() -> None:
     assert second == "int8 could not be measured: the moon was full"
 
 
+@pytest.mark.parametrize("arguments", [{}, {"model": 7}, {"model": [{"code": "nonsense"}]}, {"parts": "none"}])
+def test_an_error_that_a_stranger_wrote_is_said_somehow(arguments: dict[str, object]) -> None:
+    error = {"code": "engine-out-of-memory", "message": "as it was said", "arguments": arguments}
+    (verdict,) = said(receipt(row("fp32", 1000, 0.1, error=error)))
+    assert verdict.startswith("fp32 could not be measured: ")
+
+
 def test_the_window_says_it_in_its_languages(monkeypatch: pytest.MonkeyPatch) -> None:
     verdict = verdicts(receipt(row("fp32", 3900, 0.19), row("int8", 1000, 0.1, agreed(0.99, 2))))[1]
     assert language.message_of(verdict).startswith("Int8: 1.9× faster, 3.9× smaller, 2 of 200 labels differ")
