@@ -21,6 +21,7 @@ __all__ = [
 BEST_PROVIDERS = ("cuda", "dml", "cpu")
 # A size or a speed that differs by less is told as the same.
 SAME_SIZE = 1.05
+SAME_PERPLEXITY = 0.0005
 
 
 def verdicts(receipt: Receipt) -> tuple[Notice, ...]:
@@ -126,11 +127,10 @@ def _answers(agreed: Agreed | None) -> Sequence[Notice]:
         case "cosine":
             return (Notice.of("verdict-cosine", mean=f"{mean:.4f}"),)
         case "same next token":
-            told = [Notice.of("verdict-next-tokens", percent=percent)]
+            told = [Notice.of("verdict-next-tokens", percent=percent) if differing else Notice.of("verdict-same-next")]
             known, got = (agreed.extra.get(name) for name in ("reference_perplexity", "perplexity"))
-            if known and got is not None:
-                change = (got / known - 1) * 100
-                told.append(Notice.of("verdict-perplexity", change=f"{change:+.1f}"))
+            if known and got is not None and abs(got / known - 1) >= SAME_PERPLEXITY:
+                told.append(Notice.of("verdict-perplexity", change=f"{(got / known - 1) * 100:+.1f}"))
             return told
         case "word accuracy":
             if not differing:

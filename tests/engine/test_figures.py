@@ -157,7 +157,7 @@ def test_next_tokens_and_perplexity(tmp_path: Path, rows: int, more: bool) -> No
     assert extra["perplexity"] == pytest.approx(math.exp(-(2 * right + wrong) / 3))
     assert found["outputs"]["logits"]["max_abs_diff"] == 4
     (worst,) = found["agreed"]["worst"]
-    assert (worst["got"], worst["wanted"]) == ("…1 2 ▸ 1", "…1 2 ▸ 3")
+    assert (worst["got"], worst["wanted"]) == ("…1 2 ▸ “1”", "…1 2 ▸ “3”")
 
 
 def test_what_cannot_be_read_is_passed_over_where_that_is_asked_for(tmp_path: Path) -> None:

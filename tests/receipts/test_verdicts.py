@@ -44,6 +44,7 @@ def test_slower_and_as_fast() -> None:
         (agreed(0.9, 30, "box F1"), "30 of 200 answers differ"),
         (agreed(1.0, 0, "box F1"), "all 200 answers are the same"),
         (agreed(0.9, 30, "mask IoU"), "masks overlap by 90.0 %"),
+        (agreed(1, 0, "same next token", perplexity=20, reference_perplexity=20), "all next words are the same"),
         (
             agreed(0.94, 30, "same next token", perplexity=20.6, reference_perplexity=20.0),
             "94.0 % of next words are the same, perplexity +3.0 %",

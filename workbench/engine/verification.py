@@ -157,8 +157,10 @@ def _next_tokens(
     if not same.all():
         place = int(np.argmin(same))
         before = pipeline.words_of(ids[max(0, place + 1 - SHOWN_TOKENS) : place + 1])
-        said = short(f"…{before} ▸ {pipeline.words_of([int(ours[place])])}")
-        wished = short(f"…{before} ▸ {pipeline.words_of([int(theirs[place])])}")
+        said, wished = (
+            short(f"…{before} ▸ “{pipeline.words_of([int(tokens[place])])}”".replace("\n", "↵"))
+            for tokens in (ours, theirs)
+        )
     return Compared("same next token", float(same.mean()), short_input(item), said, wished, further)
 
 

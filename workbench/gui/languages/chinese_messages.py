@@ -247,6 +247,7 @@ MESSAGES: dict[str, str] = {
     "verdict-same-labels": "{samples} 个样本的标签全部相同",
     "verdict-cosine": "平均余弦相似度 {mean}",
     "verdict-next-tokens": "{percent}% 的下一个词相同",
+    "verdict-same-next": "下一个词全部相同",
     "verdict-perplexity": "困惑度 {change}%",
     "verdict-words": "{samples} 个样本中有 {percent}% 的词不同",
     "verdict-masks": "掩膜重合度 {percent}%",
