@@ -270,6 +270,7 @@ MESSAGES: dict[str, str] = {
     "verdict-same-labels": "all {samples} labels are the same",
     "verdict-cosine": "mean cosine {mean}",
     "verdict-next-tokens": "{percent} % of next words are the same",
+    "verdict-same-next": "all next words are the same",
     "verdict-perplexity": "perplexity {change} %",
     "verdict-words": "{percent} % of words differ in {samples} samples",
     "verdict-masks": "masks overlap by {percent} %",

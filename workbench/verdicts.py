@@ -21,6 +21,7 @@ __all__ = [
 BEST_PROVIDERS = ("cuda", "dml", "cpu")
 # A size or a speed that differs by less is told as the same.
 SAME_SIZE = 1.05
+SAME_PERPLEXITY = 0.0005
 
 
 def verdicts(receipt: Receipt) -> tuple[Notice, ...]:
@@ -80,7 +81,7 @@ def _told(reason: Notice, error: Mapping[str, Any]) -> dict[str, Any]:
     """The reason as a part of a sentence; in the words of the receipt where this version does not know its code."""
     try:
         str(reason)
-    except (KeyError, IndexError, ValueError, AttributeError):
+    except (LookupError, ValueError, TypeError, AttributeError, RecursionError):  # whatever a stranger wrote
         return Notice.of("verdict-other-reason", reason=str(error["message"])).to_json()
     return reason.to_json()
 
@@ -126,13 +127,14 @@ def _answers(agreed: Agreed | None) -> Sequence[Notice]:
         case "cosine":
             return (Notice.of("verdict-cosine", mean=f"{mean:.4f}"),)
         case "same next token":
-            told = [Notice.of("verdict-next-tokens", percent=percent)]
-            known = agreed.extra.get("reference_perplexity")
-            if known:
-                change = (agreed.extra["perplexity"] / known - 1) * 100
-                told.append(Notice.of("verdict-perplexity", change=f"{change:+.1f}"))
+            told = [Notice.of("verdict-next-tokens", percent=percent) if differing else Notice.of("verdict-same-next")]
+            known, got = (agreed.extra.get(name) for name in ("reference_perplexity", "perplexity"))
+            if known and got is not None and abs(got / known - 1) >= SAME_PERPLEXITY:
+                told.append(Notice.of("verdict-perplexity", change=f"{(got / known - 1) * 100:+.1f}"))
             return told
         case "word accuracy":
+            if not differing:
+                return (Notice.of("verdict-same", samples=samples),)
             errors = agreed.extra.get("word_error_rate", 1 - mean) * 100
             return (Notice.of("verdict-words", percent=f"{errors:.1f}", samples=samples),)
         case "mask IoU":

@@ -106,8 +106,8 @@ def is_exact(verification: Mapping[str, Any]) -> bool:
     if float(agreement.get("mean", 0.0)) >= MIN_AGREEMENT_TO_RECOMMEND:
         return True
     extra = agreement.get("extra", {})
-    known = extra.get("reference_perplexity")
-    return bool(known) and extra["perplexity"] <= known * MAX_PERPLEXITY_TO_RECOMMEND
+    known, got = extra.get("reference_perplexity"), extra.get("perplexity")
+    return known is not None and got is not None and got <= known * MAX_PERPLEXITY_TO_RECOMMEND
 
 
 def is_fast(name: str, median_s: Mapping[str, float]) -> bool:

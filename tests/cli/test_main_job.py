@@ -56,13 +56,63 @@ def test_the_artifact_is_a_folder_as_the_hub_has_them(exported: Any, folders: di
     folder = Path(exported["artifact"])
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert {"onnx/model.onnx", "onnx/model_int8.onnx", "config.json", "tokenizer.json", "workbench.json"} <= names
+    (receipt,) = folder.glob("receipts/*.json")
     manifest = (folder / "workbench.json").read_text("utf-8")
     for private in (folders["WORKBENCH_DATA_DIR"], folders["HF_HUB_CACHE"], str(Path.home())):
         assert private not in manifest
+        assert private not in receipt.read_text("utf-8")
     document = json.loads(manifest)
     assert {entry["name"] for entry in document["files"]} | {
         entry["name"] for variant in document["variants"] for entry in variant["files"]
-    } == names - {"workbench.json"}
+    } == names - {"workbench.json", f"receipts/{receipt.name}"}
+
+
+def test_the_export_ends_with_a_receipt(exported: Any, workbench: Command, folders: dict[str, str]) -> None:
+    assert exported["warnings"] == []
+    fp32, int8 = exported["receipt"]["rows"]
+    assert exported["receipt"]["reference"] == "torch"
+    assert exported["receipt"]["recommended"] == "int8"
+    assert int8["agreement"]["metric"] == "cosine"
+    assert 0.98 < int8["agreement"]["low"] <= int8["agreement"]["mean"] <= int8["agreement"]["high"] < 1
+    assert int8["agreement"]["extra"]["rank_correlation"] > 0.95
+    assert int8["speed"]["median_s"] < fp32["speed"]["median_s"]
+    done = workbench("receipt", MINILM, **folders)
+    assert done.status == 0, done.err
+    assert "× faster" in done.out
+    assert "mean cosine 0.99" in done.out
+    assert max(map(len, done.out.splitlines())) <= 80
+
+
+def test_the_export_proves_itself_in_another_place(
+    exported: Any, workbench: Command, folders: dict[str, str], tmp_path: Path
+) -> None:
+    there = shutil.copytree(exported["artifact"], tmp_path / "landed")
+    done = workbench("verify", there, "--json")  # without the toolchain, the checkpoint and the folders of its export
+    assert done.status == 0, done.err
+    means = {row["precision"]: row["agreement"]["mean"] for row in done.json["rows"]}
+    assert means["fp32"] > 0.99999
+    assert means["int8"] == pytest.approx(exported["receipt"]["rows"][1]["agreement"]["mean"], abs=1e-3)
+
+
+def test_two_hundred_samples_of_ones_own(
+    exported: Any, workbench: Command, folders: dict[str, str], tmp_path: Path
+) -> None:
+    """The original model is asked, in the export toolchain; nothing of the samples but excerpts is kept."""
+    samples = tmp_path / "mine.txt"
+    words = ("bread", "trains", "rain", "music", "markets")
+    samples.write_text("".join(f"Note {n}: what was said about {words[n % 5]}.\n" for n in range(200)), "utf-8")
+    done = workbench("receipt", MINILM, "--samples", samples, "--json", **folders)
+    assert done.status == 0, done.err
+    found = done.json["receipt"]
+    assert (found["reference"], found["samples"]["kind"], found["samples"]["count"]) == ("torch", "own", 200)
+    assert found["rows"][0]["agreement"]["mean"] > 0.99999
+    assert found["rows"][1]["agreement"]["mean"] > 0.98
+    assert [row["agreement"]["samples"] for row in found["rows"]] == [200, 200]
+    text = Path(done.json["file"]).read_text("utf-8")
+    assert text.count("Note ") <= 10
+    assert str(samples) not in text
+    staging = Path(folders["WORKBENCH_DATA_DIR"]) / "artifacts" / ".staging"
+    assert [path for path in staging.iterdir() if path.is_dir()] == []
 
 
 def test_the_exported_model_answers_which_sentences_mean_the_same(

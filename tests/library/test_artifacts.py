@@ -178,6 +178,11 @@ class TestDamage:
             lambda value: value["variants"][0].update(
                 verification={"agreement": {"metric": "cosine", "mean": "much", "worst": 1.0}}
             ),
+            lambda value: value["variants"][0].update(
+                verification={
+                    "agreement": {"metric": "cosine", "mean": 1.0, "worst": 1.0, "extra": {"perplexity": "low"}}
+                }
+            ),
             lambda value: value["variants"][0].update(verification={"outputs": "logits"}),
             lambda value: value["variants"][0].update(verification={"outputs": {"logits": {}}}),
             lambda value: value["variants"][0].update(verification={"outputs": {"logits": {"max_abs_diff": 10**400}}}),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -157,8 +157,10 @@ def _next_tokens(
     if not same.all():
         place = int(np.argmin(same))
         before = pipeline.words_of(ids[max(0, place + 1 - SHOWN_TOKENS) : place + 1])
-        said = short(f"…{before} ▸ {pipeline.words_of([int(ours[place])])}")
-        wished = short(f"…{before} ▸ {pipeline.words_of([int(theirs[place])])}")
+        said, wished = (
+            short(f"…{before} ▸ “{pipeline.words_of([int(tokens[place])])}”".replace("\n", "↵"))
+            for tokens in (ours, theirs)
+        )
     return Compared("same next token", float(same.mean()), short_input(item), said, wished, further)
 
 
@@ -175,23 +177,25 @@ def log_likelihoods(logits: Array, ids: list[int]) -> Array:
 @contextmanager
 def _recorded(folder: Path) -> Iterator[tuple[list[dict[str, Any]], Callable[[str], Array]]]:
     """The samples, and what gives an array of an answer, float32: one after the other, since they may be many."""
-    try:
-        samples = json.loads((folder / "samples.json").read_text("utf-8"))["samples"]
-        archive = np.load(folder / "answers.npz", allow_pickle=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError("reference-unreadable", folder=folder, reason=error) from error
-
-    def array(key: str) -> Array:
+    with ExitStack() as stack:
         try:
-            value: Array = archive[key].astype(np.float32)
+            samples = json.loads((folder / "samples.json").read_text("utf-8"))["samples"]
+            # numpy leaves a file that it opens itself and cannot read open.
+            stream = stack.enter_context((folder / "answers.npz").open("rb"))
+            archive = stack.enter_context(np.load(stream, allow_pickle=False))
         except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise ModelError("reference-unreadable", folder=folder, reason=error) from error
-        return value
-
-    with archive:
         if not samples:
             raise ModelError("reference-unreadable", folder=folder, reason="it holds no samples")
-        yield samples, array
+        yield samples, lambda key: _array(archive, key, folder)
+
+
+def _array(archive: Any, key: str, folder: Path) -> Array:
+    try:
+        value: Array = archive[key].astype(np.float32)
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise ModelError("reference-unreadable", folder=folder, reason=error) from error
+    return value
 
 
 def _input(folder: Path, value: Any) -> Any:

@@ -166,6 +166,9 @@ def _measured(value: Any) -> dict[str, Any]:
         _text(agreement["metric"])
         _figure(agreement["mean"])
         _figure(agreement["worst"])
+        for name, value in dict(agreement.get("extra", {})).items():
+            _text(name)
+            _figure(value)
     return measured
 
 

@@ -253,8 +253,8 @@ MESSAGES: dict[str, str] = {
     "image-bad-input": "图片要用文件路径给出，而不是 {got}",
     # --- receipts ---
     "usage-needs-samples": "使用 {option} 之前，请先选择样本",
-    "verdict": "{precision}：{parts}",
-    "verdict-on": "{precision}（{provider}）：{parts}",
+    "verdict": "{precision} 的测量结果：{parts}",
+    "verdict-on": "{precision}（{provider}）的测量结果：{parts}",
     "verdict-failed": "{precision} 无法测量：{reason}",
     "verdict-failed-on": "{precision}（{provider}）无法测量：{reason}",
     "verdict-other-reason": "详情为 {reason}",
@@ -270,6 +270,7 @@ MESSAGES: dict[str, str] = {
     "verdict-same-labels": "{samples} 个样本的标签全部相同",
     "verdict-cosine": "平均余弦相似度 {mean}",
     "verdict-next-tokens": "{percent}% 的下一个词相同",
+    "verdict-same-next": "下一个词全部相同",
     "verdict-perplexity": "困惑度 {change}%",
     "verdict-words": "{samples} 个样本中有 {percent}% 的词不同",
     "verdict-masks": "掩膜重合度 {percent}%",
