@@ -49,6 +49,17 @@ MESSAGES: dict[str, str] = {
     "file-unusable": "{file} cannot be read or written ({reason}); see that its folder can be used, or name another one in the settings",
     "input-unreadable": "{file} cannot be read ({reason})",
     "input-too-large": "{file} gives more than {limit_mib} MiB; cut it into parts",
+    # --- samples of a user ---
+    "usage-bad-sample-count": "{count} samples cannot be taken; 1 is the least",
+    "samples-none": "{path} holds no samples for {task}, of which each is of the kind {kind!r}",
+    "samples-all-unusable": "none of the {count} samples in {path} can be used for {task}; the first, {sample}: {reason}",
+    "samples-other-kind": "{path} holds samples of the kind {got!r}, and {task} takes {kind!r}; give others, or choose another task",
+    "samples-need-fields": "a sample of {task} has the fields {fields}, which {path} does not tell apart; give a table or JSON lines with these names",
+    "samples-format": "{file} is no file that samples are read from; a folder, a text file, CSV, TSV, JSON, JSON lines and Parquet are",
+    "samples-no-columns": "{path} has no columns, and {column!r} was named as one; tables and JSON lines have",
+    "samples-no-column": "{file} has no column {column!r}; it has {columns}",
+    "samples-which-column": "{file} has the columns {columns}; say with --column which of them holds the inputs",
+    "samples-no-pyarrow": "{file} is Parquet, which needs pyarrow; install the app with the extra [data], or save the samples as CSV",
     # --- library ---
     "model-bad-file": "{file} cannot be read ({reason}); download the model again",
     "model-file-missing": "{file} is missing; download the model again or export it again",

@@ -6,51 +6,15 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from workbench.errors import InputError
+from workbench.file_kinds import HEAD_BYTES, SUFFIXES, Kind, kind_of_head
 
 __all__ = ["SUFFIXES", "Intake", "Item", "Kind", "gather", "read_text", "text_items"]
 
-Kind = Literal["text", "image", "audio"]
-
-SUFFIXES: dict[str, Kind] = {
-    **dict.fromkeys(
-        (".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".srt", ".vtt", ".log", ".rst", ".html"), "text"
-    ),
-    **dict.fromkeys(
-        (
-            *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".gif", ".bmp", ".dib", ".tif"),
-            *(".tiff", ".jp2", ".j2k", ".ico", ".pcx", ".ppm", ".pgm", ".pbm", ".pnm", ".qoi", ".sgi", ".tga", ".mpo"),
-        ),
-        "image",
-    ),
-    **dict.fromkeys(
-        (".wav", ".wave", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64"),
-        "audio",
-    ),
-}
-# The first bytes of files whose name does not say what they are.
-MAGIC: tuple[tuple[bytes, int, Kind], ...] = (
-    (b"\xff\xd8\xff", 0, "image"),
-    (b"\x89PNG", 0, "image"),
-    (b"GIF8", 0, "image"),
-    (b"WEBP", 8, "image"),
-    (b"BM", 0, "image"),
-    (b"II*\0", 0, "image"),
-    (b"MM\0*", 0, "image"),
-    (b"ftypavif", 4, "image"),
-    (b"WAVE", 8, "audio"),
-    (b"fLaC", 0, "audio"),
-    (b"OggS", 0, "audio"),
-    (b"ID3", 0, "audio"),
-    (b"\xff\xfb", 0, "audio"),
-    (b"FORM", 0, "audio"),
-)
 MAX_FILES = 100_000
 MAX_TEXT_BYTES = 16 << 20
 MAX_TEXTS_BYTES = 128 << 20
-HEAD_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -154,15 +118,4 @@ def _kind_of(path: str) -> Kind | None:
             head = stream.read(HEAD_BYTES)
     except OSError:
         return None
-    for sign, place, found in MAGIC:
-        if head[place : place + len(sign)] == sign:
-            return found
-    return "text" if head and b"\0" not in head and _is_utf8(head) else None
-
-
-def _is_utf8(head: bytes) -> bool:
-    try:
-        head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return error.start > len(head) - 4 and len(head) == HEAD_BYTES  # cut within a character
-    return True
+    return kind_of_head(head)

@@ -50,6 +50,17 @@ MESSAGES: dict[str, str] = {
     "file-unusable": "无法读写 {file}（{reason}）；请确认所在文件夹可用，或在设置中指定其他文件夹",
     "input-unreadable": "无法读取 {file}（{reason}）",
     "input-too-large": "{file} 的内容超过 {limit_mib} MiB；请拆分成几部分",
+    # --- samples of a user ---
+    "usage-bad-sample-count": "样本数不能是 {count}；至少为 1",
+    "samples-none": "{path} 中没有可用于任务 {task} 的样本，它需要的类型是“{kind}”",
+    "samples-all-unusable": "{path} 中的 {count} 个样本都不能用于任务 {task}；第一个是 {sample}：{reason}",
+    "samples-other-kind": "{path} 中样本的类型是“{got}”，而任务 {task} 需要“{kind}”；请换一些样本，或选择其他任务",
+    "samples-need-fields": "任务 {task} 的每个样本都有字段 {fields}，而 {path} 没有区分它们；请提供带有这些名称的表格或 JSON 行文件",
+    "samples-format": "无法从 {file} 读取样本；可以使用文件夹、文本文件、CSV、TSV、JSON、JSON 行文件和 Parquet",
+    "samples-no-columns": "{path} 没有列，却指定了列“{column}”；只有表格和 JSON 行文件才有列",
+    "samples-no-column": "{file} 中没有列“{column}”；它有：{columns}",
+    "samples-which-column": "{file} 有这些列：{columns}；请指定哪一列是输入",
+    "samples-no-pyarrow": "{file} 是 Parquet 文件，读取它需要 pyarrow；请安装应用的 [data] 附加组件，或把样本另存为 CSV",
     # --- library ---
     "model-bad-file": "无法读取 {file}（{reason}）；请重新下载该模型",
     "model-file-missing": "缺少文件 {file}；请重新下载或重新导出该模型",
