@@ -135,6 +135,10 @@ def _do(body: Any, reporter: Reporter) -> dict[str, Any]:
         from exporters.optimum_exporter import export
 
         return export(ExportRequest.from_body(body), reporter).to_body()
+    if method == "answer":
+        from exporters.optimum_exporter import answer
+
+        return answer(ExportRequest.from_body(body), reporter)
     raise ValueError(f"unknown method {method!r}")
 
 

@@ -15,6 +15,9 @@ __all__ = ["TEXT_ANSWERERS"]
 # As the engine reads a question and its context where nothing else is asked for.
 MAX_SEQ_LEN, DOC_STRIDE = 384, 128
 
+# How much of a text a language model is asked to go on from, token by token.
+READ_TOKENS = 256
+
 # How much is written for each sample; workbench/tasks/catalog_text.py verifies with the same number.
 WRITTEN_TOKENS = 48
 
@@ -37,13 +40,22 @@ def _text_encoder(task: str, output: str) -> MakeAnswerer:
 
 
 def _text_generation(model: Any, source: Path, samples: int) -> Answerer:
+    """Logits of the first tokens; for all of them, which would come next, and how likely the one is that does."""
     tokenizer = load_tokenizer(source, "text-generation")
-    limit = min(max_tokens(tokenizer, model.config), recorded_tokens(model.config, samples))
+    limit = min(max_tokens(tokenizer, model.config), READ_TOKENS)
+    recorded = recorded_tokens(model.config, samples)
 
     def answer(sample: Any) -> Answer:
         inputs = tokenizer(sample, return_tensors="pt", truncation=True, max_length=limit)
-        logits = model(input_ids=inputs.input_ids, attention_mask=inputs.attention_mask).logits
-        return Answer({"logits": as_numpy(logits)}, {"token_ids": inputs.input_ids[0].tolist()})
+        ids = inputs.input_ids
+        logits = model(input_ids=ids, attention_mask=inputs.attention_mask).logits
+        likely = logits[0, :-1].double().log_softmax(-1).gather(-1, ids[0, 1:, None])[:, 0]
+        said = {
+            "token_ids": ids[0].tolist(),
+            "next_tokens": logits[0].argmax(-1).tolist(),
+            "log_likelihoods": [round(value, 6) for value in likely.tolist()],
+        }
+        return Answer({"logits": as_numpy(logits[:, :recorded])}, said)
 
     return answer
 

@@ -22,7 +22,7 @@ from exporters.voices import is_voice, offer_scales, open_scales
 if TYPE_CHECKING:
     from exporters.__main__ import Reporter
 
-__all__ = ["export"]
+__all__ = ["answer", "export"]
 
 SPEECH = "automatic-speech-recognition-with-past"
 # Optimum writes these on its way to the merged decoder, which holds both of them.
@@ -61,6 +61,22 @@ def export(request: ExportRequest, report: Reporter) -> ExportAnswer:
                 item.unlink()
     report.finish()
     return ExportAnswer(files, recipes, versions(), answered, report.times_s, _peak_rss_bytes())
+
+
+def answer(request: ExportRequest, report: Reporter) -> dict[str, Any]:
+    """What the checkpoint answers to a user's own samples, into ``request.output``; nothing is exported.
+
+    Returns ``{"answered", "skipped": [[number, reason]]}``. Raises ExportFailure.
+    """
+    from exporters.reference import write_answers
+
+    source = Path(request.source)
+    report.stage("load")
+    _check_task(_read_config(source), request.export_task)
+    model = _load_model(source, request)
+    report.stage("reference")
+    answered, skipped = write_answers(model, request, source, Path(request.output), report)
+    return {"answered": answered, "skipped": skipped}
 
 
 def _export_fp32(request: ExportRequest, source: Path, output: Path, report: Reporter) -> tuple[int, dict[str, Any]]:

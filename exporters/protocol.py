@@ -79,7 +79,7 @@ def precision_of_suffix(stem: str) -> tuple[str, str]:
 
 
 # The stages of an export in their order, as `progress` messages name them.
-STAGES = ("stage", "load", "reference", "export", "quantize", "verify", "publish")
+STAGES = ("stage", "load", "reference", "export", "quantize", "verify", "publish", "receipt")
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ class ExportRequest:
 
     ``source`` is the staged, sanitised copy of the checkpoint; results go below ``output`` in the layout of the hub.
     ``task`` is the hub's pipeline tag, ``export_task`` Optimum's name of what to export, ``precisions`` keys of
-    :data:`PRECISIONS`. ``samples`` are inputs as the task takes them: a text, the path of a picture or of a sound
-    file, or a mapping of fields. With ``reuse_fp32`` the fp32 graphs and the reference answers already lie below
+    :data:`PRECISIONS`, none where the checkpoint is only to answer. ``samples`` are inputs as the task takes them: a
+    text, the path of a picture or of a sound file, or a mapping of fields. With ``reuse_fp32`` the fp32 graphs and the reference answers already lie below
     ``output`` and are not made again.
     """
 
@@ -102,8 +102,9 @@ class ExportRequest:
     allow_pickle: bool = False
     reuse_fp32: bool = False
 
-    def to_body(self) -> dict[str, Any]:
-        return {"method": "export", **asdict(self)}
+    def to_body(self, method: str = "export") -> dict[str, Any]:
+        """``answer`` only asks the checkpoint for its answers to the samples, into ``output`` itself."""
+        return {"method": method, **asdict(self)}
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> ExportRequest:

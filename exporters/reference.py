@@ -1,13 +1,16 @@
 """What torch answers to the sample inputs, written beside the graphs so that anyone can check a variant without torch.
 
 ``reference/samples.json`` tells the inputs and which array of ``reference/answers.npz`` belongs to which output;
-pictures and sounds are copied to ``reference/media/``.
+pictures and sounds are copied to ``reference/media/``. Of a user's own samples ``index`` is the number, since some of
+them may be left out.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +26,7 @@ from exporters.protocol import ExportRequest
 if TYPE_CHECKING:
     from exporters.__main__ import Reporter
 
-__all__ = ["REFERENCE_SCHEMA", "write_reference"]
+__all__ = ["REFERENCE_SCHEMA", "write_answers", "write_reference"]
 
 REFERENCE_SCHEMA = 1
 MEDIA_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".png", ".jpg", ".jpeg", ".webp", ".bmp")
@@ -32,33 +35,82 @@ ANSWERERS: dict[str, MakeAnswerer] = {**TEXT_ANSWERERS, **VISION_ANSWERERS, **AU
 
 def write_reference(model: Any, request: ExportRequest, source: Path, output: Path, report: Reporter) -> int:
     """Answer each sample with the torch model; returns how many. Tasks that nobody answers here write an empty list."""
-    import torch
+    written = _Written(output / "reference", request, copies=True)
+    written.answer_all(model, source, report)
+    return len(written.rows)
 
-    folder = output / "reference"
-    folder.mkdir(parents=True, exist_ok=True)
-    # Tasks that share a graph may take other samples.
-    maker = ANSWERERS.get(request.task) or ANSWERERS.get(request.export_task.removesuffix("-with-past"))
-    samples = list(request.samples) if maker else []
-    arrays: dict[str, np.ndarray[Any, Any]] = {}
-    rows: list[dict[str, Any]] = []
-    if maker and samples:
-        answerer = _answerer(maker, model, source, samples, request.task)
-        for number, sample in enumerate(samples):
+
+def write_answers(
+    model: Any, request: ExportRequest, source: Path, output: Path, report: Reporter
+) -> tuple[int, list[tuple[int, str]]]:
+    """Answer a user's own samples into ``output`` itself. Their files are not copied, only named.
+
+    Returns how many were answered, and the numbers of those that could not be, each with the reason. Raises
+    ExportFailure where none could.
+    """
+    written = _Written(output, request, copies=False)
+    written.answer_all(model, source, report)
+    if written.failure and not written.rows:
+        raise written.failure
+    return len(written.rows), written.skipped
+
+
+class _Written:
+    """``samples.json`` and ``answers.npz`` of one model, array by array: those of many samples fill the memory."""
+
+    def __init__(self, folder: Path, request: ExportRequest, *, copies: bool) -> None:
+        """``copies`` takes media along, and has one sample that cannot be answered fail all."""
+        self.rows: list[dict[str, Any]] = []
+        self.skipped: list[tuple[int, str]] = []
+        self.failure: ExportFailure | None = None
+        self._folder, self._request, self._copies = folder, request, copies
+
+    def answer_all(self, model: Any, source: Path, report: Reporter) -> None:
+        request = self._request
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # Tasks that share a graph may take other samples.
+        maker = ANSWERERS.get(request.task) or ANSWERERS.get(request.export_task.removesuffix("-with-past"))
+        samples = list(request.samples) if maker else []
+        # Not compressed: numbers of a model hardly shrink, and every verification reads them.
+        with zipfile.ZipFile(self._folder / "answers.npz", "w", zipfile.ZIP_STORED) as archive:
+            if maker and samples:
+                answerer = _answerer(maker, model, source, samples, request.task)
+                for number, sample in enumerate(samples):
+                    self._answer(answerer, number, sample, archive)
+                    report.progress(number + 1, len(samples), "samples")
+        # Similar sentences are compared through their embeddings, which is what the graph gives.
+        task = "feature-extraction" if request.task == "sentence-similarity" else request.task
+        document = {"schema": REFERENCE_SCHEMA, "task": task, "samples": self.rows}
+        text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+        (self._folder / "samples.json").write_text(text, "utf-8")
+
+    def _answer(self, answerer: Answerer, number: int, sample: Any, archive: zipfile.ZipFile) -> None:
+        import torch
+
+        try:
             with torch.inference_mode():
-                answer = _answered(answerer, sample, request.task)
-            keys = {name: f"{number}/{name}" for name in answer.arrays}
-            arrays.update({keys[name]: value for name, value in answer.arrays.items()})
-            read = sample if answer.sample is None else answer.sample
-            row = {"input": _portable(read, folder), "outputs": keys}
-            rows.append(row | {"answer": dict(answer.answer)} if answer.answer else row)
-            report.progress(number + 1, len(samples), "samples")
-    # Not compressed: numbers of a model hardly shrink, and every verification reads them.
-    np.savez(folder / "answers.npz", **arrays)  # type: ignore[arg-type]
-    # Similar sentences are compared through their embeddings, which is what the graph gives.
-    task = "feature-extraction" if request.task == "sentence-similarity" else request.task
-    document = {"schema": REFERENCE_SCHEMA, "task": task, "samples": rows}
-    (folder / "samples.json").write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    return len(rows)
+                answer = _answered(answerer, sample, self._request.task)
+        except ExportFailure as failure:
+            if self._copies or failure.code != "export-sample":
+                raise
+            self.failure = failure
+            self.skipped.append((number, failure.arguments["reason"]))
+            return
+        keys = {name: f"{number}/{name}" for name in answer.arrays}
+        _append(archive, {keys[name]: value for name, value in answer.arrays.items()})
+        read = sample if answer.sample is None else answer.sample
+        if self._copies:
+            row = {"input": _portable(read, self._folder), "outputs": keys}
+        else:
+            row = {"index": number, "input": read, "outputs": keys}
+        self.rows.append(row | {"answer": dict(answer.answer)} if answer.answer else row)
+
+
+def _append(archive: zipfile.ZipFile, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Add arrays as ``numpy.savez`` has them."""
+    for name, value in arrays.items():
+        with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
+            np.lib.format.write_array(stream, np.asanyarray(value), allow_pickle=False)
 
 
 def _answerer(maker: MakeAnswerer, model: Any, source: Path, samples: list[Any], task: str) -> Answerer:

@@ -6,32 +6,24 @@ this module brings no runtime, no toolchain and no decoder with it.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from workbench import previews, running
-from workbench.audio.host import AudioHost, Devices, Recording
+from workbench.audio.host import Devices, Recording
 from workbench.cancellation import Cancellation
 from workbench.chatting import can_chat
 from workbench.engine.host import EngineHost
-from workbench.errors import AudioError, Cancelled
-from workbench.exporting.spec import DEFAULT_TOOLCHAIN, STAGING, Event
-from workbench.library.artifacts import Artifact, Artifacts, list_artifacts
-from workbench.library.cards import Card, read_card
-from workbench.library.deletion import DeletionPlan, execute, plan_artifact_deletion, plan_deletion
-from workbench.library.entries import Listing, list_entries
-from workbench.library.model import Roots, Scan
-from workbench.library.references import Found, find
-from workbench.library.scanner import find_repo, scan
+from workbench.errors import AudioError
+from workbench.exporting.spec import DEFAULT_TOOLCHAIN, Event
 from workbench.planning import ExportPlan, plan_export
+from workbench.receipt_methods import ReceiptMethods
 from workbench.results import Result
 from workbench.running import BenchReport, ItemReport, RunReport
-from workbench.settings import Settings, change_setting, data_dir, settings_path
-from workbench.targets import RunTarget, Wish, choose_target, recommended_precision
+from workbench.settings import data_dir
+from workbench.targets import RunTarget, Wish, choose_target
 from workbench.tasks.catalog import TASKS, TaskInfo
 from workbench.tasks.samples import samples
 
@@ -43,138 +35,11 @@ if TYPE_CHECKING:
     from workbench.exporting.toolchain_install import Torch
     from workbench.exporting.toolchains import ToolchainStatus
 
-__all__ = [
-    "ExportPlan",
-    "RunTarget",
-    "Wish",
-    "Workbench",
-]
+__all__ = ["ExportPlan", "RunTarget", "Wish", "Workbench"]
 
 
-class Workbench:
+class Workbench(ReceiptMethods):
     """The core, opened with settings and closed by ``close`` or at the end of a ``with`` block."""
-
-    def __init__(self, settings: Settings | None = None, audio: AudioHost | None = None) -> None:
-        """``audio`` replaces the machine's microphones and loudspeakers. Raises UsageError where the settings' file
-        cannot be used."""
-        self._settings = settings or Settings.load()
-        self._host: EngineHost | None = None
-        self._audio = audio
-        self._lock = threading.Lock()
-        self._closed = False
-
-    def __enter__(self) -> Workbench:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the engine and the audio process, where there are any. Requests in flight raise Cancelled."""
-        with self._lock:
-            self._closed = True
-        for host in (self._host, self._audio):
-            if host:
-                host.close()
-
-    @property
-    def engine(self) -> EngineHost:
-        """The engine's host; its process begins with the first request, or with ``engine.start()``."""
-        with self._lock:
-            self._check_open()
-            if self._host is None:
-                self._host = EngineHost(self._settings.memory_limit_bytes)
-            return self._host
-
-    @property
-    def audio(self) -> AudioHost:
-        """The audio process's host; like the engine it begins with the first request, or with ``audio.start()``."""
-        with self._lock:
-            self._check_open()
-            if self._audio is None:
-                self._audio = AudioHost()
-            return self._audio
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise Cancelled
-
-    # --- settings -----------------------------------------------------------------------------------------------
-
-    @property
-    def settings(self) -> Settings:
-        return self._settings
-
-    @property
-    def settings_file(self) -> Path:
-        return settings_path()
-
-    def change_setting(self, name: str, value: str) -> None:
-        """Change one setting in the file; an empty value restores the default. Raises UsageError."""
-        self._settings = change_setting(name, value)
-
-    # --- library ------------------------------------------------------------------------------------------------
-
-    def models(self) -> Scan:
-        """All models of the hub cache, the starter's cache and the user's folders."""
-        return scan(Roots.of(self._settings))
-
-    def artifacts(self) -> Artifacts:
-        """All exported models. What killed exports left is removed first."""
-        folder = self._settings.artifacts_folder
-        if (folder / STAGING).is_dir():
-            from workbench.exporting.job import clean_staging
-
-            clean_staging(folder)
-        return list_artifacts(folder)
-
-    def entries(self) -> Listing:
-        """What a user can pick: every model once, with its exports and what can be done with it now."""
-        artifacts = self.artifacts()
-        best = {item.id: recommended_precision(item) for item in artifacts.artifacts}
-        return list_entries(self.models(), artifacts, best)
-
-    def find(self, model: str, revision: str | None = None) -> Found:
-        """The model that a word means: a hub id, an artifact, or a folder. Raises ModelError."""
-        roots = Roots.of(self._settings)
-        return find(
-            model,
-            revision,
-            scan=self.models,
-            artifacts=self.artifacts,
-            repo=lambda repo_id: find_repo(roots, repo_id),
-        )
-
-    def card(self, found: Found) -> Card | None:
-        """The model card, None where there is none."""
-        path = found.path("README.md")
-        return read_card(path) if path and path.is_file() else None
-
-    def recommended(self, artifact: Artifact) -> str | None:
-        """The precision to prefer of an artifact."""
-        return recommended_precision(artifact)
-
-    def plan_deletion(self, model: str, revision: str | None = None) -> DeletionPlan:
-        """What deleting a model, one revision of it, or an artifact would remove. Raises ModelError."""
-        found = self.find(model, revision)
-        if found.artifact:
-            return plan_artifact_deletion(found.artifact)
-        assert found.model is not None
-        return plan_deletion(found.model, found.revision if revision else None)
-
-    def delete(self, plan: DeletionPlan) -> int:
-        """Carry out a plan; the bytes that were freed. Raises ModelError.
-
-        What is loaded of it is let go first: not every system deletes files that are in use.
-        """
-        with self._lock:
-            host = self._host
-        if host and host.pid is not None:
-            for path in plan.paths:
-                host.call("unload", {"folder": str(path)}, doing=f"unloading {plan.what}")
-        return execute(plan)
 
     # --- run ----------------------------------------------------------------------------------------------------
 
@@ -336,14 +201,17 @@ class Workbench:
         plan: ExportPlan,
         on_event: Callable[[Event], None] | None = None,
         cancellation: Cancellation | None = None,
+        *,
+        receipt: bool = True,
     ) -> ExportReport:
-        """Export, verify, publish. What libraries say is kept in ``export_log(plan)`` too.
+        """Export, verify, publish, and measure a receipt. What libraries say is kept in ``export_log(plan)`` too.
 
-        Raises ExportError, ToolchainError, Cancelled.
+        Raises ExportError, ToolchainError, Cancelled; none of them once the export is published.
         """
         from workbench.exporting.whole import export
 
-        return export(self._settings, self.engine, plan, self.export_log(plan), on_event, cancellation)
+        log = self.export_log(plan)
+        return export(self._settings, self.engine, plan, log, on_event, cancellation, receipt=receipt)
 
     def export_log(self, plan: ExportPlan) -> Path:
         """Where the log of this export is kept; the last one of its kind."""

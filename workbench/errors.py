@@ -18,7 +18,7 @@ Anything that is not one of these is a bug, and is shown as one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,7 @@ __all__ = [
     "WorkbenchError",
     "error_from_wire",
     "error_to_wire",
+    "sentence",
 ]
 
 
@@ -91,7 +92,10 @@ class ToolchainError(WorkbenchError):
 
 @dataclass(frozen=True)
 class Notice:
-    """Something to know that stopped nothing: a warning in a scan or beside a result, the reason of a state."""
+    """Something to know that stopped nothing: a warning in a scan or beside a result, the reason of a state.
+
+    An argument may be a list of further ones, as :meth:`to_json` gives them: parts of a sentence.
+    """
 
     code: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -101,7 +105,7 @@ class Notice:
         return cls(code, {name: _plain(value) for name, value in args.items()})
 
     def __str__(self) -> str:
-        return _one_line(MESSAGES[self.code].format(**self.arguments))
+        return _one_line(sentence(self.code, self.arguments, MESSAGES.__getitem__))
 
     def to_json(self) -> dict[str, Any]:
         return {"code": self.code, "message": str(self), "arguments": dict(self.arguments)}
@@ -109,6 +113,18 @@ class Notice:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Notice:
         return cls(value["code"], dict(value["arguments"]))
+
+
+def sentence(code: str, arguments: Mapping[str, Any], text_of: Callable[[str], str], comma: str = ", ") -> str:
+    """The sentence of a code with its fields filled in; ``text_of`` gives that of a code in some language, ``comma``
+    stands between parts of a sentence, see :class:`Notice`."""
+
+    def filled(value: Any) -> Any:
+        if not (isinstance(value, list) and value and all(isinstance(item, dict) and "code" in item for item in value)):
+            return value
+        return comma.join(sentence(item["code"], item["arguments"], text_of, comma) for item in value)
+
+    return text_of(code).format(**{name: filled(value) for name, value in arguments.items()})
 
 
 _ESCAPES = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))} | {10: "\\n", 13: "\\r", 9: "\\t"}

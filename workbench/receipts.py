@@ -1,13 +1,13 @@
-"""The receipt of an exported model: what each variant answers, and how fast, on one machine. Plain data, for any front.
+"""The receipt of an exported model: what each variant answers, and how fast, on one machine. Plain data for any front.
 
-A receipt is one JSON file in the artifact's folder ``receipts/``; published files never change, so each measurement makes
-a new one. It tells of the machine what speed depends on, and nothing of its user.
+A receipt is one JSON file in the artifact's folder ``receipts/``; published files never change, so each measurement
+makes a new one. It tells of the machine what speed depends on, and nothing of its user.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "SampleSet",
     "Speed",
     "WorstSample",
+    "receipt_json",
 ]
 
 RECEIPT_SCHEMA = 1
@@ -45,9 +46,10 @@ class WorstSample:
 class Agreed:
     """How far the answers of a variant agree with the reference's, as :mod:`workbench.tasks.agreement` measures it.
 
-    ``low`` and ``high`` are the ends of a 95 % interval of the mean, by bootstrap over the samples. ``differing`` counts
-    the samples whose value is below 1 - 1e-6 (for a cosine: below 0.99). ``extra`` are further figures by name, such as
-    ``perplexity`` and ``reference_perplexity`` of a language model.
+    ``low`` and ``high`` are the ends of a 95 % interval of the mean, by bootstrap over the samples. ``differing``
+    counts the samples whose value is below 1 - 1e-6 (for cosines, overlaps of masks, values of pictures and spectra,
+    which never come out the same: below 0.99). ``extra`` are further figures by name: ``perplexity`` and
+    ``reference_perplexity`` of a language model, ``word_error_rate``, ``rank_correlation``, ``box_iou``.
     """
 
     metric: str
@@ -62,8 +64,8 @@ class Agreed:
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds, bytes and inputs a second. ``threads`` 0 is onnxruntime's own choice; ``first_s`` is the first run, which
-    warms everything up, and is not among the others."""
+    """Seconds, bytes and inputs a second. ``threads`` 0 is onnxruntime's own choice; ``first_s`` is the first run,
+    which warms everything up, and is not among the others."""
 
     load_s: float
     first_s: float
@@ -132,8 +134,8 @@ class SampleSet:
 
 @dataclass(frozen=True)
 class Receipt:
-    """``created`` is UTC in ISO 8601; ``reference`` is what the answers were compared with: the torch checkpoint, or the
-    fp32 graph where the checkpoint is not at hand. ``recommended`` is a precision."""
+    """``created`` is UTC in ISO 8601; ``reference`` is what the answers were compared with: the torch checkpoint, or
+    the fp32 graph where the checkpoint is not at hand. ``recommended`` is a precision."""
 
     repo_id: str
     commit: str
@@ -153,3 +155,9 @@ class Receipt:
             (row for row in self.rows if row.precision == precision and provider in (None, row.provider)),
             None,
         )
+
+
+def receipt_json(receipt: Receipt) -> dict[str, Any]:
+    """The receipt as its file has it, the schema first."""
+    value = asdict(receipt)
+    return {"schema": value.pop("schema"), **value}

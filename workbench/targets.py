@@ -5,16 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from workbench.engine.request import ModelChoice
 from workbench.errors import ModelError
 from workbench.library.artifacts import Artifact, Artifacts
+from workbench.library.manifest import Manifest
 from workbench.library.references import Found
 from workbench.library.variants import choose_variant, find_variants
+from workbench.receipt_files import RECEIPTS, read_receipts
+from workbench.receipts import Receipt, ReceiptRow
 from workbench.tasks.catalog import TASKS, TaskInfo, same_graph, task_info
+from workbench.verdicts import is_of_this_machine, medians_of, rows_of_best_provider, verification_of
 from workbench.verification import recommend
 
-__all__ = ["RunTarget", "Wish", "choose_target", "recommended_precision"]
+__all__ = [
+    "LAST_RECEIPTS",
+    "RunTarget",
+    "Wish",
+    "artifact_of",
+    "choose_target",
+    "recommended_by",
+    "recommended_of_rows",
+    "recommended_precision",
+]
+
+# A receipt may be of one variant alone, so several are looked at.
+LAST_RECEIPTS = 8
 
 
 @dataclass(frozen=True)
@@ -76,11 +93,41 @@ def choose_target(found: Found, wish: Wish, artifacts: Callable[[], Artifacts]) 
 
 
 def recommended_precision(artifact: Artifact) -> str | None:
-    """The precision to prefer of an artifact, by what verification measured."""
+    """The precision to prefer of an artifact, by what verification measured and by its receipts."""
     if artifact.manifest is None:
         return None
-    measured = {item.precision: (item.bytes, item.verification) for item in artifact.manifest.variants}
-    return recommend(measured) if measured else None
+    stored = read_receipts(artifact.folder / RECEIPTS, limit=LAST_RECEIPTS)
+    return recommended_by(artifact.manifest, stored.receipts)
+
+
+def recommended_by(manifest: Manifest, receipts: Sequence[Receipt]) -> str | None:
+    """The one that receipts, newest first, recommend. Those of other machines or other files do not count."""
+    measured: dict[str, tuple[int, Mapping[str, Any]]]
+    measured = {item.precision: (item.bytes, item.verification) for item in manifest.variants}
+    if not measured:
+        return None
+    rows: dict[str, ReceiptRow] = {}
+    for receipt in receipts:
+        if receipt.commit == manifest.commit and receipt.task == manifest.task and is_of_this_machine(receipt):
+            for row in rows_of_best_provider(receipt.rows):
+                if row.precision in measured and row.bytes == measured[row.precision][0]:
+                    rows.setdefault(row.precision, row)
+    measured |= {name: (row.bytes, verification_of(row)) for name, row in rows.items()}
+    return recommend(measured, medians_of(rows.values()))
+
+
+def recommended_of_rows(rows: Sequence[ReceiptRow]) -> str:
+    """The precision that one receipt recommends by itself; empty where nothing was measured."""
+    best = rows_of_best_provider(rows)
+    measured = {row.precision: (row.bytes, verification_of(row)) for row in best}
+    return recommend(measured, medians_of(best)) if measured else ""
+
+
+def artifact_of(found: Found, artifacts: Callable[[], Artifacts], task: str | None = None) -> Artifact | None:
+    """The export that a word means: itself, or that of the model it names; None where there is none."""
+    if found.artifact:
+        return found.artifact
+    return _export_of(found, task_info(task) if task else None, artifacts().artifacts)
 
 
 def _place_of_model(found: Found, wanted: TaskInfo | None, artifacts: Callable[[], Artifacts]) -> _Place:

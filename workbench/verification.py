@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from workbench.cancellation import Cancellation
@@ -14,7 +15,7 @@ from workbench.errors import ExportError
 from workbench.tasks.catalog import check_params, task_info
 from workbench.wire import Message
 
-__all__ = ["MIN_AGREEMENT_TO_RECOMMEND", "recommend", "verify_variant"]
+__all__ = ["AS_FAST", "MIN_AGREEMENT_TO_RECOMMEND", "is_exact", "is_fast", "recommend", "verify_variant"]
 
 # The lowest mean cosine of any output to torch's. fp32 differs by rounding alone; below 0.9 an int8 graph is broken
 # rather than coarse (per-tensor weights of MiniLM still reach 0.959, its worst known recipe 0.874).
@@ -22,6 +23,10 @@ MIN_COSINE = {"fp32": 0.9999, "fp16": 0.999}
 MIN_COSINE_QUANTIZED = 0.9
 # From this agreement of the answers on, a smaller variant is recommended over a larger one.
 MIN_AGREEMENT_TO_RECOMMEND = 0.97
+# Of a language model, up to this perplexity as a multiple of the reference's.
+MAX_PERPLEXITY_TO_RECOMMEND = 1.05
+# Up to so much of fp32's time a variant counts as equally fast: two measurements of one graph differ by as much.
+AS_FAST = 1.1
 
 
 def verify_variant(
@@ -79,13 +84,34 @@ def verify_variant(
     return measured
 
 
-def recommend(variants: Mapping[str, tuple[int, Mapping[str, Any]]]) -> str:
-    """Of variants by name with (bytes, verification): the smallest that is exact enough, else the most exact."""
+def recommend(
+    variants: Mapping[str, tuple[int, Mapping[str, Any]]], median_s: Mapping[str, float] = MappingProxyType({})
+) -> str:
+    """Of variants by name with (bytes, verification): the smallest that is exact enough and, where speed was measured
+    (``median_s``, seconds a run), not slower than fp32; else the most exact."""
 
     def agreement(name: str) -> float:
         return float(variants[name][1].get("agreement", {}).get("mean", 0.0))
 
-    exact = [name for name in variants if agreement(name) >= MIN_AGREEMENT_TO_RECOMMEND]
-    if exact:
-        return min(exact, key=lambda name: variants[name][0])
+    good = [name for name in variants if is_exact(variants[name][1]) and is_fast(name, median_s)]
+    if good:
+        return min(good, key=lambda name: variants[name][0])
     return max(variants, key=agreement)
+
+
+def is_exact(verification: Mapping[str, Any]) -> bool:
+    """Whether answers are near enough to the reference's. Of a language model it is also enough that it finds texts
+    hardly less likely: it may say another of two words that are equally good."""
+    agreement = verification.get("agreement", {})
+    if float(agreement.get("mean", 0.0)) >= MIN_AGREEMENT_TO_RECOMMEND:
+        return True
+    extra = agreement.get("extra", {})
+    known = extra.get("reference_perplexity")
+    return bool(known) and extra["perplexity"] <= known * MAX_PERPLEXITY_TO_RECOMMEND
+
+
+def is_fast(name: str, median_s: Mapping[str, float]) -> bool:
+    """Whether a variant is no slower than fp32, as far as that is known."""
+    if name not in median_s or "fp32" not in median_s:
+        return True
+    return median_s[name] <= median_s["fp32"] * AS_FAST

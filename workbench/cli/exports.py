@@ -23,6 +23,7 @@ STAGE_TEXTS = {
     "reference": "recording torch's answers",
     "verify": "verifying",
     "publish": "publishing",
+    "receipt": "measuring speed and agreement",
 }
 
 
@@ -54,12 +55,16 @@ def export(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> 
             case LogLine():
                 pass  # kept in the log
 
-    report = workbench.export(plan, on_event=show, cancellation=cancellation)
+    report = workbench.export(plan, on_event=show, cancellation=cancellation, receipt=not arguments.no_receipt)
     line.clear()
+    for notice in report.warnings:
+        print(f"workbench: {notice}", file=sys.stderr)
     if arguments.json:
         print_json(report.to_json())
     else:
         print(_report_text(report))
+        if report.receipt:
+            print("\n" + "\n".join(str(verdict) for verdict in workbench.verdicts(report.receipt)))
     return 0
 
 

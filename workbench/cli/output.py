@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from workbench.units import duration
 
-__all__ = ["ProgressLine", "print_json", "printable", "table"]
+__all__ = ["ProgressLine", "cut", "print_json", "printable", "table"]
 
 REDRAW_S = 0.1
 
@@ -27,7 +27,17 @@ def printable(text: str, *, keep: str = "") -> str:
     return "".join(c if c in keep or unicodedata.category(c) != "Cc" else repr(c)[1:-1] for c in text)
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[int] = ()) -> str:
+def cut(text: str, width: int) -> str:
+    """The text in at most so many columns; wide characters count as two."""
+    if _width(text) <= width:
+        return text
+    kept = text
+    while _width(kept) > width - 1:
+        kept = kept[:-1]
+    return kept + "…"
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[int] | range = ()) -> str:
     """Columns two spaces apart, those in ``right`` aligned to the right; wide characters count as two."""
     cells = [list(headings), *([printable(str(cell)) for cell in row] for row in rows)]
     widths = [max(_width(row[n]) for row in cells) for n in range(len(headings))]

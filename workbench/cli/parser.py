@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from workbench import __version__
-from workbench.cli import chats, exports, libraries, runs, system
+from workbench.cli import chats, exports, libraries, receipts, runs, system
 from workbench.saving import FORMATS
 from workbench.settings import PROVIDERS
 from workbench.tasks.catalog import TASKS
@@ -37,6 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     words = parser.add_subparsers(title="commands", metavar="COMMAND")
     _library_words(words)
     _export_words(words)
+    _receipt_words(words)
     _run_words(words)
     _system_words(words)
     return parser
@@ -71,6 +72,7 @@ def _export_words(words: Any) -> None:
         metavar="LIST",
     )
     export.add_argument("--force", action="store_true", help="export again what is there already")
+    export.add_argument("--no-receipt", action="store_true", help="do not measure what each precision is worth")
     export.add_argument("--allow-pickle", action="store_true", help="load pickled weights; only if you trust them")
     toolchain = _word(words, "toolchain", exports.toolchain, "the environment that exports: install, look, remove")
     toolchain.add_argument("action", nargs="?", choices=("install", "status", "remove"), default="status")
@@ -84,6 +86,34 @@ def _export_words(words: Any) -> None:
         help="which build of torch; as-configured takes what your package index offers (default)",
     )
     toolchain.add_argument("--wheelhouse", metavar="DIR", help="install from this folder of wheels, without network")
+
+
+def _receipt_words(words: Any) -> None:
+    receipt = _word(words, "receipt", receipts.receipt, "what each precision does to answers, speed and size")
+    _measured(receipt)
+    receipt.add_argument("--measure", action="store_true", help="measure anew, even where there is a receipt")
+    receipt.add_argument(
+        "--samples", metavar="PATH", help="measure on your own: a folder, or a file of texts, CSV, JSON lines, Parquet"
+    )
+    receipt.add_argument("--column", metavar="NAME", help="which column of the file of samples holds them")
+    receipt.add_argument("--sample-count", type=_count, metavar="N", help="at most so many samples (default: 200)")
+    verify = _word(words, "verify", receipts.verify, "prove that an exported model is whole and answers as it should")
+    _measured(verify)
+    verify.add_argument(
+        "--threshold",
+        type=_share,
+        metavar="X",
+        help="least agreement, up to 1 (default: 0.97, or near to what the export measured where that is less)",
+    )
+
+
+def _measured(parser: argparse.ArgumentParser) -> None:
+    _model(parser)
+    _task(parser)
+    parser.add_argument("--precision", metavar="LIST", help="only these, separated by commas (default: all)")
+    parser.add_argument(
+        "--provider", metavar="LIST", help="only these, separated by commas: cpu, cuda, dml (default: what works)"
+    )
 
 
 def _run_words(words: Any) -> None:
@@ -176,6 +206,14 @@ def _count(word: str) -> int:
     return value
 
 
+def _share(word: str) -> float:
+    value = float(word)
+    if not -1 <= value <= 1:
+        raise ValueError
+    return value
+
+
+_share.__name__ = "number up to 1"
 _count.__name__ = "whole number from 1 on"  # argparse says: invalid whole number from 1 on value: '0'
 
 

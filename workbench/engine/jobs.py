@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from workbench.cancellation import Cancellation
 from workbench.engine.answering import Answered, answer_all
 from workbench.engine.loading import LoadedModel
+from workbench.engine.recording import record
 from workbench.engine.verification import verify
 from workbench.engine.worker import Steps
-from workbench.errors import error_to_wire
+from workbench.errors import InputError, error_to_wire
 from workbench.packing import pack
 from workbench.results import Result
 from workbench.runtime.benchmark import Benchmark
 from workbench.tasks.base import Run
+from workbench.tasks.catalog import task_info
 
-__all__ = ["bench_steps", "run_steps", "verify_steps"]
+__all__ = ["bench_steps", "record_steps", "run_steps", "verify_steps"]
 
 Send = Callable[[Any, Mapping[str, Any]], None]
 
@@ -52,21 +55,70 @@ def run_steps(
 def bench_steps(
     model: LoadedModel, body: Mapping[str, Any], cancellation: Cancellation, send: Send, result: dict[str, Any]
 ) -> Steps:
-    """Time ``body["inputs"]`` again and again, and the same graphs by bare ``session.run`` in between."""
-    bench = Benchmark(model.pipeline, model.sessions, body["inputs"], body["params"], cancellation)
-    for round_ in range(int(body["rounds"])):
-        bench.round()
-        send("progress", {"stage": "bench", "done": round_ + 1, "total": body["rounds"], "unit": "rounds"})
-        yield
+    """Time ``body["inputs"]`` again and again, and the same graphs by bare ``session.run`` in between; with
+    ``body["budget_s"]`` the inputs alone, for so long; with ``body["skip_unreadable"]`` those that can be read."""
+    inputs = body["inputs"]
+    if body.get("skip_unreadable"):
+        inputs = _readable(model, inputs, body["params"], cancellation)
+    bench = Benchmark(model.pipeline, model.sessions, inputs, body["params"], cancellation)
+    if body.get("budget_s") is not None:
+        for spent_s in bench.budgeted(body["budget_s"]):
+            done = min(spent_s, body["budget_s"])
+            send("progress", {"stage": "bench", "done": done, "total": body["budget_s"], "unit": "s"})
+            yield
+    else:
+        for round_ in range(int(body["rounds"])):
+            bench.round()
+            send("progress", {"stage": "bench", "done": round_ + 1, "total": body["rounds"], "unit": "rounds"})
+            yield
     result |= model.facts() | bench.figures()
+
+
+def _readable(
+    model: LoadedModel, inputs: Sequence[Any], params: Mapping[str, Any], cancellation: Cancellation
+) -> list[Any]:
+    """The inputs without those that cannot be read. Raises InputError where none can."""
+    readable, last = [], None
+    for item in inputs:
+        try:
+            model.pipeline.preprocess(item, params, Run(cancellation=cancellation))
+        except InputError as error:
+            last = error
+        else:
+            readable.append(item)
+    if last is not None and not readable:
+        raise last
+    return readable
 
 
 def verify_steps(
     model: LoadedModel, body: Mapping[str, Any], cancellation: Cancellation, send: Send, result: dict[str, Any]
 ) -> Steps:
-    """Compare with the recorded answers of the torch checkpoint in ``body["reference"]``."""
-    comparison = yield from verify(model.pipeline, body["reference"], body["params"], cancellation, send)
+    """Compare with the recorded answers in ``body["reference"]``; see :func:`workbench.engine.verification.verify`."""
+    comparison = yield from verify(
+        model.pipeline,
+        body["reference"],
+        body["params"],
+        cancellation,
+        send,
+        skip_unreadable=bool(body.get("skip_unreadable")),
+    )
     result |= model.facts() | comparison
+
+
+def record_steps(
+    model: LoadedModel, body: Mapping[str, Any], cancellation: Cancellation, send: Send, result: dict[str, Any]
+) -> Steps:
+    """Write what this variant answers to ``body["inputs"]`` into the folder ``body["reference"]``."""
+    result |= yield from record(
+        model.pipeline,
+        task_info(body["model"]["task"]),
+        body["inputs"],
+        body["params"],
+        Path(body["reference"]),
+        cancellation,
+        send,
+    )
 
 
 def _run_for(index: int, cancellation: Cancellation, send: Send) -> Run:

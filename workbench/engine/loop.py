@@ -16,7 +16,7 @@ import psutil
 from workbench import __version__
 from workbench.cancellation import Cancellation
 from workbench.engine import media
-from workbench.engine.jobs import bench_steps, run_steps, verify_steps
+from workbench.engine.jobs import bench_steps, record_steps, run_steps, verify_steps
 from workbench.engine.request import ModelChoice
 from workbench.engine.residents import Residents
 from workbench.engine.worker import Job, ModelWorker, Steps
@@ -55,7 +55,7 @@ class Engine:
         self._lock = threading.Lock()
         self._side = ThreadPoolExecutor(SIDE_THREADS, "side")
         self._stops = ThreadPoolExecutor(1, "stops")  # of its own: no stop waits for a picture to be decoded
-        self._on_models = {"run": run_steps, "bench": bench_steps, "verify": verify_steps}
+        self._on_models = {"run": run_steps, "bench": bench_steps, "verify": verify_steps, "record": record_steps}
         self._beside: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
             "preview": media.preview,
             "overlay": media.overlay,

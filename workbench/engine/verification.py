@@ -1,114 +1,197 @@
-"""A variant against the torch checkpoint it came from: the real task on the recorded samples, without torch.
+"""A variant against the answers it should give: the real task on recorded samples, without torch.
 
-The export worker wrote ``samples.json`` and ``answers.npz``; the format stands in ``exporters/reference.py``.
+The export worker wrote ``samples.json`` and ``answers.npz``; the format stands in ``exporters/reference.py``. Where
+there is no checkpoint, :mod:`workbench.engine.recording` writes the same of the fp32 graph.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from workbench.cancellation import Cancellation
-from workbench.errors import ModelError
-from workbench.tasks.agreement import agreement, cosine
+from workbench.engine.figures import Compared, Figures
+from workbench.errors import InputError, ModelError, error_to_wire
+from workbench.results import Embedding
+from workbench.tasks.agreement import agreement, further_figures
 from workbench.tasks.base import Array, Outputs, Pipeline, Run
+from workbench.tasks.short_answers import short, short_answer, short_input
 
-__all__ = ["verify"]
+__all__ = ["log_likelihoods", "verify"]
 
 Send = Callable[[Any, Mapping[str, Any]], None]
 
+# How many tokens of a text are shown before one that a language model would say otherwise.
+SHOWN_TOKENS = 8
+
 
 def verify(
-    pipeline: Pipeline, reference: str, params: Mapping[str, Any], cancellation: Cancellation, send: Send
+    pipeline: Pipeline,
+    reference: str,
+    params: Mapping[str, Any],
+    cancellation: Cancellation,
+    send: Send,
+    *,
+    skip_unreadable: bool = False,
 ) -> Generator[None, None, dict[str, Any]]:
     """Compare on every recorded sample; yields after each.
 
     Returns ``{"samples", "outputs": {name: {"max_abs_diff", "cosine"}}, "agreement": {"metric", "mean", "worst",
-    "worst_sample"}}``. Raises ModelError where the reference cannot be read or does not fit the graph.
+    "worst_sample"}, "agreed", "skipped"}``: ``agreed`` is told by :meth:`Figures.tell`, ``skipped`` are the inputs that
+    cannot be read, each with its number and error; without ``skip_unreadable`` the first of them is raised. Raises
+    ModelError where the reference cannot be read or does not fit the graph, InputError where no sample can be read.
     """
     params = {**pipeline.reference_params, **params}
     folder = Path(reference)
-    samples, arrays = _read(folder)
-    differences: dict[str, list[float]] = {}
-    cosines: dict[str, list[float]] = {}
-    values: list[float] = []
-    metric = ""
-    for index, sample in enumerate(samples):
-        run = Run(cancellation=cancellation)
-        item = _input(folder, sample["input"])
-        wanted: Outputs = {name: arrays[key] for name, key in sample["outputs"].items()}
-        prepared = pipeline.preprocess(item, params, run)
-        got = pipeline.reference_outputs(prepared, params, run, sample.get("answer") or {})
-        got = pipeline.aligned(got, wanted)
-        for name in wanted:
-            a, b = _same_shape(got, wanted, name, folder, index)
-            differences.setdefault(name, []).append(float(np.max(np.abs(a - b), initial=0.0)))
-            cosines.setdefault(name, []).append(cosine(a, b))
-        metric, value = _task_level(pipeline, item, prepared, got, wanted, sample.get("answer") or {}, params, run)
-        values.append(value)
-        send("progress", {"stage": "verify", "done": index + 1, "total": len(samples), "unit": "samples"})
-        yield
-    worst = int(np.argmin(values))
-    outputs = {
-        name: {"max_abs_diff": max(differences[name]), "cosine": float(np.mean(cosines[name]))} for name in differences
-    }
-    return {
-        "samples": len(samples),
-        "outputs": outputs,
-        "agreement": {
-            "metric": metric,
-            "mean": float(np.mean(values)),
-            "worst": values[worst],
-            "worst_sample": worst,
-        },
-    }
+    figures = Figures()
+    skipped: list[dict[str, Any]] = []
+    last: InputError | None = None
+    with _recorded(folder) as (samples, arrays):
+        for done, sample in enumerate(samples, 1):
+            index = int(sample.get("index", done - 1))
+            run = Run(cancellation=cancellation)
+            try:
+                figures.add(index, _compared(pipeline, folder, index, sample, arrays, params, run, figures))
+            except InputError as error:
+                if not skip_unreadable:
+                    raise
+                last = error
+                shown = short_input(sample["input"])
+                skipped.append({"index": index, "input": shown, "error": error_to_wire(error)})
+            send("progress", {"stage": "verify", "done": done, "total": len(samples), "unit": "samples"})
+            yield
+        if last is not None and len(skipped) == len(samples):
+            raise last
+    return figures.tell() | {"skipped": skipped}
 
 
-def _task_level(
+def _compared(
+    pipeline: Pipeline,
+    folder: Path,
+    index: int,
+    sample: Mapping[str, Any],
+    arrays: Callable[[str], Array],
+    params: Mapping[str, Any],
+    run: Run,
+    figures: Figures,
+) -> Compared:
+    item = _input(folder, sample["input"])
+    answer: Mapping[str, Any] = sample.get("answer") or {}
+    wanted: Outputs = {name: arrays(key) for name, key in sample["outputs"].items()}
+    prepared = pipeline.preprocess(item, params, run)
+    got: Outputs = {}
+    if wanted or "next_tokens" in answer:
+        got = pipeline.reference_outputs(prepared, params, run, answer)
+    if "token_ids" in answer and "text" not in answer:
+        return _next_tokens(pipeline, item, got, wanted, answer, folder, index, figures)
+    got = pipeline.aligned(got, wanted)
+    pairs = {name: _same_shape(got, wanted, name, folder, index) for name in wanted}
+    figures.outputs({name: a for name, (a, _) in pairs.items()}, wanted)
+    shown = short_input(sample["input"])
+    if wanted and (measured := pipeline.compared(got, wanted)) is not None:
+        return Compared(measured.metric, measured.value, shown)
+    if "text" in answer:
+        ours = pipeline(item, params, run)
+        theirs = type(ours)(**(dict(vars(ours)) | {"text": answer["text"]}))
+    else:
+        ours = pipeline.postprocess(got, prepared, params, run)
+        theirs = pipeline.postprocess(wanted, prepared, params, run)
+    measured = agreement(ours, theirs)
+    vectors = None
+    if isinstance(ours, Embedding) and isinstance(theirs, Embedding):
+        vectors = ours.vectors.mean(axis=0), theirs.vectors.mean(axis=0)
+    return Compared(
+        measured.metric,
+        measured.value,
+        shown,
+        short_answer(ours),
+        short_answer(theirs),
+        further_figures(ours, theirs),
+        vectors,
+    )
+
+
+def _next_tokens(
     pipeline: Pipeline,
     item: Any,
-    prepared: Any,
     got: Outputs,
     wanted: Outputs,
     answer: Mapping[str, Any],
-    params: Mapping[str, Any],
-    run: Run,
-) -> tuple[str, float]:
-    if "token_ids" in answer and "text" not in answer:
-        # A language model: which token it would say next, at every place of a real text.
-        name = next(iter(wanted))
-        same = np.argmax(got[name], -1) == np.argmax(wanted[name], -1)
-        return "same next token", float(np.mean(same))
-    if (measured := pipeline.compared(got, wanted)) is not None:
-        return measured.metric, measured.value
-    if "text" in answer:
-        result = pipeline(item, params, run)
-        measured = agreement(result, type(result)(**_text_result(result, answer)))
-        return measured.metric, measured.value
-    ours = pipeline.postprocess(got, prepared, params, run)
-    theirs = pipeline.postprocess(wanted, prepared, params, run)
-    measured = agreement(ours, theirs)
-    return measured.metric, measured.value
+    folder: Path,
+    index: int,
+    figures: Figures,
+) -> Compared:
+    """A language model: which token it would say next, at every place of a real text, and how likely the text is.
+
+    The reference's logits may be there for the first tokens only, its likeliest tokens and the logarithms of what it
+    thought of each token of the text for all; older ones have the logits of all alone.
+    """
+    ids = [int(token) for token in answer["token_ids"]]
+    logits = next(iter(got.values()))
+    for name, b in wanted.items():
+        a = {name: got[name][:, : b.shape[1]]} if name in got else got
+        a_, _ = _same_shape(a, wanted, name, folder, index)
+        figures.outputs({name: a_}, {name: b})
+    if "next_tokens" in answer:
+        theirs = np.array(answer["next_tokens"])
+        known = np.array(answer["log_likelihoods"])
+    else:
+        full = next(iter(wanted.values()))
+        theirs, known = np.argmax(full[0], -1), log_likelihoods(full[0], ids)
+    ours = np.argmax(logits[0], -1)
+    likely = log_likelihoods(logits[0], ids)
+    same = ours == theirs
+    further: dict[str, tuple[float, float]] = {}
+    if len(ids) > 1:
+        further = {
+            "perplexity_log": (float(-likely.mean()), len(likely)),
+            "reference_perplexity_log": (float(-known.mean()), len(known)),
+        }
+    said = wished = ""
+    if not same.all():
+        place = int(np.argmin(same))
+        before = pipeline.words_of(ids[max(0, place + 1 - SHOWN_TOKENS) : place + 1])
+        said = short(f"…{before} ▸ {pipeline.words_of([int(ours[place])])}")
+        wished = short(f"…{before} ▸ {pipeline.words_of([int(theirs[place])])}")
+    return Compared("same next token", float(same.mean()), short_input(item), said, wished, further)
 
 
-def _text_result(result: Any, answer: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(vars(result)) | {"text": answer["text"]}
+def log_likelihoods(logits: Array, ids: list[int]) -> Array:
+    """float64 [tokens - 1]: the logarithm of the probability of each token but the first. ``logits`` is [tokens,
+    vocabulary]."""
+    rows = logits[:-1].astype(np.float64)
+    peak = rows.max(axis=-1, keepdims=True)
+    total = np.log(np.exp(rows - peak).sum(axis=-1)) + peak[:, 0]
+    values: Array = rows[np.arange(len(rows)), ids[1 : len(rows) + 1]] - total
+    return values
 
 
-def _read(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Array]]:
+@contextmanager
+def _recorded(folder: Path) -> Iterator[tuple[list[dict[str, Any]], Callable[[str], Array]]]:
+    """The samples, and what gives an array of an answer, float32: one after the other, since they may be many."""
     try:
         samples = json.loads((folder / "samples.json").read_text("utf-8"))["samples"]
-        with np.load(folder / "answers.npz", allow_pickle=False) as archive:
-            arrays = {name: archive[name].astype(np.float32) for name in archive.files}
+        archive = np.load(folder / "answers.npz", allow_pickle=False)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError("reference-unreadable", folder=folder, reason=error) from error
-    if not samples:
-        raise ModelError("reference-unreadable", folder=folder, reason="it holds no samples")
-    return samples, arrays
+
+    def array(key: str) -> Array:
+        try:
+            value: Array = archive[key].astype(np.float32)
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            raise ModelError("reference-unreadable", folder=folder, reason=error) from error
+        return value
+
+    with archive:
+        if not samples:
+            raise ModelError("reference-unreadable", folder=folder, reason="it holds no samples")
+        yield samples, array
 
 
 def _input(folder: Path, value: Any) -> Any:

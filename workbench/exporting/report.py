@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workbench.errors import Notice
+from workbench.receipts import Receipt, receipt_json
+
 __all__ = ["ExportReport", "ExportedVariant"]
 
 
@@ -32,13 +35,18 @@ class ExportedVariant:
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export became: the artifact with all its variants, those made before as well."""
+    """What an export became: the artifact with all its variants, those made before as well.
+
+    ``receipt`` is None where none was wanted or could be measured; ``warnings`` say why then.
+    """
 
     artifact: Path
     variants: tuple[ExportedVariant, ...]
     total_s: float
     times_s: Mapping[str, float]
     worker_peak_bytes: int
+    receipt: Receipt | None = None
+    warnings: tuple[Notice, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -47,4 +55,6 @@ class ExportReport:
             "total_s": round(self.total_s, 3),
             "times_s": {stage: round(seconds, 3) for stage, seconds in self.times_s.items()},
             "worker_peak_bytes": self.worker_peak_bytes,
+            "receipt": receipt_json(self.receipt) if self.receipt else None,
+            "warnings": [notice.to_json() for notice in self.warnings],
         }

@@ -5,21 +5,29 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from workbench.cancellation import Cancellation
 from workbench.engine.host import EngineHost
+from workbench.errors import Cancelled, ModelError, Notice, WorkbenchError
+from workbench.exporting.answers import Checkpoint
 from workbench.exporting.job import run_export
 from workbench.exporting.report import ExportedVariant, ExportReport
-from workbench.exporting.spec import Event, LogLine, Progress
+from workbench.exporting.spec import Event, ExportOutcome, LogLine, Progress, StageStarted
 from workbench.exporting.toolchains import locate_toolchain
 from workbench.library.artifacts import read_artifact
 from workbench.library.variants import choose_variant, find_variants
+from workbench.measured_model import of_artifact
 from workbench.planning import ExportPlan
+from workbench.receipt_files import RECEIPTS, newest_receipt
+from workbench.receipting import measure
+from workbench.receipts import Receipt
 from workbench.settings import Settings, data_dir
 from workbench.targets import recommended_precision
 from workbench.tasks.catalog import task_info
+from workbench.verdicts import is_of_this_machine
 from workbench.verification import verify_variant
 
 __all__ = ["export"]
@@ -32,8 +40,14 @@ def export(
     log_file: Path,
     on_event: Callable[[Event], None] | None = None,
     cancellation: Cancellation | None = None,
+    *,
+    receipt: bool = True,
 ) -> ExportReport:
-    """Export, verify, publish. Raises ExportError, ToolchainError, Cancelled."""
+    """Export, verify, publish, and measure a receipt unless nobody wants one.
+
+    Raises ExportError, ToolchainError, Cancelled; none of them once the export is published: what became of its receipt
+    then is a warning in the report.
+    """
     began = time.monotonic()
     toolchain = locate_toolchain(data_dir(), python=settings.toolchain_python)
     tell = on_event or (lambda event: None)
@@ -68,6 +82,9 @@ def export(
             on_event=keep,
             cancellation=cancellation,
         )
+    measured = _Measured()
+    if receipt:
+        measured = _measure(settings, outcome, began, tell, cancellation)
     artifact = read_artifact(outcome.folder, f"{outcome.folder.parent.name}/{outcome.folder.name}")
     assert artifact.manifest is not None
     best = recommended_precision(artifact)
@@ -82,7 +99,61 @@ def export(
         for item in artifact.manifest.variants
     )
     elapsed_s = time.monotonic() - began
-    return ExportReport(outcome.folder, variants, elapsed_s, outcome.times_s, outcome.worker_peak_bytes)
+    return ExportReport(
+        artifact=outcome.folder,
+        variants=variants,
+        total_s=elapsed_s,
+        times_s={**outcome.times_s, **measured.times_s},
+        worker_peak_bytes=outcome.worker_peak_bytes,
+        receipt=measured.receipt,
+        warnings=measured.warnings,
+    )
+
+
+@dataclass(frozen=True)
+class _Measured:
+    receipt: Receipt | None = None
+    warnings: tuple[Notice, ...] = ()
+    times_s: Mapping[str, float] = field(default_factory=dict)
+
+
+def _measure(
+    settings: Settings,
+    outcome: ExportOutcome,
+    began: float,
+    tell: Callable[[Event], None],
+    cancellation: Cancellation | None,
+) -> _Measured:
+    """The receipt of what was published. Nothing was added and there is one of this machine: it is kept."""
+    artifact = read_artifact(outcome.folder, outcome.folder.name)
+    stored = newest_receipt(outcome.folder / RECEIPTS)
+    if stored and not outcome.added and is_of_this_machine(stored):
+        return _Measured(stored)
+    started = time.monotonic()
+    tell(StageStarted("receipt", started - began))
+
+    def no_checkpoint() -> Checkpoint:
+        raise ModelError("receipt-no-checkpoint", model=outcome.folder.name, commit="")
+
+    try:
+        model = of_artifact(artifact)
+        count = len(model.variants)
+
+        def progress(body: Mapping[str, Any]) -> None:
+            # Each variant is timed and compared, on each provider: nobody knows yet on how many.
+            place = [*model.variants].index(body["precision"]) if "precision" in body else 0
+            tell(Progress("receipt", place + 1, count, "precisions"))
+
+        made = measure(model, settings, checkpoint=no_checkpoint, on_progress=progress, cancellation=cancellation)
+    except Cancelled:
+        return _Measured(warnings=(Notice.of("receipt-stopped"),))
+    except WorkbenchError as error:
+        reason = [Notice(error.code, error.arguments).to_json()]
+        return _Measured(warnings=(Notice.of("receipt-not-measured", reason=reason),))
+    except OSError as error:
+        reason = [Notice.of("verdict-other-reason", reason=error.strerror or str(error)).to_json()]
+        return _Measured(warnings=(Notice.of("receipt-not-measured", reason=reason),))
+    return _Measured(made.receipt, made.warnings, {"receipt": time.monotonic() - started})
 
 
 class _Log:

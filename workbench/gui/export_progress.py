@@ -33,6 +33,7 @@ def stage_text(stage: str) -> str:
         "quantize": tr("Making the smaller precisions"),
         "verify": tr("Comparing with the original"),
         "publish": tr("Saving the result"),
+        "receipt": tr("Measuring speed and agreement"),
     }
     return texts.get(stage, stage)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from workbench.errors import Notice, WorkbenchError
+from workbench.errors import Notice, WorkbenchError, sentence
 from workbench.gui.languages import chinese, chinese_messages, english_messages
 from workbench.messages import MESSAGES
 from workbench.tasks.catalog import TASKS, Param
@@ -59,11 +59,13 @@ def tr(text: str, **fields: Any) -> str:
 
 def message(code: str, arguments: Mapping[str, Any]) -> str:
     """The sentence of a code of the core, as a whole sentence."""
-    sentence = english_messages.MESSAGES.get(code) or MESSAGES[code]
-    if current() == "zh_CN":
-        return _one_line(chinese_messages.MESSAGES.get(code, sentence).format(**arguments)) + "。"
-    text = _one_line(sentence.format(**arguments))
-    return text[:1].upper() + text[1:] + "."
+    text = _one_line(sentence(code, arguments, _text_of, tr(", ")))
+    return text + "。" if current() == "zh_CN" else text[:1].upper() + text[1:] + "."
+
+
+def _text_of(code: str) -> str:
+    text = english_messages.MESSAGES.get(code) or MESSAGES[code]
+    return chinese_messages.MESSAGES.get(code, text) if current() == "zh_CN" else text
 
 
 def message_of(what: WorkbenchError | Notice) -> str:

@@ -17,6 +17,7 @@ __all__ = [
     "find_variants",
     "graphs_by_precision",
     "names_of_graphs",
+    "resolve_precision",
     "variant_bytes",
 ]
 
@@ -83,7 +84,7 @@ def choose_variant(
     """
     complete = {name: chosen for name, found in variants.items() if (chosen := _chosen(found, layouts))}
     if precision is not None:
-        name = _name_of(precision)
+        name = resolve_precision(precision)
         if name in complete:
             return Choice(name, complete[name], "asked")
         if name in variants:
@@ -138,7 +139,8 @@ def _missing(found: Mapping[str, Path], layouts: Sequence[Layout]) -> list[Seque
     return min(lacking, key=len)
 
 
-def _name_of(precision: str) -> str:
+def resolve_precision(precision: str) -> str:
+    """The name of a precision that is said by its name or an alias. Raises UsageError."""
     for item in PRECISIONS.values():
         if precision in (item.name, *item.aliases):
             return item.name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from workbench.cancellation import Cancellation
@@ -16,6 +16,8 @@ __all__ = ["Benchmark"]
 
 # A generation makes a call per token, each with a grown cache; more than this is not kept to be repeated bare.
 MAX_RECORDED_CALLS = 64
+# How much more time than it was given a measurement takes to have run every input once.
+MAX_OVER = 4
 
 
 class Benchmark:
@@ -46,6 +48,18 @@ class Benchmark:
                 session.recorded = None
         few = len(self._calls) <= MAX_RECORDED_CALLS
         self._repeatable = few and all(call.feeds is not None for call in self._calls)
+
+    def budgeted(self, budget_s: float) -> Iterator[float]:
+        """Every input again and again, without bare calls, until so many seconds are spent; each at least once, unless
+        that takes :data:`MAX_OVER` times as long. Yields the seconds spent after each.
+        """
+        started = time.perf_counter()
+        spent_s, count = 0.0, 0
+        while not count or spent_s < budget_s or (count < len(self._inputs) and spent_s < MAX_OVER * budget_s):
+            self._times_s.append(self._time(self._inputs[count % len(self._inputs)]))
+            count += 1
+            spent_s = time.perf_counter() - started
+            yield spent_s
 
     def round(self) -> None:
         """Every input once, and after the first input its graph calls bare."""

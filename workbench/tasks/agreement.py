@@ -31,7 +31,17 @@ from workbench.results import (
 from workbench.runtime.spectrum import mean_spectrum
 from workbench.tasks.base import Array
 
-__all__ = ["Agreement", "agreement", "box_overlap", "cosine", "mask_overlap", "sound_agreement", "word_error_rate"]
+__all__ = [
+    "Agreement",
+    "agreement",
+    "box_overlap",
+    "cosine",
+    "further_figures",
+    "mask_overlap",
+    "rank_correlation",
+    "sound_agreement",
+    "word_error_rate",
+]
 
 LEAST_OVERLAP = 0.5
 # A mean difference of this, a fifth of what 8 bits can tell, is another picture; of a step or two, nobody sees it.
@@ -94,6 +104,46 @@ def agreement(got: Result, wanted: Result) -> Agreement:
     raise TypeError(f"{type(got).__name__} cannot be compared with {type(wanted).__name__}")
 
 
+def further_figures(got: Result, wanted: Result) -> dict[str, tuple[float, float]]:
+    """What else is told of two results of one kind: name → (value, its weight in a mean over samples).
+
+    Transcripts and texts: ``word_error_rate``, weighted by wanted words, so that its mean is that of all words.
+    Rankings: ``rank_correlation`` of the scores (Spearman). Boxes: ``box_iou``, the mean overlap of those that match.
+    """
+    match got, wanted:
+        case Transcript(ours), Transcript(theirs):
+            return _word_errors(ours, theirs)
+        case Text(ours), Text(theirs):
+            return _word_errors(ours, theirs)
+        case Ranking(), Ranking():
+            by_index = [{rank.index: rank.score for rank in item.ranks} for item in (got, wanted)]
+            both = sorted(by_index[0].keys() & by_index[1].keys())
+            if len(both) > 1:
+                scores = ([item[index] for index in both] for item in by_index)
+                return {"rank_correlation": (rank_correlation(*map(np.array, scores)), 1)}
+        case Boxes(), Boxes():
+            overlaps = _matches(got.boxes, wanted.boxes)
+            if overlaps:
+                return {"box_iou": (float(np.mean(overlaps)), len(overlaps))}
+    return {}
+
+
+def _word_errors(ours: str, theirs: str) -> dict[str, tuple[float, float]]:
+    return {"word_error_rate": (word_error_rate(ours, theirs), max(1, len(_words(theirs))))}
+
+
+def rank_correlation(a: Array, b: Array) -> float:
+    """Spearman's: the correlation of ranks, equal values sharing theirs; 1 for two constant rows, 0 for one."""
+    ranks = [_ranks(np.asarray(values, np.float64).ravel()) for values in (a, b)]
+    return cosine(*(rank - rank.mean() for rank in ranks))
+
+
+def _ranks(values: Array) -> Array:
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    middles: Array = np.cumsum(counts) - (counts - 1) / 2
+    return middles[place]
+
+
 def _same_values(ours: Array, theirs: Array) -> float:
     """1 - the mean difference of 8-bit values by :data:`VISIBLE`, at least 0; 0 for pictures of different sizes."""
     if ours.shape != theirs.shape:
@@ -149,14 +199,20 @@ def box_overlap(a: Box, b: Box) -> float:
 
 
 def _box_f1(ours: Sequence[Box], theirs: Sequence[Box]) -> float:
-    free, matched = list(theirs), 0
+    matched = len(_matches(ours, theirs))
+    return 2 * matched / (len(ours) + len(theirs)) if ours or theirs else 1.0
+
+
+def _matches(ours: Sequence[Box], theirs: Sequence[Box]) -> list[float]:
+    """The overlaps of boxes with the same label that overlap by at least half, the surest matched first."""
+    free, overlaps = list(theirs), []
     for box in ours:
         same = [other for other in free if other.label == box.label]
         best = max(same, key=lambda other: box_overlap(box, other), default=None)
         if best is not None and box_overlap(box, best) >= LEAST_OVERLAP:
             free.remove(best)
-            matched += 1
-    return 2 * matched / (len(ours) + len(theirs)) if ours or theirs else 1.0
+            overlaps.append(box_overlap(box, best))
+    return overlaps
 
 
 def mask_overlap(a: Mask, b: Mask) -> float:

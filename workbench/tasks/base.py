@@ -181,6 +181,10 @@ class Pipeline(ABC):
         """
         return self.forward(prepared, params, run)
 
+    def words_of(self, tokens: Sequence[int]) -> str:
+        """Tokens of a language model as text, to be shown."""
+        return " ".join(map(str, tokens))
+
     def compared(self, got: Outputs, wanted: Outputs) -> Measured | None:
         """How far these outputs of :meth:`reference_outputs` agree, None where their answers are compared instead.
 

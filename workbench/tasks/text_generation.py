@@ -143,6 +143,9 @@ class TextGeneration(Pipeline):
         """``logits`` float32 [1, tokens, vocabulary] when the reference's tokens are fed in."""
         return {"logits": teacher_forced(self._decoder.start(), answer["token_ids"], run)[None]}
 
+    def words_of(self, tokens: Sequence[int]) -> str:
+        return self._vocabulary.decode(tokens)
+
     def _draws(self, prepared: Prepared, params: Mapping[str, Any]) -> bool:
         """Whether tokens are drawn by chance."""
         if params.get("temperature") == 0:

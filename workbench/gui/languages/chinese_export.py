@@ -31,6 +31,7 @@ TEXTS: dict[str, str] = {
     "Making the smaller precisions": "生成更小的精度",
     "Comparing with the original": "与原模型对照检验",
     "Saving the result": "保存结果",
+    "Measuring speed and agreement": "测量速度与一致程度",
     ", ": "、",
     "{task}: {precisions}": "{task}：{precisions}",
     "{chosen}. Begins when the export of {model} is done.": "{chosen}。等待 {model} 导出完成后开始。",

@@ -25,6 +25,10 @@ MESSAGES: dict[str, str] = {
     # --- runtime ---
     "provider-not-got": "{provider} was asked for, but {model} could only be loaded on {got}; `workbench doctor` in a terminal says why. Choose another provider, or allow the fallback",
     "provider-fallback": "{wanted} could not be had, the model runs on {got}; `workbench doctor` in a terminal says why",
+    # --- receipts ---
+    "usage-needs-samples": "choose samples before {option}",
+    "receipt-stopped": "measuring the receipt was stopped; the export itself is done. You can measure it later",
+    "receipt-not-measured": "no receipt could be measured ({reason}); the export itself is done. You can measure it later",
     # --- export ---
     "export-pickle-only": "{folder} has its weights only in pickles ({files}), which can run code when they are loaded; tick the box that allows pickles if you trust who made them",
     "export-toolchain-unfit": "the export toolchain is not made of what was tested ({reason}); install it again on the export page, or correct the setting toolchain_python",
