@@ -18,6 +18,7 @@ import onnxruntime as ort
 
 from workbench.errors import Cancelled, EngineError, ModelError, ProviderError, WorkbenchError
 from workbench.runtime.binding import Binding
+from workbench.runtime.graph_metadata import graph_metadata
 from workbench.tasks.base import Array, Outputs, Run
 
 __all__ = ["EXACT_INT8", "PROVIDERS", "Call", "Session", "SessionOptions", "available_providers", "runtime_version"]
@@ -63,6 +64,8 @@ def available_providers() -> tuple[str, ...]:
 # Processors with AVX2 but without VNNI add pairs of products of unsigned and signed bytes in 16 bits, which overflow;
 # with this entry, onnxruntime turns the weights into unsigned ones there, and answers as elsewhere.
 EXACT_INT8 = ("session.x64quantprecision", "1")
+# Sums of products with weights of 7 bits never overflow, and unsigned weights would only be slower.
+WEIGHT_BITS = "workbench.weight_bits"
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,8 @@ class Session:
         settings = ort.SessionOptions()
         settings.log_severity_level = 3
         settings.intra_op_num_threads = options.threads
-        settings.add_session_config_entry(*EXACT_INT8)
+        if graph_metadata(path).get(WEIGHT_BITS) != "7":
+            settings.add_session_config_entry(*EXACT_INT8)
         self.providers_tried: tuple[str, ...] = tuple(PROVIDERS[name] for name in _wanted(options.provider))
         try:
             self._session = ort.InferenceSession(str(path), settings, providers=list(self.providers_tried))
