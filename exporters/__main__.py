@@ -33,6 +33,14 @@ from workbench.wire import VERSION, Channel, Message, claim_standard_streams
 
 __all__ = ["Reporter", "main"]
 
+OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "bad_alloc",
+    "bad allocation",
+    "failed to allocate memory",
+)
+
 
 class Reporter:
     """Tells the app how far the one request is, and knows which stage is being worked on."""
@@ -144,8 +152,8 @@ def _do(body: Any, reporter: Reporter) -> dict[str, Any]:
 
 def _failed(error: Exception, reporter: Reporter) -> dict[str, Any]:
     text = str(error).strip()
-    # torch reports memory and disk as RuntimeError; its words are all there is to tell them apart.
-    if "can't allocate memory" in text or "not enough memory" in text:
+    # torch and onnxruntime have no class of their own for memory and disk; their words are all there is to go by.
+    if any(words in text.lower() for words in OUT_OF_MEMORY):
         return ExportFailure("export-out-of-memory", stage=reporter.stage_name).to_wire()
     if "No space left on device" in text:
         return _disk_full(None)

@@ -11,7 +11,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper
 
 from exporters.rewrite import Array, WeightRewriter
 
-__all__ = ["quantize_channels", "quantize_dynamically"]
+__all__ = ["Dynamic", "quantize_channels", "quantize_dynamically"]
 
 
 def quantize_channels(matrix: Array, axis: int) -> tuple[Array, Array]:
@@ -27,16 +27,18 @@ def quantize_channels(matrix: Array, axis: int) -> tuple[Array, Array]:
 
 def quantize_dynamically(model: ModelProto) -> int:
     """Replace the constant matrices and large embeddings of a model; returns how many nodes were replaced."""
-    return _Dynamic(model).run()
+    return Dynamic(model).run()
 
 
-class _Dynamic(WeightRewriter):
+class Dynamic(WeightRewriter):
+    """Static int8 builds on it."""
+
     def __init__(self, model: ModelProto) -> None:
         super().__init__(model)
         self._stored: dict[tuple[str, bool], tuple[str, str]] = {}
 
     def product(self, node: NodeProto, weight: str, output: str, *, rows_are_outputs: bool) -> list[NodeProto]:
-        values, scales = self._columns(weight, rows_are_outputs=rows_are_outputs)
+        values, scales = self.columns(weight, rows_are_outputs=rows_are_outputs)
         given = [f"{output}_given", f"{output}_given_scale", f"{output}_given_zero"]
         name = node.name
         return [
@@ -57,7 +59,7 @@ class _Dynamic(WeightRewriter):
         last = self.add_weight("int8_last_axis", np.array([-1], np.int64))
         out, name = node.output[0], node.name
         if self.is_tied(table):
-            values, scales = self._columns(table, rows_are_outputs=True)
+            values, scales = self.columns(table, rows_are_outputs=True)
             # [width, batch, sequence] → [batch, sequence, width]; ids have two axes in every decoder
             rows = [
                 helper.make_node("Gather", [values, ids], [f"{out}_turned"], name=f"{name}_values", axis=1),
@@ -74,7 +76,7 @@ class _Dynamic(WeightRewriter):
             helper.make_node("Mul", [f"{out}_cast", f"{out}_wide"], [out], name=f"{name}_scale"),
         ]
 
-    def _columns(self, weight: str, *, rows_are_outputs: bool) -> tuple[str, str]:
+    def columns(self, weight: str, *, rows_are_outputs: bool) -> tuple[str, str]:
         """Names of the int8 weight as [inputs, outputs] and of its scales, made once for all nodes."""
         key = (weight, rows_are_outputs)
         if key not in self._stored:

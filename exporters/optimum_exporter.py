@@ -9,6 +9,7 @@ import difflib
 import json
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,15 +44,16 @@ def export(request: ExportRequest, report: Reporter) -> ExportAnswer:
     onnx_folder = output / "onnx"
     onnx_folder.mkdir(parents=True, exist_ok=True)
     answered = 0
+    skipped: list[tuple[int, str]] = []
     made: dict[str, Any] = {}
     if not request.reuse_fp32:
-        answered, made = _export_fp32(request, source, output, report)
+        answered, skipped, made = _export_fp32(request, source, output, report)
     fp32 = {path.stem: path for path in sorted(onnx_folder.glob("*.onnx"))}
     if request.reuse_fp32:
         operators = [item for path in fp32.values() for item in operators_of_graph(graphs.load(path, external=False))]
         check_recipes(operators, precisions, request.export_task)
     report.stage("quantize")
-    files, recipes = _quantize_all(fp32, precisions, request.export_task, output, report)
+    files, recipes = _quantize_all(fp32, precisions, request, output, report)
     if "fp32" in request.precisions:
         files["fp32"] = [_relative(item, output) for path in fp32.values() for item in graphs.files_of(path)]
         recipes["fp32"] = {"method": "export", "settings": {"task": request.export_task, **made}}
@@ -60,7 +62,7 @@ def export(request: ExportRequest, report: Reporter) -> ExportAnswer:
             for item in graphs.files_of(path):
                 item.unlink()
     report.finish()
-    return ExportAnswer(files, recipes, versions(), answered, report.times_s, _peak_rss_bytes())
+    return ExportAnswer(files, recipes, versions(), answered, report.times_s, _peak_rss_bytes(), skipped)
 
 
 def answer(request: ExportRequest, report: Reporter) -> dict[str, Any]:
@@ -79,10 +81,12 @@ def answer(request: ExportRequest, report: Reporter) -> dict[str, Any]:
     return {"answered": answered, "skipped": skipped}
 
 
-def _export_fp32(request: ExportRequest, source: Path, output: Path, report: Reporter) -> tuple[int, dict[str, Any]]:
+def _export_fp32(
+    request: ExportRequest, source: Path, output: Path, report: Reporter
+) -> tuple[int, list[tuple[int, str]], dict[str, Any]]:
     """The model's files, torch's answers and the fp32 graphs.
 
-    Returns how many samples were answered, and what the manifest says of how the graphs were made.
+    Returns how many samples were answered, which were not, and what the manifest says of how the graphs were made.
     """
     from exporters.attention import shorten
     from exporters.quantize import check_recipes, operators_of_torch
@@ -96,11 +100,11 @@ def _export_fp32(request: ExportRequest, source: Path, output: Path, report: Rep
     copy_source_files(source, output)
     ensure_tokenizer(source, output, request.task)
     report.stage("reference")
-    answered = write_reference(model, request, source, output, report)
+    answered, skipped = write_reference(model, request, source, output, report)
     report.stage("export")
     reason = _build(model, request.export_task, output, report)
     if reason is None:
-        return answered, {"graph": "onnxruntime-genai"}
+        return answered, skipped, {"graph": "onnxruntime-genai"}
     exported = output / ".exported"
     _run_optimum(model, request.export_task, exported, source)
     voice = is_voice(model)
@@ -113,7 +117,7 @@ def _export_fp32(request: ExportRequest, source: Path, output: Path, report: Rep
         shorten(output / "onnx")
     shutil.rmtree(exported)
     made = {"graph": "optimum"}
-    return answered, made | ({"not_built": reason} if _is_decoder_only(request.export_task) else {})
+    return answered, skipped, made | ({"not_built": reason} if _is_decoder_only(request.export_task) else {})
 
 
 def _build(model: Any, export_task: str, output: Path, report: Reporter) -> str | None:
@@ -248,24 +252,36 @@ def _move_graphs(exported: Path, onnx_folder: Path) -> None:
 
 
 def _quantize_all(
-    fp32: dict[str, Path], precisions: list[str], export_task: str, output: Path, report: Reporter
+    fp32: dict[str, Path], precisions: list[str], request: ExportRequest, output: Path, report: Reporter
 ) -> tuple[dict[str, list[str]], dict[str, dict[str, Any]]]:
     from exporters import graphs
-    from exporters.quantize import quantize, recipe_for
+    from exporters.calibration import recorded_feeds
+    from exporters.quantize import quantize, recipe_for, to_static
 
     files: dict[str, list[str]] = {}
     recipes: dict[str, dict[str, Any]] = {}
     done, total = 0, len(precisions) * len(fp32)
     for precision in precisions:
-        recipe = recipe_for(precision, export_task)
+        recipe = recipe_for(precision, request.export_task)
         files[precision], recipes[precision] = [], recipe.to_json()
         for stem, path in fp32.items():
             target = path.with_name(f"{stem}{PRECISIONS[precision].suffix}.onnx")
-            quantize(path, target, recipe)
+            if recipe.method == "static":
+                feeds = recorded_feeds(request, Path(request.source))
+                samples = len(request.samples)
+                tell = partial(_tell_samples, report, samples)
+                told = to_static(path, target, request.calibration, feeds, tell)
+                recipes[precision]["settings"] = {**recipe.settings, **told, "own_samples": request.own_samples}
+            else:
+                quantize(path, target, recipe)
             files[precision] += [_relative(item, output) for item in graphs.files_of(target)]
             done += 1
             report.progress(done, total, "graphs")
     return files, recipes
+
+
+def _tell_samples(report: Reporter, samples: int, done: int) -> None:
+    report.progress(done, samples, "samples")
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 __all__ = [
     "BUILT_ARCHITECTURES",
+    "CALIBRATIONS",
     "MANIFEST_SCHEMA",
     "PRECISIONS",
     "STAGES",
@@ -18,6 +19,10 @@ __all__ = [
 ]
 
 MANIFEST_SCHEMA = 1
+
+# How the ranges of static int8 are chosen, the usual way first: the smallest and largest value; those that lose the
+# least information; those that leave out one value in 100,000.
+CALIBRATIONS = ("minmax", "entropy", "percentile")
 
 # Decoder-only architectures that the model builder of onnxruntime-genai makes a graph of, and its class for each. Only
 # those whose greedy tokens were compared with transformers'.
@@ -54,13 +59,22 @@ class Precision:
         return self.exportable and (not self.tasks or task in self.tasks)
 
 
+# Tasks of models with one graph that gives its answer in one go: it can be observed on samples.
+STATIC_TASKS = (
+    *("feature-extraction", "sentence-similarity", "text-classification", "zero-shot-classification"),
+    *("token-classification", "question-answering", "fill-mask", "text-ranking"),
+    *("image-classification", "object-detection", "image-segmentation", "depth-estimation"),
+    *("image-feature-extraction", "zero-shot-image-classification", "zero-shot-object-detection", "image-to-image"),
+    "audio-classification",
+)
+
 PRECISIONS: dict[str, Precision] = {
     item.name: item
     for item in (
         Precision("fp32", "", ("float32",), exportable=True),
         Precision("fp16", "_fp16", ("float16", "half"), exportable=True),
         Precision("int8", "_int8", (), exportable=True),
-        Precision("int8-static", "_int8_static"),
+        Precision("int8-static", "_int8_static", ("static",), exportable=True, tasks=STATIC_TASKS),
         Precision("q8", "_quantized", ("quantized",)),
         Precision("uint8", "_uint8"),
         Precision("q4", "_q4", ("int4",), exportable=True, tasks=("text-generation",)),
@@ -88,9 +102,10 @@ class ExportRequest:
 
     ``source`` is the staged, sanitised copy of the checkpoint; results go below ``output`` in the layout of the hub.
     ``task`` is the hub's pipeline tag, ``export_task`` Optimum's name of what to export, ``precisions`` keys of
-    :data:`PRECISIONS`, none where the checkpoint is only to answer. ``samples`` are inputs as the task takes them: a
-    text, the path of a picture or of a sound file, or a mapping of fields. With ``reuse_fp32`` the fp32 graphs and the
-    reference answers already lie below ``output`` and are not made again.
+    :data:`PRECISIONS`, none where the checkpoint is only to answer. ``samples`` are inputs as the task takes them:
+    a text, the path of a picture or of a sound file, or a mapping of fields. ``own_samples`` are a user's: one that
+    cannot be answered is passed over. With ``reuse_fp32`` the fp32 graphs and the reference answers already lie below
+    ``output`` and are not made again. ``calibration`` is one of :data:`CALIBRATIONS`.
     """
 
     source: str
@@ -101,6 +116,8 @@ class ExportRequest:
     samples: Sequence[Any] = ()
     allow_pickle: bool = False
     reuse_fp32: bool = False
+    own_samples: bool = False
+    calibration: str = CALIBRATIONS[0]
 
     def to_body(self, method: str = "export") -> dict[str, Any]:
         """``answer`` only asks the checkpoint for its answers to the samples, into ``output`` itself."""
@@ -116,7 +133,8 @@ class ExportAnswer:
     """The body of the ``result`` of an export.
 
     ``files`` maps each precision to its files, relative to the output folder with forward slashes; ``recipes`` tells
-    how each was made. Times are seconds by stage, ``peak_rss_bytes`` the most memory the worker had.
+    how each was made; ``skipped`` are the numbers of own samples that could not be answered, each with the reason.
+    Times are seconds by stage, ``peak_rss_bytes`` the most memory the worker had.
     """
 
     files: Mapping[str, Sequence[str]]
@@ -125,6 +143,7 @@ class ExportAnswer:
     reference_samples: int
     times_s: Mapping[str, float]
     peak_rss_bytes: int
+    skipped: Sequence[Sequence[Any]] = ()
 
     def to_body(self) -> dict[str, Any]:
         return asdict(self)

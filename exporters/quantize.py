@@ -6,7 +6,7 @@ What is in the table was measured; see the docstrings of the functions that the 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ from onnx import ModelProto
 
 from exporters import graphs
 from exporters.blocks import BlockSettings, quantize_in_blocks
+from exporters.calibration import Feeds
 from exporters.dynamic import quantize_dynamically
 from exporters.failure import ExportFailure
 from exporters.float16 import convert_to_float16
 from exporters.protocol import PRECISIONS
+from exporters.static import quantize_network, quantize_products
 
 __all__ = [
     "RECIPES",
@@ -29,12 +31,14 @@ __all__ = [
     "operators_of_torch",
     "quantize",
     "recipe_for",
+    "to_static",
 ]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one precision is made. ``method`` is a key of :data:`METHODS`; ``settings`` go into the manifest."""
+    """How one precision is made. ``method`` is a key of :data:`METHODS`, or ``static``, for :func:`to_static`, which
+    needs samples; ``settings`` go into the manifest."""
 
     precision: str
     method: str
@@ -64,6 +68,12 @@ DYNAMIC_INT8 = Recipe(
         "reduce_range": False,
     },
 )
+STATIC_INT8 = Recipe(
+    "int8-static",
+    "static",
+    convolutions=True,
+    settings={"format": "QDQ", "activation_type": "uint8", "weight_type": "int8", "per_channel": True},
+)
 BLOCKS = {"block_size": 32, "symmetric": True, "accuracy_level": 4}
 BLOCKS_INT8 = Recipe(
     "int8", "blocks", convolutions=True, settings={"bits": 8, "attention_bits": 8, "head_bits": 8, **BLOCKS}
@@ -77,6 +87,7 @@ FLOAT16 = Recipe("fp16", "float16", convolutions=True, settings={"keep_io_types"
 RECIPES: dict[tuple[str, str], Recipe] = {
     ("fp16", "*"): FLOAT16,
     ("int8", "*"): DYNAMIC_INT8,
+    ("int8-static", "*"): STATIC_INT8,
     # Dynamic int8 costs a language model half a nat a token; blocks of 8 bits cost it nothing that can be measured.
     ("int8", "text-generation"): BLOCKS_INT8,
     ("q4", "text-generation"): BLOCKS_Q4,
@@ -185,6 +196,25 @@ def to_blocks(source: Path, target: Path, settings: Mapping[str, Any]) -> None:
     if quantize_in_blocks(model, BlockSettings(**{name: settings[name] for name in names}), source.parent) == 0:
         raise ExportFailure("export-nothing-to-quantize", file=source.name)
     graphs.save(model, target, external=len(graphs.files_of(source)) > 1)
+
+
+def to_static(
+    source: Path,
+    target: Path,
+    calibration: str,
+    feeds: Iterable[Feeds],
+    on_sample: Callable[[int], None],
+) -> dict[str, Any]:
+    """Weights in int8, activations too, with scales that were fixed on samples; returns what the manifest tells of it.
+
+    A convolutional network becomes 8 bits from end to end; of others only the products with weights do, since
+    normalization, softmax and GELU lose most and gain nothing.
+    """
+    is_network = convolution_share(operators_of_graph(graphs.load(source, external=False))) > 0
+    make = quantize_network if is_network else quantize_products
+    samples = make(source, target, calibration, feeds, on_sample)
+    how = {"operators": "all", "weight_bits": 7} if is_network else {"operators": "products", "weight_bits": 8}
+    return {"calibration": calibration, "samples": samples, **how}
 
 
 METHODS: dict[str, Callable[[Path, Path, Mapping[str, Any]], None]] = {

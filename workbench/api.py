@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exporters.protocol import CALIBRATIONS
 from workbench import previews, running
 from workbench.audio.host import Devices, Recording
 from workbench.cancellation import Cancellation
@@ -18,7 +19,7 @@ from workbench.chatting import can_chat
 from workbench.engine.host import EngineHost
 from workbench.errors import AudioError
 from workbench.exporting.spec import DEFAULT_TOOLCHAIN, Event
-from workbench.planning import ExportPlan, plan_export
+from workbench.planning import ExportPlan, OwnSamples, plan_export
 from workbench.receipt_methods import ReceiptMethods
 from workbench.results import Result
 from workbench.running import BenchReport, ItemReport, RunReport
@@ -182,9 +183,11 @@ class Workbench(ReceiptMethods):
         *,
         revision: str | None = None,
         task: str | None = None,
-        precisions: tuple[str, ...] = ("fp32", "int8"),
+        precisions: tuple[str, ...] = (),
         force: bool = False,
         allow_pickle: bool = False,
+        own: OwnSamples | None = None,
+        calibration: str = CALIBRATIONS[0],
     ) -> ExportPlan:
         """What an export would be and need. Raises what :func:`workbench.planning.plan_export` raises."""
         return plan_export(
@@ -194,6 +197,8 @@ class Workbench(ReceiptMethods):
             force=force,
             allow_pickle=allow_pickle,
             artifacts_dir=self._settings.artifacts_folder,
+            own=own,
+            calibration=calibration,
         )
 
     def export(

@@ -6,23 +6,45 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.errors import ExportError, ModelError, Notice
+from exporters.protocol import CALIBRATIONS
+from workbench.errors import ExportError, ModelError, Notice, UsageError
 from workbench.exporting.estimate import ExportEstimate, estimate_export
 from workbench.exporting.spec import ExportSpec, check_precisions, resolve_precisions
+from workbench.exporting.staging import weight_files
 from workbench.library.model import Revision
 from workbench.library.references import Found
+from workbench.offers import Offer, offered_precisions, usual_precisions
+from workbench.sample_sources import read_samples
 from workbench.tasks.catalog import TASKS, TaskInfo, task_info
 from workbench.tasks.samples import samples
 
-__all__ = ["ExportPlan", "plan_export"]
+__all__ = ["DEFAULT_SAMPLES", "ExportPlan", "OwnSamples", "plan_export"]
+
+# Enough for ranges and for a verdict; every one of them is answered by torch and by each variant.
+DEFAULT_SAMPLES = 100
+
+
+@dataclass(frozen=True)
+class OwnSamples:
+    """Where a user's samples are, see :func:`workbench.sample_sources.read_samples`."""
+
+    path: Path
+    column: str | None = None
+    limit: int = DEFAULT_SAMPLES
 
 
 @dataclass(frozen=True)
 class ExportPlan:
-    """One export with what it is expected to need."""
+    """One export with what it is expected to need.
+
+    ``offers`` are all precisions this model can have, with the reasons against some; ``skipped`` lists what of a user's
+    samples cannot be used, each with the reason.
+    """
 
     spec: ExportSpec
     estimate: ExportEstimate
+    offers: tuple[Offer, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
 
 
 def plan_export(
@@ -33,8 +55,12 @@ def plan_export(
     force: bool,
     allow_pickle: bool,
     artifacts_dir: Path,
+    own: OwnSamples | None = None,
+    calibration: str = CALIBRATIONS[0],
 ) -> ExportPlan:
-    """What an export of this model will be. Raises UsageError, ModelError and ExportError for what cannot be exported.
+    """What an export of this model will be. Without precisions it has those that are suggested for the model.
+
+    Raises UsageError, ModelError and ExportError for what cannot be exported, InputError for samples that are none.
 
     An architecture that the library does not know is tried when the user names the task: the toolchain may know it.
     """
@@ -53,21 +79,28 @@ def plan_export(
         raise _refused(support.reason)
     chosen = wanted or _own_task(revision, support.tasks)
     check_precisions(names, chosen.id)
+    if calibration not in CALIBRATIONS:
+        raise UsageError("usage-unknown-calibration", name=calibration, known=", ".join(CALIBRATIONS))
+    weights = weight_files(revision.folder, allow_pickle=allow_pickle)
+    offers = offered_precisions(chosen.id, weights)
+    given = own and read_samples(chosen, own.path, column=own.column, limit=own.limit)
     spec = ExportSpec(
         source=revision.folder,
         repo_id=found.name,
         commit=revision.commit or _fingerprint(revision),
         task=chosen.id,
         export_task=chosen.layout_for(revision.contents.architectures).export_task,
-        precisions=names,
-        samples=samples(chosen.id),
+        precisions=names or usual_precisions(offers),
+        samples=given.samples if given else samples(chosen.id),
         licence=revision.contents.licence,
         allow_pickle=allow_pickle,
         force=force,
         architectures=revision.contents.architectures,
+        own_samples=given is not None,
+        calibration=calibration,
     )
     artifacts_dir.mkdir(parents=True, exist_ok=True)
-    return ExportPlan(spec, estimate_export(spec, artifacts_dir))
+    return ExportPlan(spec, estimate_export(spec, artifacts_dir), offers, given.skipped if given else ())
 
 
 def _own_task(revision: Revision, possible: tuple[str, ...]) -> TaskInfo:

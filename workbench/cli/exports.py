@@ -9,8 +9,10 @@ from typing import Any
 from workbench.api import Workbench
 from workbench.cancellation import Cancellation
 from workbench.cli.output import ProgressLine, print_json, table
+from workbench.errors import UsageError
 from workbench.exporting.report import ExportReport
 from workbench.exporting.spec import Event, LogLine, Progress, StageStarted
+from workbench.planning import DEFAULT_SAMPLES, OwnSamples
 from workbench.units import duration, size
 
 __all__ = ["export", "toolchain"]
@@ -36,6 +38,8 @@ def export(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> 
         precisions=tuple(word.strip() for word in arguments.precision.split(",") if word.strip()),
         force=arguments.force,
         allow_pickle=arguments.allow_pickle,
+        own=_own_samples(arguments),
+        calibration=arguments.calibration,
     )
     need = plan.estimate
     print(
@@ -66,6 +70,15 @@ def export(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> 
         if report.receipt:
             print("\n" + "\n".join(str(verdict) for verdict in workbench.verdicts(report.receipt)))
     return 0
+
+
+def _own_samples(arguments: Any) -> OwnSamples | None:
+    """Raises UsageError for words about samples that are not given."""
+    if arguments.samples:
+        return OwnSamples(Path(arguments.samples), arguments.column, arguments.sample_count or DEFAULT_SAMPLES)
+    if arguments.column or arguments.sample_count:
+        raise UsageError("usage-no-samples")
+    return None
 
 
 def toolchain(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> int:

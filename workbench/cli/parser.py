@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from exporters.protocol import CALIBRATIONS
 from workbench import __version__
 from workbench.cli import chats, exports, libraries, receipts, runs, system
 from workbench.saving import FORMATS
@@ -67,9 +68,24 @@ def _export_words(words: Any) -> None:
     _task(export)
     export.add_argument(
         "--precision",
-        default="fp32,int8",
-        help="precisions, separated by commas; language models also have q4 (default: %(default)s)",
+        default="",
+        help="fp32, fp16, int8, int8-static (convolutions, encoders of texts, pictures, sounds), q4 (language models); "
+        "several are separated by commas (default: fp32, and int8-static for a convolutional network, else int8)",
         metavar="LIST",
+    )
+    export.add_argument(
+        "--samples",
+        metavar="PATH",
+        help="calibrate and verify on your own: a folder, or a file of texts, CSV, JSON lines, Parquet; they are kept "
+        "in the exported model (default: built-in samples)",
+    )
+    export.add_argument("--column", metavar="NAME", help="which column of the file of samples holds them")
+    export.add_argument("--sample-count", type=_count, metavar="N", help="at most so many samples (default: 100)")
+    export.add_argument(
+        "--calibration",
+        choices=CALIBRATIONS,
+        default=CALIBRATIONS[0],
+        help="how int8-static chooses the ranges of its numbers (default: %(default)s)",
     )
     export.add_argument("--force", action="store_true", help="export again what is there already")
     export.add_argument("--no-receipt", action="store_true", help="do not measure what each precision is worth")

@@ -202,6 +202,8 @@ class _Job:
             samples=list(self.spec.samples),
             allow_pickle=self.spec.allow_pickle,
             reuse_fp32=reuse_fp32,
+            own_samples=self.spec.own_samples,
+            calibration=self.spec.calibration,
         )
         copy = ensure_worker_copy(self.data_dir)
         teller = _Teller(self.tell)
@@ -266,7 +268,8 @@ class _Job:
         answer: ExportAnswer,
     ) -> ExportOutcome:
         self._begin("publish")  # closes the clock of the last stage
-        return ExportOutcome(self.final, added, there, verified, dict(self.times_s), answer.peak_rss_bytes)
+        skipped = tuple((int(number), str(reason)) for number, reason in answer.skipped)
+        return ExportOutcome(self.final, added, there, verified, dict(self.times_s), answer.peak_rss_bytes, skipped)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from exporters.protocol import PRECISIONS
+from exporters.protocol import CALIBRATIONS, PRECISIONS
 from workbench.errors import UsageError
 
 __all__ = [
@@ -37,7 +37,8 @@ Verify = Callable[[Path, str, str], Mapping[str, Any]]
 class ExportSpec:
     """One export. ``source`` is the snapshot's folder, ``task`` our task id, ``export_task`` Optimum's name for it.
 
-    ``architectures`` are those that the config names.
+    ``architectures`` are those that the config names. ``own_samples`` says that the samples are a user's, and
+    ``calibration`` how static int8 chooses its ranges, one of :data:`exporters.protocol.CALIBRATIONS`.
     """
 
     source: Path
@@ -51,6 +52,8 @@ class ExportSpec:
     allow_pickle: bool = False
     force: bool = False
     architectures: tuple[str, ...] = ()
+    own_samples: bool = False
+    calibration: str = CALIBRATIONS[0]
 
     @property
     def repo_folder(self) -> str:
@@ -101,6 +104,7 @@ class ExportOutcome:
     """``added`` and ``already_there`` are precisions. ``verification`` is what ``verify`` returned for each added one.
 
     ``times_s`` are seconds by stage, ``worker_peak_bytes`` the most memory the worker had (0 when none was needed).
+    ``skipped`` are own samples that the checkpoint could not answer, by their number, each with the reason.
     """
 
     folder: Path
@@ -109,6 +113,7 @@ class ExportOutcome:
     verification: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     times_s: Mapping[str, float] = field(default_factory=dict)
     worker_peak_bytes: int = 0
+    skipped: tuple[tuple[int, str], ...] = ()
 
 
 def resolve_precisions(names: tuple[str, ...]) -> tuple[str, ...]:

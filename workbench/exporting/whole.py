@@ -106,8 +106,21 @@ def export(
         times_s={**outcome.times_s, **measured.times_s},
         worker_peak_bytes=outcome.worker_peak_bytes,
         receipt=measured.receipt,
-        warnings=measured.warnings,
+        warnings=(*_left_out(plan, outcome), *measured.warnings),
     )
+
+
+def _left_out(plan: ExportPlan, outcome: ExportOutcome) -> tuple[Notice, ...]:
+    """What a user's own samples lost on the way."""
+    found = []
+    if plan.skipped:
+        name, reason = plan.skipped[0]
+        found.append(Notice.of("samples-skipped", count=len(plan.skipped), sample=name, reason=reason))
+    if outcome.skipped:
+        number, reason = outcome.skipped[0]
+        shown = str(plan.spec.samples[number])[:80]
+        found.append(Notice.of("export-samples-skipped", count=len(outcome.skipped), sample=shown, reason=reason))
+    return tuple(found)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ def precision_help(name: str) -> str:
         "fp32": tr("Exact, and the largest"),
         "fp16": tr("Half the size; no faster on a processor"),
         "int8": tr("A quarter of the size and faster; small differences"),
+        "int8-static": tr("A quarter of the size and fastest for convolutions; its ranges are set on samples"),
         "q4": tr("A sixth of the size; writes fastest, with more differences"),
     }
     return texts.get(name, "")
@@ -48,6 +49,7 @@ class _PrecisionRow(Panel):
         self.help = Label(role="small", tone="muted", wrap=True)
         self.help.setContentsMargins(INDENT_PX, 0, 0, 0)
         self._is_there = False
+        self._refused = ""
         layout = column(space=SPACE.hair)
         layout.addLayout(row(self.box, self.there, 1, space=SPACE.medium))
         layout.addWidget(self.help)
@@ -55,10 +57,16 @@ class _PrecisionRow(Panel):
         self.retranslate()
 
     def retranslate(self) -> None:
-        self.help.setText(precision_help(self._name))
+        self.help.setText(self._refused or precision_help(self._name))
         self.there.setText(tr("Already there") if self._is_there else "")
         self.box.setAccessibleName(self._name)
         self.box.setAccessibleDescription(" ".join((self.help.text(), self.there.text())).strip())
+
+    def set_refused(self, reason: str) -> None:
+        """Why this precision makes no sense for the model; empty where it does."""
+        self._refused = reason
+        self.box.setEnabled(not reason)
+        self.retranslate()
 
     def set_there(self, there: bool) -> None:
         self._is_there = there
@@ -202,6 +210,7 @@ class ExportForm(Panel):
         for name, item in self.rows.items():
             item.setVisible(PRECISIONS[name].made_for(self.task))
             item.set_there(name in there)
+            item.set_refused("")
             item.box.setChecked(name in DEFAULT and name not in there)
 
     def _show_trust(self) -> None:
@@ -231,9 +240,29 @@ class ExportForm(Panel):
         return not self.precisions or (self._asks_for_trust and not self.trust.isChecked())
 
     def _planned(self, plan: ExportPlan) -> None:
-        if not self._blocked:
+        if self._refuses(plan):
+            self._replan()
+        elif not self._blocked:
             self._plan, self._problem = plan, None
             self._show_needs()
+
+    def _refuses(self, plan: ExportPlan) -> bool:
+        """Show why some precisions make no sense for this model, which only its files tell; whether one was chosen.
+
+        In the place of such a one those are chosen that are suggested for the model.
+        """
+        refused = False
+        for offer in plan.offers:
+            item = self.rows[offer.precision]
+            item.set_refused(message_of(offer.reason) if offer.reason else "")
+            refused |= offer.reason is not None and item.box.isChecked()
+        for offer in plan.offers:
+            box = self.rows[offer.precision].box
+            if offer.reason:
+                box.setChecked(False)
+            elif refused and offer.suggested:
+                box.setChecked(True)
+        return refused
 
     def _not_planned(self, error: WorkbenchError) -> None:
         if not self._blocked:

@@ -22,6 +22,7 @@ __all__ = [
     "is_lfs_pointer",
     "missing_shards",
     "read_header",
+    "read_shapes",
     "weight_set",
 ]
 
@@ -111,6 +112,30 @@ def is_lfs_pointer(data: bytes) -> bool:
 
 def read_header(path: str) -> Header:
     """Read the header of a safetensors file. Raises OSError, and ValueError for what is none."""
+    text, length = _header_text(path)
+    try:
+        table = json.loads(text)
+        tensors = [value for key, value in table.items() if key != "__metadata__"]
+        end = max((_whole(item["data_offsets"][1]) for item in tensors), default=0)
+        count = sum(math.prod(_whole(size) for size in item["shape"][:MAX_AXES]) for item in tensors)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+        raise ValueError("its header is not one of safetensors") from error
+    if count > end * MAX_NUMBERS_PER_BYTE:
+        raise ValueError("its header promises more numbers than it has bytes for")
+    return Header(count, 8 + length + end)
+
+
+def read_shapes(path: str) -> list[tuple[int, ...]]:
+    """The shapes of all tensors of a safetensors file. Raises OSError, and ValueError for what is none."""
+    text, _ = _header_text(path)
+    try:
+        tensors = [value for key, value in json.loads(text).items() if key != "__metadata__"]
+        return [tuple(_whole(size) for size in item["shape"][:MAX_AXES]) for item in tensors]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError("its header is not one of safetensors") from error
+
+
+def _header_text(path: str) -> tuple[bytes, int]:
     with open(path, "rb") as stream:  # noqa: PTH123, one of thousands in a listing
         start = stream.read(8)
         if is_lfs_pointer(start + stream.read(64)):
@@ -122,16 +147,7 @@ def read_header(path: str) -> Header:
         if length > min(MAX_HEADER_BYTES, os.fstat(stream.fileno()).st_size):
             raise ValueError("its header is longer than the file")
         text = stream.read(length)
-    try:
-        table = json.loads(text)
-        tensors = [value for key, value in table.items() if key != "__metadata__"]
-        end = max((_whole(item["data_offsets"][1]) for item in tensors), default=0)
-        count = sum(math.prod(_whole(size) for size in item["shape"][:MAX_AXES]) for item in tensors)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
-        raise ValueError("its header is not one of safetensors") from error
-    if count > end * MAX_NUMBERS_PER_BYTE:
-        raise ValueError("its header promises more numbers than it has bytes for")
-    return Header(count, 8 + length + end)
+    return text, length
 
 
 def _whole(value: Any) -> int:

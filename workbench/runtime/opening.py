@@ -19,6 +19,7 @@ import onnxruntime as ort
 from workbench.errors import EngineError, ModelError, Notice, ProviderError, WorkbenchError
 from workbench.provider_libraries import missing_libraries
 from workbench.providers import PREFERENCE, PROVIDERS, Provider, short_provider
+from workbench.runtime.graph_metadata import graph_metadata
 
 __all__ = [
     "EXACT_INT8",
@@ -36,6 +37,8 @@ __all__ = [
 # Processors with AVX2 but without VNNI add pairs of products of unsigned and signed bytes in 16 bits, which overflow;
 # with this entry, onnxruntime turns the weights into unsigned ones there, and answers as elsewhere.
 EXACT_INT8 = ("session.x64quantprecision", "1")
+# Sums of products with weights of 7 bits never overflow, and unsigned weights would only be slower.
+WEIGHT_BITS = "workbench.weight_bits"
 # onnxruntime notes which provider takes which node, which costs no time or memory that could be measured.
 RECORD_PLACES = ("session.record_ep_graph_assignment_info", "1")
 
@@ -162,7 +165,8 @@ def _opened(path: Path, options: SessionOptions, names: tuple[str, ...]) -> ort.
     settings = ort.SessionOptions()
     settings.log_severity_level = 3
     settings.intra_op_num_threads = options.threads
-    settings.add_session_config_entry(*EXACT_INT8)
+    if graph_metadata(path).get(WEIGHT_BITS) != "7":
+        settings.add_session_config_entry(*EXACT_INT8)
     settings.add_session_config_entry(*RECORD_PLACES)
     if options.profile:
         settings.enable_profiling = True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 MESSAGES: dict[str, str] = {
     # --- use ---
+    "usage-no-samples": "the column and the number belong to samples; choose those first",
     "usage-no-artifact": "choose the exported model to {action}",
     "usage-format-without-out": "choose a folder for the results first",
     "usage-needs-fields": "the task {task} needs these fields: {fields}",
@@ -34,6 +35,7 @@ MESSAGES: dict[str, str] = {
     "export-pickle-only": "{folder} has its weights only in pickles ({files}), which can run code when they are loaded; tick the box that allows pickles if you trust who made them",
     "export-toolchain-unfit": "the export toolchain is not made of what was tested ({reason}); install it again on the export page, or correct the setting toolchain_python",
     "export-unknown-architecture": "the exporter does not know the architecture “{architecture}”; near it, it knows {near} ({count} in all)",
+    "export-no-calibration": "int8-static needs samples of {task}, and there are none; choose another precision",
     # --- toolchain ---
     "toolchain-missing": "the export toolchain “{name}” is not installed; install it on the export page",
     "toolchain-outdated": "the export toolchain “{name}” was installed from an older list of versions; update it on the export page",
