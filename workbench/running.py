@@ -123,14 +123,22 @@ def bench(
     rounds: int,
     on_progress: Callable[[Mapping[str, Any]], None] | None = None,
     cancellation: Cancellation | None = None,
+    *,
+    batch: int = 1,
+    budget_s: float | None = None,
 ) -> BenchReport:
-    """Time a variant; ``host`` should be fresh, so that its peak memory is this model's alone."""
+    """Time a variant; ``host`` should be fresh, so that its peak memory is this model's alone.
+
+    ``batch`` inputs go through the graphs together; no round begins after ``budget_s`` seconds. Raises UsageError where
+    the model takes no batches, or none so large.
+    """
 
     def receive(message: Message) -> None:
         if on_progress:
             on_progress(message.body)
 
-    body = {"model": choice.to_body(), "inputs": list(inputs), "params": dict(params), "rounds": rounds}
+    how = {"rounds": rounds, "batch": batch, "budget_s": budget_s}
+    body = {"model": choice.to_body(), "inputs": list(inputs), "params": dict(params), **how}
     doing = f"measuring {choice.name} ({choice.task})"
     result = dict(host.call("bench", body, doing=doing, on_event=receive, cancellation=cancellation))
     got = tuple(short_provider(name) for name in result["providers"])
@@ -144,6 +152,7 @@ def bench(
         provider_asked=choice.provider,
         providers_got=got,
         threads=choice.threads,
+        batch=batch,
         placements=placements,
         **result,
     )

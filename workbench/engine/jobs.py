@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -54,12 +55,19 @@ def run_steps(
 def bench_steps(
     model: LoadedModel, body: Mapping[str, Any], cancellation: Cancellation, send: Send, result: dict[str, Any]
 ) -> Steps:
-    """Time ``body["inputs"]`` again and again, and the same graphs by bare ``session.run`` in between."""
-    bench = Benchmark(model.pipeline, model.sessions, body["inputs"], body["params"], cancellation)
+    """Time ``body["inputs"]`` again and again, and the same graphs by bare ``session.run`` in between.
+
+    ``budget_s``: no further round begins after so many seconds. ``batch``: so many inputs go together.
+    """
+    batch = int(body.get("batch", 1))
+    bench = Benchmark(model.pipeline, model.sessions, body["inputs"], body["params"], cancellation, batch)
+    ends = time.perf_counter() + float(body.get("budget_s") or float("inf"))
     for round_ in range(int(body["rounds"])):
         bench.round()
         send("progress", {"stage": "bench", "done": round_ + 1, "total": body["rounds"], "unit": "rounds"})
         yield
+        if time.perf_counter() > ends:
+            break
     result |= model.facts() | bench.figures()
 
 
