@@ -16,17 +16,19 @@ from workbench import previews, running
 from workbench.audio.host import Devices, Recording
 from workbench.cancellation import Cancellation
 from workbench.chatting import can_chat
+from workbench.comparing import MAX_ROUNDS, CompareRow, Comparison, Plan, compare, plan_rows, thread_rates
 from workbench.engine.host import EngineHost
 from workbench.errors import AudioError
 from workbench.exporting.spec import DEFAULT_TOOLCHAIN, Event
 from workbench.planning import ExportPlan, OwnSamples, plan_export
 from workbench.receipt_methods import ReceiptMethods
+from workbench.reports import BenchReport, ItemReport, PlacesReport, RunReport
 from workbench.results import Result
-from workbench.running import BenchReport, ItemReport, RunReport
 from workbench.settings import data_dir
-from workbench.targets import RunTarget, Wish, choose_target
+from workbench.targets import RunTarget, Wish, choose_target, precisions_of, with_threads
 from workbench.tasks.catalog import TASKS, TaskInfo
 from workbench.tasks.samples import samples
+from workbench.thread_choice import ThreadChoices, candidates, threads_file
 
 # What only an export or the doctor needs is imported by the methods that do those: a window that opens, and a command
 # that runs, start sooner.
@@ -61,17 +63,29 @@ class Workbench(ReceiptMethods):
         precision: str | None = None,
         provider: str | None = None,
         allow_fallback: bool = False,
+        node_fallback: bool = True,
         threads: int | None = None,
     ) -> RunTarget:
-        """What would run. Raises ModelError for a model that cannot, UsageError for words that are off."""
+        """What would run. Raises ModelError for a model that cannot, UsageError for words that are off.
+
+        Without ``threads``, the setting counts; where that is 0, what was measured for this model and machine.
+        """
         wish = Wish(
             task=task,
             precision=precision,
             provider=provider or self._settings.provider,
             allow_fallback=allow_fallback,
             threads=self._settings.threads if threads is None else threads,
+            node_fallback=node_fallback,
         )
-        return choose_target(self.find(model, revision), wish, self.artifacts)
+        target = choose_target(self.find(model, revision), wish, self.artifacts)
+        if threads is None and wish.threads == 0:
+            target = with_threads(target, self.thread_choices.known(target.choice))
+        return target
+
+    def precisions(self, model: str, *, revision: str | None = None, task: str | None = None) -> tuple[str, ...]:
+        """The precisions a model can run in, the most exact first. Raises ModelError, UsageError."""
+        return precisions_of(self.find(model, revision), Wish(task=task), self.artifacts)
 
     def can_chat(self, target: RunTarget) -> bool:
         """Whether a conversation can be held with what would run: it writes text, and has a chat template."""
@@ -103,6 +117,17 @@ class Workbench(ReceiptMethods):
             cancellation=cancellation,
         )
 
+    def places(
+        self,
+        target: RunTarget,
+        item: Any,
+        params: Mapping[str, Any],
+        on_progress: Callable[[Mapping[str, Any]], None] | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> PlacesReport:
+        """Where the nodes of a model run, and their times, for one input; see :func:`workbench.running.places`."""
+        return running.places(self.engine, target.choice, item, params, on_progress, cancellation)
+
     def picture(self, path: Path, max_px: int, cancellation: Cancellation | None = None) -> previews.Picture:
         """A picture file to show, with no side over ``max_px``. Raises InputError."""
         return previews.picture(self.engine, path, max_px, cancellation)
@@ -130,6 +155,64 @@ class Workbench(ReceiptMethods):
             return running.bench(host, target.choice, target.variant, inputs, params, rounds, on_progress, cancellation)
         finally:
             host.close()
+
+    def compare(
+        self,
+        plans: Sequence[Plan],
+        inputs: Sequence[Any],
+        params: Mapping[str, Any],
+        rounds: int,
+        *,
+        on_row: Callable[[CompareRow], None] | None = None,
+        on_progress: Callable[[str, int, int], None] | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> Comparison:
+        """Measure variants × providers × batches × threads, see :func:`workbench.comparing.compare`.
+
+        What it tells of thread counts is kept for the runs to come.
+        """
+        comparison = compare(
+            plans,
+            inputs,
+            params,
+            rounds=rounds,
+            memory_limit_bytes=self._settings.memory_limit_bytes,
+            on_row=on_row,
+            on_progress=on_progress,
+            cancellation=cancellation,
+        )
+        rates = thread_rates(comparison.rows)
+        for plan in {plan.target.variant: plan for plan in plans}.values():
+            if plan.target.variant in rates:
+                self.thread_choices.keep(plan.target.choice, rates[plan.target.variant])
+        return comparison
+
+    @property
+    def thread_choices(self) -> ThreadChoices:
+        """What is known of how many threads models run best with here."""
+        return ThreadChoices(threads_file(data_dir()))
+
+    def choose_threads(
+        self,
+        target: RunTarget,
+        inputs: Sequence[Any],
+        params: Mapping[str, Any],
+        on_progress: Callable[[str, int, int], None] | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> RunTarget:
+        """The target with the number of threads that it runs best with on the CPU, measured now and kept; takes some
+        seconds a count. Raises WorkbenchError where it does not run, or Cancelled."""
+        plans = plan_rows([target], ["cpu"], [1], candidates())
+        comparison = self.compare(plans, inputs, params, MAX_ROUNDS, on_progress=on_progress, cancellation=cancellation)
+        best = comparison.rows[0]
+        if best.error:
+            raise best.error
+        return with_threads(target, self.thread_choices.known(target.choice) or best.threads)
+
+    def working_providers(self, cancellation: Cancellation | None = None) -> tuple[str, ...]:
+        """Short names of the providers that run a graph here, best first; takes a second. Raises WorkbenchError."""
+        answer = self.engine.call("providers", {}, doing="asking for the providers", cancellation=cancellation)
+        return tuple(row["name"] for row in answer["providers"] if row["works"])
 
     # --- microphone and loudspeaker -----------------------------------------------------------------------------
 

@@ -77,7 +77,7 @@ def cuda_checks(missing: tuple[str, ...], driver: str | None, gpus: tuple[Gpu, .
     versions = {"cuda": wanted.cuda, "cudnn": wanted.cudnn}
     if of_cuda:
         notice = Notice.of("provider-libraries-missing", libraries=", ".join(of_cuda))
-        cure = Notice.of("cure-cuda-libraries", wheel=CUDA_WHEEL, version=wheel_version, **versions)
+        cure = _cuda_libraries(wheel_version)
         checks.append(Check.of("cuda", "libraries", "missing", notice, cure))
     else:
         checks.append(Check.of("cuda", "libraries", "ok", Notice.of("libraries-found", **versions)))
@@ -128,9 +128,14 @@ def _cure(name: str, notice: Notice, wheels: Mapping[str, str]) -> Notice | None
     if notice.code == "provider-plug-in-missing":
         return Notice.of("cure-plug-in", package=notice.arguments["package"])
     if notice.code == "provider-libraries-missing" and CUDA_WHEEL in wheels:
-        versions = {"cuda": CUDA_VERSIONS.cuda, "cudnn": CUDA_VERSIONS.cudnn, "version": wheels[CUDA_WHEEL]}
-        return Notice.of("cure-cuda-libraries", wheel=CUDA_WHEEL, **versions)
+        return _cuda_libraries(wheels[CUDA_WHEEL])
     return None
+
+
+def _cuda_libraries(version: str) -> Notice:
+    package = f"'{CUDA_WHEEL}[cuda,cudnn]=={version}'"  # with the marks that a shell wants around brackets
+    wanted = CUDA_VERSIONS
+    return Notice.of("cure-cuda-libraries", package=package, cuda=wanted.cuda, cudnn=wanted.cudnn)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ from workbench.measured_model import MeasuredModel
 from workbench.receipt_files import read_receipts, write_receipt
 from workbench.receipts import Agreed, Receipt, ReceiptRow, Speed, WorstSample
 from workbench.reference_answers import OwnSamples, ReferenceAnswers, reference_answers
-from workbench.running import short_provider
+from workbench.running import placements_of, short_provider
 from workbench.settings import Settings
 from workbench.targets import LAST_RECEIPTS, recommended_by, recommended_of_rows
 from workbench.tasks.catalog import check_params
@@ -191,7 +191,8 @@ class _Row:
         )
         names = ("load_s", "first_s", "median_s", "p95_s", "throughput_per_s", "runs", "peak_memory_bytes")
         speed = Speed(threads=choice.threads, **{name: found[name] for name in names})
-        return replace(row, speed=speed, providers_got=tuple(short_provider(name) for name in found["providers"]))
+        got = tuple(short_provider(name) for name in found["providers"])
+        return replace(row, speed=speed, providers_got=got, placements=placements_of(found))
 
     def _compared(self, host: EngineHost, row: ReceiptRow) -> tuple[ReceiptRow, tuple[tuple[str, str], ...]]:
         choice = self.model.choice(self.precision, self.provider, self.settings.threads)

@@ -88,8 +88,11 @@ class PlacesReport:
     cut: bool
 
     def to_json(self) -> dict[str, Any]:
+        return {"placements": [placement_json(item) for item in self.placements], **self.first_run_json()}
+
+    def first_run_json(self) -> dict[str, Any]:
+        """What the first run cost beside the next."""
         return {
-            "placements": [placement_json(item) for item in self.placements],
             "load_ms": round(self.load_s * 1000, 3),
             "first_ms": round(self.first_s * 1000, 3),
             "steady_ms": round(self.steady_s * 1000, 3),
@@ -100,8 +103,11 @@ class PlacesReport:
 
 @dataclass(frozen=True)
 class BenchReport:
-    """How fast a variant is. Seconds and bytes; ``bare_s`` and ``paired_s`` are the same graph calls and whole runs,
-    measured in turns, None where the calls were too many to be repeated."""
+    """How fast a variant is. Seconds and bytes; where ``batch`` inputs went together, seconds of a batch.
+
+    ``bare_s`` and ``paired_s`` are the same graph calls and whole runs, measured in turns, None where the calls were
+    too many to be repeated.
+    """
 
     task: str
     model: str
@@ -119,6 +125,7 @@ class BenchReport:
     paired_s: float | None
     peak_memory_bytes: int
     placements: tuple[Placement, ...] = ()
+    batch: int = 1
 
     def to_json(self) -> dict[str, Any]:
         def ms(seconds: float | None) -> float | None:
@@ -130,6 +137,7 @@ class BenchReport:
             "variant": self.variant,
             "providers": {"asked": self.provider_asked, "got": list(self.providers_got)},
             "threads": self.threads,
+            "batch": self.batch,
             "load_ms": ms(self.load_s),
             "first_ms": ms(self.first_s),
             "median_ms": ms(self.median_s),

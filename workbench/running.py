@@ -25,6 +25,7 @@ __all__ = [
     "RunReport",
     "bench",
     "placement_json",
+    "placements_of",
     "places",
     "run",
     "short_provider",
@@ -78,7 +79,7 @@ def run(
         items=tuple(attempt.items[index] for index in range(len(inputs))),
         warnings=warnings,
         threads=choice.threads,
-        placements=_placements(result),
+        placements=placements_of(result),
     )
 
 
@@ -105,7 +106,7 @@ def places(
     doing = f"looking where {choice.name} runs ({choice.task})"
     result = host.call("places", body, doing=doing, on_event=receive, cancellation=cancellation)
     return PlacesReport(
-        placements=_placements(result, result["times"]),
+        placements=placements_of(result, result["times"]),
         load_s=result["load_s"],
         first_s=result["first_s"],
         steady_s=result["steady_s"],
@@ -123,18 +124,26 @@ def bench(
     rounds: int,
     on_progress: Callable[[Mapping[str, Any]], None] | None = None,
     cancellation: Cancellation | None = None,
+    *,
+    batch: int = 1,
+    budget_s: float | None = None,
 ) -> BenchReport:
-    """Time a variant; ``host`` should be fresh, so that its peak memory is this model's alone."""
+    """Time a variant; ``host`` should be fresh, so that its peak memory is this model's alone.
+
+    ``batch`` inputs go through the graphs together; no round begins after ``budget_s`` seconds. Raises UsageError where
+    the model takes no batches, or none so large.
+    """
 
     def receive(message: Message) -> None:
         if on_progress:
             on_progress(message.body)
 
-    body = {"model": choice.to_body(), "inputs": list(inputs), "params": dict(params), "rounds": rounds}
+    how = {"rounds": rounds, "batch": batch, "budget_s": budget_s}
+    body = {"model": choice.to_body(), "inputs": list(inputs), "params": dict(params), **how}
     doing = f"measuring {choice.name} ({choice.task})"
     result = dict(host.call("bench", body, doing=doing, on_event=receive, cancellation=cancellation))
     got = tuple(short_provider(name) for name in result["providers"])
-    placements = _placements(result)
+    placements = placements_of(result)
     for name in ("providers", "providers_tried", "fallback_reason", "placements"):
         del result[name]
     return BenchReport(
@@ -144,12 +153,14 @@ def bench(
         provider_asked=choice.provider,
         providers_got=got,
         threads=choice.threads,
+        batch=batch,
         placements=placements,
         **result,
     )
 
 
-def _placements(result: Mapping[str, Any], times: Sequence[Mapping[str, Any]] = ()) -> tuple[Placement, ...]:
+def placements_of(result: Mapping[str, Any], times: Sequence[Mapping[str, Any]] = ()) -> tuple[Placement, ...]:
+    """Where the nodes of a model run, out of the engine's facts of it; ``times`` are those of a profile."""
     measured = {(row["graph"], row["provider"]): row["operators"] for row in times}
     found = []
     for row in result["placements"]:

@@ -16,13 +16,17 @@ from typing import Any, Literal
 
 from workbench.errors import UsageError
 from workbench.files import write_atomically
+from workbench.providers import PROVIDERS as KNOWN_PROVIDERS
+from workbench.providers import builtin_names
 
 __all__ = ["SettingRow", "Settings", "change_setting", "data_dir", "default_hub_cache", "settings_path", "starter_hub"]
 
 APP = "offline-ai-workbench"
 DATA_DIR_VARIABLE = "WORKBENCH_DATA_DIR"
 MAX_FILE_BYTES = 1 << 20
-PROVIDERS = ("auto", "cpu", "cuda", "dml")
+# What a list offers at first; plug-ins can be named as well.
+PROVIDERS = ("auto", *builtin_names())
+ALL_PROVIDERS = ("auto", *KNOWN_PROVIDERS)
 THEMES = ("system", "light", "dark")
 LANGUAGES = ("system", "en", "zh_CN")
 MAX_NAME = 500
@@ -100,9 +104,12 @@ class Settings:
         default=None,
         metadata=_about("path", "The Python of an export toolchain of your own (default: the one that is installed)"),
     )
-    provider: str = field(default="auto", metadata=_about("text", "The execution provider to run models on", PROVIDERS))
+    provider: str = field(
+        default="auto", metadata=_about("text", "The execution provider to run models on", ALL_PROVIDERS)
+    )
     threads: int = field(
-        default=0, metadata=_about("count", "Processor threads for running a model; 0 leaves it to onnxruntime")
+        default=0,
+        metadata=_about("count", "Processor threads for running a model; 0: as measured, else onnxruntime's choice"),
     )
     memory_budget_bytes: int | None = field(
         default=None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from workbench.errors import ModelError
 from workbench.library.artifacts import Artifact, Artifacts
 from workbench.library.manifest import Manifest
 from workbench.library.references import Found
-from workbench.library.variants import choose_variant, find_variants
+from workbench.library.variants import choose_variant, complete_variants, find_variants
 from workbench.receipt_files import RECEIPTS, read_receipts
 from workbench.receipts import Receipt, ReceiptRow
 from workbench.tasks.catalog import TASKS, TaskInfo, same_graph, task_info
@@ -25,9 +25,11 @@ __all__ = [
     "Wish",
     "artifact_of",
     "choose_target",
+    "precisions_of",
     "recommended_by",
     "recommended_of_rows",
     "recommended_precision",
+    "with_threads",
 ]
 
 # A receipt may be of one variant alone, so several are looked at.
@@ -43,6 +45,7 @@ class Wish:
     provider: str = "auto"
     allow_fallback: bool = False
     threads: int = 0
+    node_fallback: bool = True
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,7 @@ def choose_target(found: Found, wish: Wish, artifacts: Callable[[], Artifacts]) 
 
     An export of ours goes before graphs that came with the model, because it was verified.
     """
-    wanted = task_info(wish.task) if wish.task else None
-    place = _of_artifact(found.artifact) if found.artifact else _place_of_model(found, wanted, artifacts)
-    task = wanted or _own_task(place)
-    variants = find_variants(place.folder)
-    if place.only_files is not None:  # a file that the manifest does not name does not exist
-        variants = _named_only(variants, place)
+    place, task, variants = _found_variants(found, wish, artifacts)
     chosen = choose_variant(
         variants, task.layouts, folder=place.folder, precision=wish.precision, recommended=place.recommended
     )
@@ -88,8 +86,20 @@ def choose_target(found: Found, wish: Wish, artifacts: Callable[[], Artifacts]) 
         provider=wish.provider,
         allow_fallback=wish.allow_fallback,
         threads=wish.threads,
+        node_fallback=wish.node_fallback,
     )
     return RunTarget(task, choice, chosen.precision, chosen.why)
+
+
+def with_threads(target: RunTarget, threads: int) -> RunTarget:
+    """The same, to be run with so many threads."""
+    return replace(target, choice=replace(target.choice, threads=threads))
+
+
+def precisions_of(found: Found, wish: Wish, artifacts: Callable[[], Artifacts]) -> tuple[str, ...]:
+    """The precisions of what would run for these wishes, the most exact first. Raises ModelError, UsageError."""
+    _, task, variants = _found_variants(found, wish, artifacts)
+    return tuple(complete_variants(variants, task.layouts))
 
 
 def recommended_precision(artifact: Artifact) -> str | None:
@@ -128,6 +138,18 @@ def artifact_of(found: Found, artifacts: Callable[[], Artifacts], task: str | No
     if found.artifact:
         return found.artifact
     return _export_of(found, task_info(task) if task else None, artifacts().artifacts)
+
+
+def _found_variants(
+    found: Found, wish: Wish, artifacts: Callable[[], Artifacts]
+) -> tuple[_Place, TaskInfo, Mapping[str, Mapping[str, Path]]]:
+    wanted = task_info(wish.task) if wish.task else None
+    place = _of_artifact(found.artifact) if found.artifact else _place_of_model(found, wanted, artifacts)
+    task = wanted or _own_task(place)
+    variants: Mapping[str, Mapping[str, Path]] = find_variants(place.folder)
+    if place.only_files is not None:  # a file that the manifest does not name does not exist
+        variants = _named_only(variants, place)
+    return place, task, variants
 
 
 def _place_of_model(found: Found, wanted: TaskInfo | None, artifacts: Callable[[], Artifacts]) -> _Place:

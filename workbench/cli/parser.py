@@ -8,9 +8,9 @@ from typing import Any, NoReturn
 
 from exporters.protocol import CALIBRATIONS
 from workbench import __version__
-from workbench.cli import chats, exports, libraries, receipts, runs, system
+from workbench.cli import benches, chats, exports, libraries, receipts, runs, system
+from workbench.providers import PROVIDERS
 from workbench.saving import FORMATS
-from workbench.settings import PROVIDERS
 from workbench.tasks.catalog import TASKS
 
 __all__ = ["build_parser"]
@@ -144,6 +144,7 @@ def _run_words(words: Any) -> None:
         metavar="NAME",
         help=f"how to save: {', '.join(FORMATS)}, as the result has it; separated by commas (default: the usual one)",
     )
+    run.add_argument("--where", action="store_true", help="show which nodes ran on which provider, and their times")
     chat = _word(words, "chat", chats.chat, "talk with a model that has a chat template")
     chat.set_defaults(task="text-generation")
     _model(chat)
@@ -155,10 +156,12 @@ def _run_words(words: Any) -> None:
     )
     chat.add_argument("--system", metavar="TEXT", help="the system prompt, or @FILE (default: the model's own)")
     _how(chat)
-    bench = _word(words, "bench", runs.bench, "measure how fast a model runs here")
-    _task_and_model(bench)
+    bench = _word(words, "bench", benches.bench, "measure how fast a model runs here")
+    _task_and_model(bench, lists=True)
+    bench.add_argument("--compare", action="store_true", help="measure all that the options name, side by side")
+    bench.add_argument("--batch", metavar="LIST", help="with --compare: how many inputs go together (default: 1)")
     bench.add_argument("inputs", nargs="*", metavar="INPUT", help="as for run; default: built-in samples")
-    bench.add_argument("--rounds", type=_count, default=20, help="how often (default: %(default)s)")
+    bench.add_argument("--rounds", type=_count, help="how often at most (default: 20)")
 
 
 def _system_words(words: Any) -> None:
@@ -187,24 +190,32 @@ def _task(parser: argparse.ArgumentParser) -> None:
     task.completer = _tasks  # type: ignore[attr-defined]
 
 
-def _task_and_model(parser: argparse.ArgumentParser) -> None:
+def _task_and_model(parser: argparse.ArgumentParser, *, lists: bool = False) -> None:
     _model(parser)
     _task(parser)
     parser.add_argument("--input", action="append", default=[], metavar="JSON", help="a structured input, or @FILE")
-    _how(parser)
+    _how(parser, lists=lists)
 
 
-def _how(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--precision", metavar="P", help="which variant (default: the recommended one)")
-    parser.add_argument(
-        "--provider", choices=PROVIDERS, metavar="P", help=f"{', '.join(PROVIDERS)} (default: the setting)"
-    )
+def _how(parser: argparse.ArgumentParser, *, lists: bool = False) -> None:
+    """How to run; with ``lists``, several values are checked by the command itself."""
+    more = "; with --compare a list" if lists else ""
+    known = ("auto", *PROVIDERS)
+    parser.add_argument("--precision", metavar="P", help=f"which variant (default: the recommended one{more})")
+    provider = f"{', '.join(known)} (default: the setting{more})"
+    parser.add_argument("--provider", choices=None if lists else known, metavar="P", help=provider)
     parser.add_argument("--allow-fallback", action="store_true", help="if the named provider can't be had, use the CPU")
     parser.add_argument(
+        "--no-node-fallback",
+        action="store_true",
+        help="an error where the provider leaves operators of the model to the CPU",
+    )
+    auto = "; auto: measure, and keep the best" if lists else ""
+    parser.add_argument(
         "--threads",
-        type=_threads,
+        type=str if lists else _threads,
         default=None,
-        help="processor threads; 0: onnxruntime's choice (default: the setting)",
+        help=f"processor threads; 0: onnxruntime's choice{auto} (default: the setting, else what was measured{more})",
     )
     parser.add_argument(
         "--param",

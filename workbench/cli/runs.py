@@ -1,26 +1,28 @@
-"""``run`` and ``bench``."""
+"""``run``: answers on the terminal, as JSON and as files."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from workbench.api import RunTarget, Workbench
 from workbench.cancellation import Cancellation
 from workbench.cli.inputs import gathered_inputs
-from workbench.cli.output import ProgressLine, print_json, printable, table
+from workbench.cli.output import ProgressLine, print_json, printable
+from workbench.cli.places import places_text
 from workbench.cli.results import result_text
 from workbench.errors import UsageError
+from workbench.reports import ItemReport, PlacesReport, RunReport
 from workbench.results import Result, Text
-from workbench.running import ItemReport, RunReport
 from workbench.saving import Format, OutFolder, Overlay, chosen_formats
 from workbench.tasks.catalog import TaskInfo, check_needed, check_params
-from workbench.units import duration, size
+from workbench.units import duration
 
-__all__ = ["bench", "params_of", "run", "target_of"]
+__all__ = ["params_of", "run", "target_of"]
 
 
 def run(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> int:
@@ -43,54 +45,38 @@ def run(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> int
             cancellation=cancellation,
         )
         shown.end()
+        places = _places(workbench, target, inputs, params, cancellation) if arguments.where else None
         files = saver.save(report) if saver else {}  # while what came on stdin is kept
+        if places:
+            report = replace(report, placements=places.placements)
     for notice in report.warnings:
         print(f"workbench: {notice}", file=sys.stderr)
     failed = [item for item in report.items if item.error]
     if arguments.json:
         value = report.to_json() | {"choice": target.reason}
+        if places:
+            value["first_run"] = places.first_run_json()
         for index, paths in files.items():
             value["results"][index]["files"] = paths
         print_json(value)
     else:
+        if places:
+            print(places_text(places), flush=True)
         print(_where(report), file=sys.stderr)
     return 1 if failed else 0
 
 
-def bench(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> int:
-    """Measure one variant in an engine of its own."""
-    target = target_of(workbench, arguments)
-    params = check_params(target.task, params_of(arguments.param))
+def _places(
+    workbench: Workbench, target: RunTarget, inputs: Sequence[Any], params: Any, cancellation: Cancellation
+) -> PlacesReport:
+    """Where the model runs, asked of the first input."""
     line = ProgressLine()
-    with gathered_inputs(target.task, arguments, cancellation) as inputs:
-        report = workbench.bench(
-            target,
-            inputs or workbench.samples(target.task),
-            params,
-            rounds=arguments.rounds,
-            on_progress=lambda body: line.show("measuring", body["done"], body["total"], body["unit"]),
-            cancellation=cancellation,
+    try:
+        return workbench.places(
+            target, inputs[0], params, lambda body: line.show(f"looking where it runs, {body['stage']}"), cancellation
         )
-    line.clear()
-    if arguments.json:
-        print_json(report.to_json())
-        return 0
-    rows = [
-        ("model", f"{report.model} ({report.task})"),
-        ("variant", report.variant),
-        ("provider", f"asked {report.provider_asked}, got {', '.join(report.providers_got)}"),
-        ("load", duration(report.load_s)),
-        ("first run", duration(report.first_s)),
-        ("median of " + str(report.runs), duration(report.median_s)),
-        ("95th percentile", duration(report.p95_s)),
-        ("throughput", f"{report.throughput_per_s:.1f} inputs/s"),
-        ("peak memory", size(report.peak_memory_bytes)),
-    ]
-    if report.bare_s is not None and report.paired_s is not None:
-        bare = f"its graph by bare session.run {duration(report.bare_s)}"
-        rows.append(("first input", f"{duration(report.paired_s)}, {bare}"))
-    print(table(("", ""), rows).lstrip("\n"))
-    return 0
+    finally:
+        line.clear()
 
 
 class _Saver:
@@ -187,6 +173,8 @@ def _where(report: RunReport) -> str:
 
 def target_of(workbench: Workbench, arguments: Any) -> RunTarget:
     """What the words of a command mean to be run. Raises ModelError, UsageError."""
+    if arguments.allow_fallback and arguments.no_node_fallback:
+        raise UsageError("usage-fallback-twice")
     return workbench.target(
         arguments.model,
         revision=arguments.revision,
@@ -194,6 +182,7 @@ def target_of(workbench: Workbench, arguments: Any) -> RunTarget:
         precision=arguments.precision,
         provider=arguments.provider,
         allow_fallback=arguments.allow_fallback,
+        node_fallback=not arguments.no_node_fallback,
         threads=arguments.threads,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,22 +58,28 @@ def run_steps(
 def bench_steps(
     model: LoadedModel, body: Mapping[str, Any], cancellation: Cancellation, send: Send, result: dict[str, Any]
 ) -> Steps:
-    """Time ``body["inputs"]`` again and again, and the same graphs by bare ``session.run`` in between; with
-    ``body["budget_s"]`` the inputs alone, for so long; with ``body["skip_unreadable"]`` those that can be read."""
+    """Time ``body["inputs"]`` again and again, and the same graphs by bare ``session.run`` in between.
+
+    ``budget_s``: no further round begins after so many seconds; without ``rounds`` the inputs alone are timed for so
+    long. ``batch``: so many inputs go together. ``skip_unreadable``: those that can be read.
+    """
     inputs = body["inputs"]
     if body.get("skip_unreadable"):
         inputs = _readable(model, inputs, body["params"], cancellation)
-    bench = Benchmark(model.pipeline, model.sessions, inputs, body["params"], cancellation)
-    if body.get("budget_s") is not None:
+    bench = Benchmark(model.pipeline, model.sessions, inputs, body["params"], cancellation, int(body.get("batch", 1)))
+    if "rounds" not in body:
         for spent_s in bench.budgeted(body["budget_s"]):
             done = min(spent_s, body["budget_s"])
             send("progress", {"stage": "bench", "done": done, "total": body["budget_s"], "unit": "s"})
             yield
     else:
+        ends = time.perf_counter() + float(body.get("budget_s") or float("inf"))
         for round_ in range(int(body["rounds"])):
             bench.round()
             send("progress", {"stage": "bench", "done": round_ + 1, "total": body["rounds"], "unit": "rounds"})
             yield
+            if time.perf_counter() > ends:
+                break
     result |= model.facts() | bench.figures()
 
 

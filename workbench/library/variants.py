@@ -107,6 +107,14 @@ def choose_variant(
     return Choice(best, complete[best], "only" if len(complete) == 1 else "most-exact")
 
 
+def complete_variants(
+    variants: Mapping[str, Mapping[str, Path]], layouts: Sequence[Layout]
+) -> dict[str, dict[str, Path]]:
+    """The graphs of each precision that has all that a task needs, the most exact precision first."""
+    names = sorted(variants, key=EXACT_FIRST.index)
+    return {name: chosen for name in names if (chosen := _chosen(variants[name], layouts))}
+
+
 def external_data(graph: Path) -> list[Path]:
     """The files beside a graph that hold its weights: ``model.onnx_data``, ``…_data_1``, ``model.onnx.data``."""
     return sorted(path for mark in ("_data", ".data") for path in graph.parent.glob(f"{_literal(graph.name)}{mark}*"))

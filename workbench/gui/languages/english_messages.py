@@ -10,6 +10,8 @@ MESSAGES: dict[str, str] = {
     # --- use ---
     "usage-no-samples": "the column and the number belong to samples; choose those first",
     "usage-no-artifact": "choose the exported model to {action}",
+    "usage-compare-only": "the value {value} of {option} belongs to a comparison",
+    "usage-fallback-twice": "to allow the fallback and to forbid it for single operators contradict each other; choose one",
     "usage-format-without-out": "choose a folder for the results first",
     "usage-needs-fields": "the task {task} needs these fields: {fields}",
     "usage-one-prompt": "a conversation takes one question and {count} were given",

@@ -1,0 +1,122 @@
+"""How many threads a model runs best with on this machine: measured once, kept in a small file, used ever after.
+
+Nobody waits for it: it is measured where measuring is what was asked for (``bench``), or at the end of an export. A run
+looks up what is known, and leaves the number to onnxruntime where nothing is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from workbench.engine.request import ModelChoice
+from workbench.files import write_atomically
+from workbench.library.variants import external_data
+
+__all__ = ["ThreadChoices", "best_of", "candidates", "threads_file"]
+
+SCHEMA = 1
+MAX_ENTRIES = 500
+MAX_FILE_BYTES = 1 << 20
+# Of a graph's file, so many bytes at both ends are read to tell it from another of the same size.
+ENDS_BYTES = 1 << 18
+# Fewer threads are taken where they are slower by no more than this: it lies within what measuring tells apart, and
+# they leave room for others.
+NEAR = 0.03
+
+
+def threads_file(data: Path) -> Path:
+    """The file in the data folder."""
+    return data / "threads.json"
+
+
+def candidates() -> tuple[int, ...]:
+    """The counts worth measuring: one, as many as there are cores, and as many as run at once on them."""
+    import psutil
+
+    logical = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    physical = min(psutil.cpu_count(logical=False) or logical, logical)
+    return tuple(sorted({1, physical, logical}))
+
+
+def best_of(rates: Mapping[int, float]) -> int:
+    """The fewest threads that come near the highest rate (inputs a second by threads). Raises ValueError for none."""
+    highest = max(rates.values())
+    return min(count for count, rate in rates.items() if rate >= highest * (1 - NEAR))
+
+
+class ThreadChoices:
+    """What is known of models on this machine. A file that cannot be read counts as empty, and is written anew."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def known(self, choice: ModelChoice) -> int:
+        """The count to run a model with; 0 where it was not measured here."""
+        rows = self._read()
+        row = rows.get(_key(choice)) if rows else None
+        threads = row.get("threads") if isinstance(row, dict) else None
+        return threads if type(threads) is int and threads > 0 else 0
+
+    def keep(self, choice: ModelChoice, rates: Mapping[int, float]) -> int:
+        """Note the rates of a model (inputs a second by threads) and return the count that was chosen by them.
+
+        Where the file cannot be written, the count is measured again the next time.
+        """
+        chosen = best_of(rates)
+        rows = self._read()
+        key = _key(choice)
+        rows.pop(key, None)
+        rows[key] = {"threads": chosen, "per_s": {str(count): round(rate, 3) for count, rate in sorted(rates.items())}}
+        kept = dict(list(rows.items())[-MAX_ENTRIES:])
+        with contextlib.suppress(OSError):
+            write_atomically(self._file, json.dumps({"schema": SCHEMA, "choices": kept}, indent=1) + "\n")
+        return chosen
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            if self._file.stat().st_size > MAX_FILE_BYTES:
+                return {}
+            document = json.loads(self._file.read_text("utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        rows = document.get("choices") if isinstance(document, dict) and document.get("schema") == SCHEMA else None
+        return dict(rows) if isinstance(rows, dict) else {}
+
+
+def _key(choice: ModelChoice) -> str:
+    """What the best count depends on: graphs, task, processor."""
+    known = hashlib.sha256()
+    known.update(json.dumps([choice.task, _processor()]).encode())
+    for name, path in sorted(choice.paths.items()):
+        parts = [path, *external_data(path)]
+        sizes = [part.stat().st_size if part.is_file() else -1 for part in parts]
+        known.update(json.dumps([name, sizes]).encode())
+        known.update(_ends(path))
+    return known.hexdigest()
+
+
+def _ends(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            first = stream.read(ENDS_BYTES)
+            stream.seek(max(0, path.stat().st_size - ENDS_BYTES))
+            return first + stream.read(ENDS_BYTES)
+    except OSError:
+        return b""
+
+
+def _processor() -> list[Any]:
+    name = platform.processor()
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
+    except OSError:
+        pass
+    return [platform.machine(), name, *candidates()]
