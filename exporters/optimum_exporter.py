@@ -68,6 +68,7 @@ def _export_fp32(request: ExportRequest, source: Path, output: Path, report: Rep
 
     Returns how many samples were answered, and what the manifest says of how the graphs were made.
     """
+    from exporters.activations import watched
     from exporters.attention import shorten
     from exporters.quantize import check_recipes, operators_of_torch
     from exporters.reference import write_reference
@@ -80,7 +81,9 @@ def _export_fp32(request: ExportRequest, source: Path, output: Path, report: Rep
     copy_source_files(source, output)
     ensure_tokenizer(source, output, request.task)
     report.stage("reference")
-    answered = write_reference(model, request, source, output, report)
+    (output / "reference").mkdir(exist_ok=True)
+    with watched(model, output / "reference"):
+        answered = write_reference(model, request, source, output, report)
     report.stage("export")
     reason = _build(model, request.export_task, output, report)
     if reason is None:
@@ -235,17 +238,19 @@ def _quantize_all(
     fp32: dict[str, Path], precisions: list[str], export_task: str, output: Path, report: Reporter
 ) -> tuple[dict[str, list[str]], dict[str, dict[str, Any]]]:
     from exporters import graphs
+    from exporters.activations import read_activations
     from exporters.quantize import quantize, recipe_for
 
+    activations = read_activations(output / "reference")
     files: dict[str, list[str]] = {}
     recipes: dict[str, dict[str, Any]] = {}
     done, total = 0, len(precisions) * len(fp32)
     for precision in precisions:
         recipe = recipe_for(precision, export_task)
-        files[precision], recipes[precision] = [], recipe.to_json()
+        files[precision], recipes[precision] = [], recipe.to_json(fp32)
         for stem, path in fp32.items():
             target = path.with_name(f"{stem}{PRECISIONS[precision].suffix}.onnx")
-            quantize(path, target, recipe)
+            quantize(path, target, recipe, activations)
             files[precision] += [_relative(item, output) for item in graphs.files_of(target)]
             done += 1
             report.progress(done, total, "graphs")
