@@ -88,6 +88,7 @@ def _export_fp32(
 
     Returns how many samples were answered, which were not, and what the manifest says of how the graphs were made.
     """
+    from exporters.activations import watched
     from exporters.attention import shorten
     from exporters.quantize import check_recipes, operators_of_torch
     from exporters.reference import write_reference
@@ -100,7 +101,9 @@ def _export_fp32(
     copy_source_files(source, output)
     ensure_tokenizer(source, output, request.task)
     report.stage("reference")
-    answered, skipped = write_reference(model, request, source, output, report)
+    (output / "reference").mkdir(exist_ok=True)
+    with watched(model, output / "reference"):
+        answered, skipped = write_reference(model, request, source, output, report)
     report.stage("export")
     reason = _build(model, request.export_task, output, report)
     if reason is None:
@@ -255,15 +258,17 @@ def _quantize_all(
     fp32: dict[str, Path], precisions: list[str], request: ExportRequest, output: Path, report: Reporter
 ) -> tuple[dict[str, list[str]], dict[str, dict[str, Any]]]:
     from exporters import graphs
+    from exporters.activations import read_activations
     from exporters.calibration import recorded_feeds
     from exporters.quantize import quantize, recipe_for, to_static
 
+    activations = read_activations(output / "reference")
     files: dict[str, list[str]] = {}
     recipes: dict[str, dict[str, Any]] = {}
     done, total = 0, len(precisions) * len(fp32)
     for precision in precisions:
         recipe = recipe_for(precision, request.export_task)
-        files[precision], recipes[precision] = [], recipe.to_json()
+        files[precision], recipes[precision] = [], recipe.to_json(fp32)
         for stem, path in fp32.items():
             target = path.with_name(f"{stem}{PRECISIONS[precision].suffix}.onnx")
             if recipe.method == "static":
@@ -273,7 +278,7 @@ def _quantize_all(
                 told = to_static(path, target, request.calibration, feeds, tell)
                 recipes[precision]["settings"] = {**recipe.settings, **told, "own_samples": request.own_samples}
             else:
-                quantize(path, target, recipe)
+                quantize(path, target, recipe, activations)
             files[precision] += [_relative(item, output) for item in graphs.files_of(target)]
             done += 1
             report.progress(done, total, "graphs")

@@ -16,7 +16,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 from exporters import graphs
 
-__all__ = ["Array", "WeightRewriter"]
+__all__ = ["Array", "WeightRewriter", "is_plain_gemm"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 # Smaller tables (token types, a few positions) are not worth the nodes.
@@ -110,7 +110,7 @@ class WeightRewriter(ABC):
                 return self.product(node, self._turned[name], node.output[0], rows_are_outputs=True)
             if self._is_matrix(name):
                 return self.product(node, name, node.output[0], rows_are_outputs=False)
-        if node.op_type == "Gemm" and self._is_matrix(node.input[1]) and _is_plain_gemm(node):
+        if node.op_type == "Gemm" and self._is_matrix(node.input[1]) and is_plain_gemm(node):
             return self._gemm(node)
         return None
 
@@ -133,6 +133,7 @@ class WeightRewriter(ABC):
         return bool(rows * width >= MIN_EMBEDDING_ELEMENTS) and self.fits_embedding(width)
 
 
-def _is_plain_gemm(node: NodeProto) -> bool:
+def is_plain_gemm(node: NodeProto) -> bool:
+    """Whether a Gemm multiplies its inputs as they are, by nothing else."""
     factors = [item.f for item in node.attribute if item.name in ("alpha", "beta")]
     return all(value == 1.0 for value in factors) and graphs.attribute(node, "transA", 0) == 0
