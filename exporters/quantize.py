@@ -18,6 +18,7 @@ from exporters.blocks import BlockSettings, quantize_in_blocks
 from exporters.dynamic import quantize_dynamically
 from exporters.failure import ExportFailure
 from exporters.float16 import convert_to_float16
+from exporters.merging import merge_products
 from exporters.protocol import PRECISIONS
 
 __all__ = [
@@ -184,6 +185,7 @@ def to_blocks(source: Path, target: Path, settings: Mapping[str, Any]) -> None:
     names = ("bits", "attention_bits", "head_bits", "block_size", "accuracy_level")
     if quantize_in_blocks(model, BlockSettings(**{name: settings[name] for name in names}), source.parent) == 0:
         raise ExportFailure("export-nothing-to-quantize", file=source.name)
+    merge_products(model)
     graphs.save(model, target, external=len(graphs.files_of(source)) > 1)
 
 
