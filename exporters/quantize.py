@@ -20,6 +20,7 @@ from exporters.calibration import Feeds
 from exporters.dynamic import quantize_dynamically
 from exporters.failure import ExportFailure
 from exporters.float16 import convert_to_float16
+from exporters.merging import merge_products
 from exporters.protocol import PRECISIONS
 from exporters.smoothing import smooth
 from exporters.static import quantize_network, quantize_products
@@ -229,6 +230,7 @@ def to_blocks(source: Path, target: Path, settings: Mapping[str, Any], activatio
     names = ("bits", "attention_bits", "head_bits", "block_size", "accuracy_level")
     if quantize_in_blocks(model, BlockSettings(**{name: settings[name] for name in names}), source.parent) == 0:
         raise ExportFailure("export-nothing-to-quantize", file=source.name)
+    merge_products(model)
     graphs.save(model, target, external=len(graphs.files_of(source)) > 1)
 
 

@@ -22,22 +22,15 @@ Engine = Callable[[Sequence[int], int], Iterator[int]]
 
 
 def ours(file: Path, threads: int) -> Engine:
-    from workbench.runtime.generate import TextStream, generate, language_decoder, likeliest
+    from workbench.runtime.generate import generate, language_decoder, likeliest
     from workbench.runtime.session import Session, SessionOptions
-    from workbench.runtime.tokens import Vocabulary
-    from workbench.tasks.base import ModelFiles, Run
+    from workbench.tasks.base import Run
 
     decoder = language_decoder(Session(file, SessionOptions("cpu", threads=threads)))
-    vocabulary = Vocabulary.of_model(ModelFiles(file.parents[1], {}))
 
     def write(prompt: Sequence[int], new: int) -> Iterator[int]:
-        stream = TextStream(vocabulary.decode, prompt)
         length = len(prompt) + new
-        for token in generate(
-            decoder.start(), prompt, stop=frozenset(), max_length=length, choose=likeliest(), run=Run()
-        ):
-            stream.add(token)
-            yield token
+        return generate(decoder.start(), prompt, stop=frozenset(), max_length=length, choose=likeliest(), run=Run())
 
     return write
 

@@ -129,6 +129,15 @@ def test_a_stream_gives_whole_characters(text: str) -> None:
     assert all("\ufffd" not in part for part in parts)
 
 
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_a_stream_may_be_given_several_tokens_together(size: int) -> None:
+    tokens = list("Grüße, 日本語 🐉".encode())
+    stream = TextStream(Bytes())
+    parts = [stream.add(*tokens[place : place + size]) for place in range(0, len(tokens), size)]
+    assert "".join(parts) == stream.text == "Grüße, 日本語 🐉"
+    assert all("\ufffd" not in part for part in parts)
+
+
 def test_a_stream_goes_on_from_what_was_there() -> None:
     prompt = b"wer "
     stream = TextStream(Bytes(), list(prompt))

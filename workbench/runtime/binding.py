@@ -57,9 +57,14 @@ class Binding:
         return Buffer(shape, dtype, self.device)
 
     def read(self, name: str, array: Array) -> None:
-        """Feed an array of this machine's memory, C-contiguous. Must be said again where its numbers change."""
+        """Feed an array of this machine's memory, C-contiguous. Where its numbers change: :meth:`refresh`."""
         self._arrays[name] = array
         self._binding.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+
+    def refresh(self, name: str) -> None:
+        """Say again that an array is fed, after its numbers changed: a device other than the CPU has a copy of it."""
+        if self.device != "cpu":
+            self.read(name, self._arrays[name])
 
     def write(self, name: str, array: Array) -> None:
         """Have an output written to an array of this machine's memory, C-contiguous, of the output's very shape."""

@@ -11,7 +11,7 @@ from workbench.runtime.cache_feeds import PAST, as_past, check_inputs, empty_pas
 from workbench.runtime.logits_processors import FloatArray
 from workbench.tasks.base import Array, Run, SessionLike
 
-__all__ = ["INPUTS", "CachedState", "CausalDecoder", "CausalState", "LanguageDecoder", "causal_feeds"]
+__all__ = ["INPUTS", "KEEP", "CachedState", "CausalDecoder", "CausalState", "LanguageDecoder", "causal_feeds"]
 
 # What a language model's graph may ask for, beside its cache. The last is how many tokens' logits are wanted, counted
 # from the end; 0 stands for all of them.

@@ -11,7 +11,7 @@ REPLACEMENT = "\ufffd"
 
 
 class TextStream:
-    """Text of tokens that come one at a time, by whole characters.
+    """Text of tokens that come one after the other, by whole characters.
 
     A token may hold a part of a character, and what it adds may depend on its neighbours (a space that opens a text is
     dropped by some tokenizers): new text is what the tokens since the last whole character add behind those before.
@@ -24,9 +24,9 @@ class TextStream:
         self._read = len(before)  # the text of tokens before this one is given out
         self.text = ""
 
-    def add(self, token: int) -> str:
-        """What this token adds to :attr:`text`, which may be nothing yet."""
-        self._tokens.append(token)
+    def add(self, *tokens: int) -> str:
+        """What these tokens add to :attr:`text`, which may be nothing yet."""
+        self._tokens += tokens
         known = self._decode(self._tokens[self._settled : self._read])
         now = self._decode(self._tokens[self._settled :])
         if len(now) <= len(known) or now.endswith(REPLACEMENT):
@@ -41,6 +41,9 @@ class StopTexts:
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._texts = tuple(text for text in texts if text)
+
+    def __bool__(self) -> bool:
+        return bool(self._texts)
 
     def cut(self, text: str) -> str | None:
         """The text up to the first of them, None where there is none."""

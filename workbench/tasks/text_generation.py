@@ -103,6 +103,7 @@ class TextGeneration(Pipeline):
         stops = self._stops(params)
         stream = TextStream(self._vocabulary.decode, prepared.token_ids)
         added: list[int] = []
+        streamed = 0
         told_s = -PARTIAL_EVERY_S
         for token in generate(
             state,
@@ -115,12 +116,16 @@ class TextGeneration(Pipeline):
         ):
             added.append(token)
             watch.count()
-            if stream.add(token):
+            told = run.on_partial is not None and watch.elapsed_s >= told_s + PARTIAL_EVERY_S
+            if not (told or stops):  # nobody looks yet
+                continue
+            if stream.add(*added[streamed:]):
                 if stops.cut(stream.text) is not None:
                     break
-                if run.on_partial and watch.elapsed_s >= told_s + PARTIAL_EVERY_S:
+                if told:
                     told_s = watch.elapsed_s
                     run.partial(Text(stops.shown(stream.text), len(added), "", speed=watch.speed))
+            streamed = len(added)
         return {"token_ids": np.array(added, dtype=np.int64), "speed": watch.figures()}
 
     def postprocess(self, outputs: Outputs, prepared: Prepared, params: Mapping[str, Any], run: Run) -> Text:
