@@ -16,7 +16,6 @@ from workbench.results import Result, Text
 from workbench.runtime.benchmark import Benchmark
 from workbench.tasks.base import ModelFiles, Outputs, Pipeline, Run
 
-
 LIMITS = BatchLimits(4, 100)
 
 
