@@ -16,11 +16,13 @@ from workbench.results import Result, Text
 from workbench.runtime.benchmark import Benchmark
 from workbench.tasks.base import ModelFiles, Outputs, Pipeline, Run
 
+LIMITS = BatchLimits(4, 100)
+
 
 class Together(Pipeline):
     """Takes texts, those of one first letter together; notes what went through at once."""
 
-    def __init__(self, limits: BatchLimits | None = BatchLimits(4, 100), gives_up_after: int = 1000) -> None:
+    def __init__(self, limits: BatchLimits | None = LIMITS, gives_up_after: int = 1000) -> None:
         super().__init__(ModelFiles(Path(), {}), {})
         self.limits, self.gives_up_after = limits, gives_up_after
         self.groups: list[list[str]] = []
@@ -44,7 +46,7 @@ class Together(Pipeline):
         return [{"out": np.zeros(1)} for _ in prepared]
 
     def postprocess(self, outputs: Outputs, prepared: Any, params: Mapping[str, Any], run: Run) -> Result:
-        return Text(prepared)
+        return Text(prepared, 1, "stop")
 
 
 def bench(pipeline: Pipeline, inputs: Sequence[str], batch: int, cancellation: Cancellation | None = None) -> Benchmark:

@@ -265,6 +265,6 @@ class TestDescribing:
         assert rows["hub_cache"].shown == str(default_hub_cache())
         assert rows["artifacts_dir"].value == str(data_dir() / "artifacts")
         assert rows["toolchain_python"].shown == "–"
-        assert rows["provider"].choices == ("auto", "cpu", "cuda", "dml")
+        assert rows["provider"].choices == ("auto", "cpu", "cuda", "dml", "openvino", "webgpu")
         assert all(row.help for row in rows.values())
         json.dumps([vars(row) for row in rows.values()])
