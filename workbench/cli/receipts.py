@@ -120,8 +120,9 @@ def _heading(shown: Receipt) -> str:
     metric = next((f": {row.agreement.metric}" for row in shown.rows if row.agreement), "")
     versions = ", ".join(f"{name} {version}" for name, version in shown.versions.items())
     lines = [
-        f"{shown.repo_id} ({shown.task}), {shown.created[:16].replace('T', ' ')} UTC",
-        f"{shown.samples.count} {kind}, compared with {REFERENCES[shown.reference]}{metric}",
+        f"{shown.repo_id} ({shown.task})",
+        f"measured {shown.created[:16].replace('T', ' ')} UTC on {shown.samples.count} {kind}",
+        f"compared with {REFERENCES[shown.reference]}{metric}",
         f"{machine.processor}, {machine.cores} cores{features}, {size(machine.memory_bytes)}{graphics}",
         versions,
     ]
