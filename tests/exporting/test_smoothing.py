@@ -11,6 +11,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from exporters.activations import Activations, read_activations, weight_key
 from exporters.dynamic import quantize_dynamically
+from exporters.protocol import PRECISIONS
 from exporters.quantize import recipe_for
 from exporters.smoothing import factors, smooth
 from workbench.runtime.session import EXACT_INT8
@@ -129,3 +130,10 @@ def test_the_graphs_of_speech_models_are_made_each_in_its_way() -> None:
     assert recipe.for_graph("encoder_model").method == recipe.for_graph("model").method == "dynamic"
     assert set(recipe.to_json(["encoder_model", "decoder_model_merged"])["graphs"]) == {"decoder"}
     assert "graphs" not in recipe.to_json(["model"])
+
+
+def test_whoever_chooses_a_precision_is_told_what_it_is_good_for() -> None:
+    offered = {name: item.note for name, item in PRECISIONS.items() if item.exportable}
+    assert all(offered.values())
+    assert "fp32" in offered["fp16"]  # no faster than it on a processor
+    assert "convolution" in offered["int8"]
