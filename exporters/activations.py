@@ -1,7 +1,7 @@
 """How large the numbers are that a torch model's weights are multiplied by, seen while it answers the samples.
 
 A weight is told by its first row, so that one of the graph is found again whatever it is called there, be it turned, or
-queries, keys and values in one. ``reference/activations.npz`` keeps them: precisions that are added later need no torch.
+queries, keys and values in one. ``reference/activations.npz`` keeps them for precisions that are added later.
 """
 
 from __future__ import annotations
@@ -84,10 +84,10 @@ def watched(model: Any, folder: Path) -> Iterator[None]:
 def read_activations(folder: Path) -> Mapping[str, Activations]:
     """By :func:`weight_key`; empty where none were kept, or the file cannot be read: recipes do without."""
     try:
-        with np.load(folder / FILE, allow_pickle=False) as archive:
+        with (folder / FILE).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             keys = {name.split("/")[0] for name in archive.files}
             found = {key: Activations(archive[f"{key}/largest"], archive[f"{key}/mean_square"]) for key in keys}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         return {}
     whole = (np.isfinite(item.largest).all() and np.isfinite(item.mean_square).all() for item in found.values())
     return {key: item for (key, item), good in zip(found.items(), whole, strict=True) if good}

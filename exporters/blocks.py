@@ -165,10 +165,19 @@ class _BlockRewriter(WeightRewriter):
         bits, width = self._settings.head_bits, self.weights[table].dims[1]
         values, scales = self._blocks(table, bits, rows_are_outputs=True)
         last = self.add_weight("blocks_last_axis", np.array([-1], np.int64))
-        # ids are [batch, sequence] in every decoder: 0 keeps both
-        shape = self.add_weight(f"blocks_shape_{width}", np.array([0, 0, width], np.int64))
         out, name = node.output[0], node.name
+        shaping: list[NodeProto] = []
+        if self.is_tied(table):
+            # ids of words are [batch, sequence] in every decoder: 0 keeps both
+            shape = self.add_weight(f"blocks_shape_{width}", np.array([0, 0, width], np.int64))
+        else:  # those of positions may be [sequence] alone
+            row, shape = self.add_weight(f"blocks_row_{width}", np.array([width], np.int64)), f"{out}_shape"
+            shaping = [
+                helper.make_node("Shape", [ids], [f"{out}_ids"], name=f"{name}_ids"),
+                helper.make_node("Concat", [f"{out}_ids", row], [shape], name=f"{name}_shape", axis=0),
+            ]
         return [
+            *shaping,
             helper.make_node("Unsqueeze", [scales, last], [f"{out}_scales"], name=f"{name}_widen"),
             helper.make_node(
                 "GatherBlockQuantized",

@@ -45,7 +45,8 @@ class Precision:
 
     ``suffix`` goes behind the graph's name (``model_int8.onnx``), as the hub's ONNX repositories have it, so that
     transformers.js can use our folders and we theirs; ``aliases`` are further names a user may say. ``exportable`` is
-    False for what is only found in the repositories of others. With ``tasks`` it is made for these alone.
+    False for what is only found in the repositories of others. With ``tasks`` it is made for these alone. ``note`` is
+    what a user should know before choosing it, in English; no full stop.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Precision:
     aliases: tuple[str, ...] = ()
     exportable: bool = False
     tasks: tuple[str, ...] = ()
+    note: str = ""
 
     def made_for(self, task: str) -> bool:
         """Whether an export of this task, the hub's pipeline tag, can have it."""
@@ -71,13 +73,39 @@ STATIC_TASKS = (
 PRECISIONS: dict[str, Precision] = {
     item.name: item
     for item in (
-        Precision("fp32", "", ("float32",), exportable=True),
-        Precision("fp16", "_fp16", ("float16", "half"), exportable=True),
-        Precision("int8", "_int8", (), exportable=True),
-        Precision("int8-static", "_int8_static", ("static",), exportable=True, tasks=STATIC_TASKS),
+        Precision("fp32", "", ("float32",), exportable=True, note="as exact as the original; the largest"),
+        Precision(
+            "fp16",
+            "_fp16",
+            ("float16", "half"),
+            exportable=True,
+            note="half the size, for GPUs; on a processor no faster than fp32, often slower",
+        ),
+        Precision(
+            "int8",
+            "_int8",
+            (),
+            exportable=True,
+            note="a quarter of the size, fastest on a processor; not for convolutional networks, which get slower",
+        ),
+        Precision(
+            "int8-static",
+            "_int8_static",
+            ("static",),
+            exportable=True,
+            tasks=STATIC_TASKS,
+            note="a quarter of the size; the one for convolutional networks; its scales are fixed on samples",
+        ),
         Precision("q8", "_quantized", ("quantized",)),
         Precision("uint8", "_uint8"),
-        Precision("q4", "_q4", ("int4",), exportable=True, tasks=("text-generation",)),
+        Precision(
+            "q4",
+            "_q4",
+            ("int4",),
+            exportable=True,
+            tasks=("text-generation",),
+            note="the smallest, writes the fastest; a language model gets noticeably worse, most of all a small one",
+        ),
         Precision("q4f16", "_q4f16"),
         Precision("bnb4", "_bnb4"),
     )

@@ -20,9 +20,11 @@ from exporters.rewrite import Array, is_plain_gemm
 __all__ = ["factors", "smooth"]
 
 # How much of a channel's size goes over to the weights. Of all-MiniLM-L6-v2, the mean cosine of 80 sentences that were
-# not seen before, one share for all products: none 0.9929, 0.5 0.9891, 0.6 0.9963, 0.7 0.9974, 0.8 0.9966, 0.9 0.9945.
+# not seen before, one share for all products: none 0.9929, 0.5 0.9891, 0.6 0.9963, 0.7 0.9974, 0.8 0.9966, 0.9 0.9945;
+# the best of these for each product 0.9978, with 0.8 among them 0.9973.
 SHARES = (0.5, 0.6, 0.7)
-# Channels that no sample made large are taken to become this part of the largest one: a text of another kind may.
+# Channels that no sample made large are taken to become this part of the largest one, since another text may make them
+# so: with 0.01, Whisper's encoder was off by 0.132 in noise, where the samples had none, and is by 0.044 with this.
 LEAST = 0.1
 NORMALISATIONS = ("LayerNormalization", "SimplifiedLayerNormalization", "RMSNormalization", "Mul")
 
@@ -65,7 +67,8 @@ def _error(seen: Activations, weight: Array, by: Array) -> float:
 
 def smooth(model: ModelProto, activations: Mapping[str, Activations]) -> int:
     """Smooth the inputs of all products whose activations are known, in place; returns how many inputs."""
-    return sum(_Smoother(model, graph, activations).run() for graph in list(graphs.graphs_within(model.graph))[::-1])
+    inner_first = list(graphs.graphs_within(model.graph))[::-1]
+    return sum(_Smoother(model, graph, activations).run() for graph in inner_first)
 
 
 class _Smoother:
@@ -84,7 +87,8 @@ class _Smoother:
         for name, products in by_input.items():
             done += self._smooth(name, products, made)
         if made:
-            nodes = [made[name] for name in made if not any(name in node.output for node in self._graph.node)]
+            here = {name for node in self._graph.node for name in node.output}
+            nodes = [node for name, node in made.items() if name not in here]
             for node in self._graph.node:
                 nodes.append(node)
                 nodes.extend(made[name] for name in node.output if name in made)

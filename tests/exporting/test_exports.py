@@ -246,7 +246,7 @@ def test_minilm(real_hub: Path, export: Export) -> None:
         cosines[suffix] = float(np.mean([cosine(*pair) for pair in pairs]))
     assert cosines[""] > 0.999999
     assert cosines["_fp16"] > 0.9999
-    assert cosines["_int8"] > 0.99
+    assert cosines["_int8"] > 0.995
     sizes = {path.stem: path.stat().st_size for path in (outcome.folder / "onnx").iterdir()}
     assert sizes["model_int8"] <= sizes["model"] / 3
     assert {"modules.json", "1_Pooling", "sentence_bert_config.json", "tokenizer.json"} <= {

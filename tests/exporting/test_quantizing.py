@@ -134,6 +134,18 @@ def test_the_head_and_the_embedding_have_bits_of_their_own(bits: int, head_bits:
     assert cosine(source.run(None, feeds)[0], made.run(None, feeds)[0]) > least
 
 
+@pytest.mark.parametrize("ids", [IDS, IDS[0], IDS[:, :, None]])
+def test_positions_are_looked_up_by_ids_of_any_shape(ids: Any) -> None:
+    model = model_of([helper.make_node("Gather", ["table", "ids"], ["logits"], name="embed")], {"table": TABLE})
+    del model.graph.input[0].type.tensor_type.shape.dim[:]
+    model.graph.input[0].type.tensor_type.ClearField("shape")
+    assert quantize_in_blocks(model, BlockSettings(8, 8, 8, 32, 4), Path()) == 1
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    got = session.run(None, {"ids": ids})[0]
+    assert got.shape == (*ids.shape, WIDTH)
+    assert cosine(got, TABLE[ids]) > 0.9999
+
+
 @pytest.mark.parametrize("name", ["/model/layers.0/attn/qkv_proj/MatMul", "/transformer/h.0/attn/c_attn/Gemm"])
 def test_queries_keys_and_values_have_bits_of_their_own(name: str) -> None:
     model = tied()

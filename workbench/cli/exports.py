@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from exporters.protocol import PRECISIONS
 from workbench.api import Workbench
 from workbench.cancellation import Cancellation
 from workbench.cli.output import ProgressLine, print_json, table
@@ -48,6 +49,9 @@ def export(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> 
         f"log: {workbench.export_log(plan)}",
         file=sys.stderr,
     )
+    for name in plan.spec.precisions:
+        if note := PRECISIONS[name].note:
+            print(f"  {name}: {note}", file=sys.stderr)
     line = ProgressLine()
 
     def show(event: Event) -> None:
