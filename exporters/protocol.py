@@ -130,8 +130,8 @@ class ExportRequest:
 
     ``source`` is the staged, sanitised copy of the checkpoint; results go below ``output`` in the layout of the hub.
     ``task`` is the hub's pipeline tag, ``export_task`` Optimum's name of what to export, ``precisions`` keys of
-    :data:`PRECISIONS`, none where the checkpoint is only to answer. ``samples`` are inputs as the task takes them:
-    a text, the path of a picture or of a sound file, or a mapping of fields. ``own_samples`` are a user's: one that
+    :data:`PRECISIONS`, none where the checkpoint is only to answer. ``samples`` are inputs as the task takes them: a
+    text, the path of a picture or of a sound file, or a mapping of fields. ``own_samples`` are a user's: one that
     cannot be answered is passed over. With ``reuse_fp32`` the fp32 graphs and the reference answers already lie below
     ``output`` and are not made again. ``calibration`` is one of :data:`CALIBRATIONS`.
     """

@@ -16,7 +16,7 @@ MESSAGES: dict[str, str] = {
     "usage-unknown-calibration": "there is no calibration {name!r}; known: {known}",
     "usage-no-input": "the task {task} needs an input: {expected}",
     "usage-not-name-value": "{word!r} is not NAME=VALUE",
-    "usage-no-samples": "--column and --sample-count say what to take of --samples; name those",
+    "usage-no-samples": "the options --column and --sample-count say what to take of --samples; name those",
     "usage-no-artifact": "name the artifact to {action}; `workbench artifacts` lists them",
     "usage-bad-format": "this result cannot be saved as {format!r}; it can as: {known}",
     "usage-no-picture": "{format!r} is drawn over a picture, and the input has none",

@@ -65,3 +65,10 @@ def test_four_bits_are_refused_for_what_is_no_language_model() -> None:
     check_precisions(resolve_precisions(("int4", "fp32")), "text-generation")
     with pytest.raises(UsageError, match="q4 is not made for image-classification; choose of fp32, fp16, int8"):
         check_precisions(("fp32", "q4"), "image-classification")
+
+
+def test_half_precision_takes_the_memory_of_a_graph_that_is_traced(snapshot: Path, tmp_path: Path) -> None:
+    named = {"task": "text-generation", "export_task": "text-generation-with-past"}
+    specs = [spec_of(snapshot, *names, architectures=("LlamaForCausalLM",), **named) for names in (("q4",), ("fp16",))]
+    least, most = (estimate_export(spec, tmp_path).memory_bytes for spec in specs)
+    assert most - least == 4 * 4000

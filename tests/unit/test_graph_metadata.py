@@ -14,7 +14,9 @@ from workbench.runtime.graph_metadata import graph_metadata
 def graph_file(folder: Path, **properties: str) -> Path:
     value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [2])
     weight = numpy_helper.from_array(np.zeros(100_000, np.float32), "w")
-    model = helper.make_model(helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", [value], [], [weight]))
+    model = helper.make_model(
+        helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", [value], [], [weight])
+    )
     helper.set_model_props(model, properties)
     path = folder / "model.onnx"
     path.write_bytes(model.SerializeToString())

@@ -24,6 +24,8 @@ WEIGHT_COPIES = 6
 # The same of a language model whose graph is built, where nothing is traced: SmolLM2-135M 1.7 GB.
 BUILT_COPIES = 2
 QUANTIZER_COPIES = 4
+# onnxruntime's converter to half precision: SmolLM2-135M 3.8 GB.
+FLOAT16_COPIES = 6
 # What Optimum has on disk at its worst, in copies of the fp32 weights: two whole decoders on the way to a merged one,
 # and a graph over the limit of protobuf once more while its weights are gathered in one file. Measured: MiniLM 1.0,
 # SmolLM2-135M 1.0, Whisper tiny 2.9.
@@ -68,7 +70,9 @@ def estimate_export(spec: ExportSpec, artifacts_dir: Path, *, reuse_fp32: bool =
     fp32 = 4 * count
     published = sum(int(BYTES_PER_PARAMETER[name] * count) for name in spec.precisions)
     if reuse_fp32:
-        return ExportEstimate(count, published, published + BESIDE_BYTES, WORKER_BASE_BYTES + QUANTIZER_COPIES * fp32)
+        return ExportEstimate(
+            count, published, published + BESIDE_BYTES, WORKER_BASE_BYTES + _copies(spec, QUANTIZER_COPIES) * fp32
+        )
     task = spec.export_task.removesuffix("-with-past")
     copies = EXPORT_COPIES.get(task, 1) + (fp32 > ONE_FILE_BYTES)
     beside = BESIDE_BYTES + (LOGITS_BYTES if task in EXPORT_COPIES or task == "text-generation" else 0)
@@ -82,8 +86,12 @@ def estimate_export(spec: ExportSpec, artifacts_dir: Path, *, reuse_fp32: bool =
         parameter_count=count,
         published_bytes=published,
         disk_bytes=staged + max(copies * fp32, made) + beside,
-        memory_bytes=WORKER_BASE_BYTES + (BUILT_COPIES if _is_built(spec) else WEIGHT_COPIES) * fp32,
+        memory_bytes=WORKER_BASE_BYTES + _copies(spec, BUILT_COPIES if _is_built(spec) else WEIGHT_COPIES) * fp32,
     )
+
+
+def _copies(spec: ExportSpec, least: int) -> int:
+    return max(least, FLOAT16_COPIES) if "fp16" in spec.precisions else least
 
 
 def _is_built(spec: ExportSpec) -> bool:

@@ -17,6 +17,7 @@ from workbench.exporting.spec import Event, ExportSpec
 from workbench.exporting.toolchains import ToolchainProbe, ToolchainStatus
 from workbench.library.entries import Entry
 from workbench.library.model import Support
+from workbench.offers import Offer
 from workbench.planning import ExportPlan
 from workbench.receipts import Receipt
 from workbench.verdicts import verdicts
@@ -91,6 +92,7 @@ class FakeWorkbench:
         self.install_script: list[tuple[str, str] | threading.Event | Exception] = []
         self.disk_bytes = 160_000_000
         self.plan_error: WorkbenchError | None = None
+        self.offers: tuple[Offer, ...] = ()
         self.calls: list[tuple[Any, ...]] = []
         self.measured: tuple[Receipt, ...] = ()
 
@@ -101,7 +103,7 @@ class FakeWorkbench:
         if self.plan_error:
             raise self.plan_error
         spec = ExportSpec(self.folder, name, "e8f90b98", task or "", "feature-extraction", precisions)
-        return ExportPlan(spec, ExportEstimate(22_700_000, 120_000_000, self.disk_bytes, 1_279_000_000))
+        return ExportPlan(spec, ExportEstimate(22_700_000, 120_000_000, self.disk_bytes, 1_279_000_000), self.offers)
 
     def export(
         self,

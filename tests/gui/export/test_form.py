@@ -11,8 +11,9 @@ from PySide6.QtWidgets import QAbstractButton, QComboBox, QPlainTextEdit, QWidge
 
 from tests.gui.export.conftest import Desk
 from tests.gui.export.fakes import NAME, PICKLE, Script, entry
-from workbench.errors import ModelError
+from workbench.errors import ModelError, Notice
 from workbench.gui import export_form
+from workbench.offers import Offer
 
 
 def last_plan(desk: Desk) -> tuple[object, ...]:
@@ -185,7 +186,7 @@ def test_every_control_is_reached_by_tab_and_has_a_name(desk: Desk) -> None:
         and widget.isVisible()
         and widget.isEnabled()
     ]
-    assert len(controls) == 6
+    assert len(controls) == 7
     desk.page.activateWindow()
     controls[0].setFocus()
     reached = set()
@@ -196,3 +197,28 @@ def test_every_control_is_reached_by_tab_and_has_a_name(desk: Desk) -> None:
         desk.qtbot.keyClick(focused, Qt.Key.Key_Tab)
     assert set(controls) <= reached
     assert all(control.accessibleName() or getattr(control, "text", str)() for control in controls)
+
+
+def test_a_precision_that_makes_no_sense_for_the_model_gives_way_to_the_one_that_does(desk: Desk) -> None:
+    reason = Notice.of("export-quantize-convolutions", precision="int8", percent=93)
+    desk.workbench.offers = (
+        Offer("fp32", suggested=True),
+        Offer("fp16"),
+        Offer("int8", reason),
+        Offer("int8-static", suggested=True),
+    )
+    desk.show(entry(tasks=("image-classification",)))
+    form = desk.page.form
+    task = "image-classification"
+    desk.qtbot.waitUntil(lambda: last_plan(desk) == ("plan", NAME, task, ("fp32", "int8-static"), False))
+    desk.qtbot.waitUntil(form.export.isEnabled)
+    assert not form.rows["int8"].box.isEnabled()
+    assert "93 %" in form.rows["int8"].help.text()
+    assert form.rows["int8-static"].box.isVisible()
+    assert form.rows["q4"].isHidden()
+
+
+def test_static_int8_is_not_shown_for_what_writes_text(desk: Desk) -> None:
+    desk.show(entry(tasks=("text-generation",)))
+    assert desk.page.form.rows["int8-static"].isHidden()
+    assert not desk.page.form.rows["q4"].isHidden()
