@@ -17,7 +17,7 @@ from workbench.measured_model import MeasuredModel
 from workbench.receipting import agreed_of, working_providers
 from workbench.receipts import Agreed
 from workbench.running import short_provider
-from workbench.settings import Settings
+from workbench.settings import PROVIDERS, Settings
 from workbench.verification import MIN_AGREEMENT_TO_RECOMMEND
 from workbench.wire import Message
 
@@ -164,8 +164,9 @@ def _asked(settings: Settings, providers: Sequence[str] | None, cancellation: Ca
         known, _ = working_providers(settings, cancellation)
         working = [name for name, reason in known.items() if reason is None]
         return tuple(name for name in ("cuda", "dml", "cpu") if name in working)[:1] or ("cpu",)
-    if "auto" in named:
-        raise ProviderError("provider-unknown", provider="auto", known="cpu, cuda, dml")
+    for name in named:
+        if name not in PROVIDERS or name == "auto":
+            raise ProviderError("provider-unknown", provider=name, known=", ".join(PROVIDERS[1:]))
     return tuple(dict.fromkeys(named))
 
 

@@ -75,11 +75,10 @@ def test_the_export_ends_with_a_receipt(exported: Any, workbench: Command, folde
     assert int8["agreement"]["metric"] == "cosine"
     assert 0.98 < int8["agreement"]["low"] <= int8["agreement"]["mean"] <= int8["agreement"]["high"] < 1
     assert int8["agreement"]["extra"]["rank_correlation"] > 0.95
-    assert int8["speed"]["median_s"] < fp32["speed"]["median_s"]
+    assert min(fp32["speed"]["runs"], int8["speed"]["runs"]) >= 16
     done = workbench("receipt", MINILM, **folders)
     assert done.status == 0, done.err
-    assert "× faster" in done.out
-    assert "mean cosine 0.99" in done.out
+    assert "smaller, mean cosine 0.99" in done.out
     assert max(map(len, done.out.splitlines())) <= 80
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.engine.tiny import tiny_model
+from tests.receipts.made import row, speed
 from tests.receipts.tiny_export import DIFFERING, TEXTS, published
 from workbench import receipting
 from workbench.api import Workbench
@@ -19,7 +20,7 @@ from workbench.cancellation import Cancellation
 from workbench.errors import Cancelled, InputError, ModelError, ProviderError, UsageError
 from workbench.library.artifacts import Artifact
 from workbench.measured_model import of_artifact
-from workbench.receipts import receipt_json
+from workbench.receipts import ReceiptRow, Speed, receipt_json
 
 pytestmark = pytest.mark.usefixtures("short")
 
@@ -109,6 +110,19 @@ def test_a_variant_that_brings_the_engine_down(
     if int8.error is None:  # its end was seen before the request, which then went to a new engine
         assert int8.agreement is not None
     assert int8.speed is not None
+
+
+def test_one_that_seems_slower_is_timed_once_more() -> None:
+    asked: list[str] = []
+
+    def again(row: ReceiptRow) -> Speed | None:
+        asked.append(row.precision)
+        return {"int8": speed(0.06), "q4": speed(0.9)}.get(row.precision)
+
+    rows = [row("fp32", 900, 0.1), row("fp16", 450, 0.105), row("int8", 300, 0.3), row("q4", 100, 0.5), row("q8", 1, 2)]
+    found = [receipting._confirmed(item, rows, again) for item in rows]
+    assert [item.median_s for item in found if item] == [0.1, 0.105, 0.06, 0.5, 2]
+    assert asked == ["int8", "q4", "q8"]
 
 
 def test_own_samples_without_the_checkpoint_are_compared_with_fp32(workbench: Workbench, export: Artifact) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from workbench.api import Workbench
@@ -105,7 +106,8 @@ def verify(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> 
 
 def receipt_text(shown: Receipt, verdicts: tuple[Notice, ...]) -> str:
     """A receipt for a terminal of 80 columns: the verdicts first, then what they rest on."""
-    parts = [_heading(shown), "\n".join(str(verdict) for verdict in verdicts), _answers(shown), _speeds(shown)]
+    said = "\n".join(fill(str(verdict), WIDTH, subsequent_indent="  ") for verdict in verdicts)
+    parts = [_heading(shown), said, _answers(shown), _speeds(shown)]
     parts += [_worst(shown, row) for row in shown.rows]
     return "\n\n".join(part for part in parts if part)
 
@@ -115,10 +117,11 @@ def _heading(shown: Receipt) -> str:
     kind = "built-in samples" if shown.samples.kind == "built-in" else "samples of yours"
     features = f" ({', '.join(machine.features)})" if machine.features else ""
     graphics = f"; {machine.gpu}" if machine.gpu else ""
+    metric = next((f": {row.agreement.metric}" for row in shown.rows if row.agreement), "")
     versions = ", ".join(f"{name} {version}" for name, version in shown.versions.items())
     lines = [
         f"{shown.repo_id} ({shown.task}), {shown.created[:16].replace('T', ' ')} UTC",
-        f"{shown.samples.count} {kind}, compared with {REFERENCES[shown.reference]}",
+        f"{shown.samples.count} {kind}, compared with {REFERENCES[shown.reference]}{metric}",
         f"{machine.processor}, {machine.cores} cores{features}, {size(machine.memory_bytes)}{graphics}",
         versions,
     ]
@@ -127,7 +130,6 @@ def _heading(shown: Receipt) -> str:
 
 def _answers(shown: Receipt) -> str:
     rows = []
-    metric = next((row.agreement.metric for row in shown.rows if row.agreement), "agreement")
     extras = dict.fromkeys(name for row in shown.rows if row.agreement for name in row.agreement.extra)
     for row in shown.rows:
         agreed = row.agreement
@@ -147,7 +149,7 @@ def _answers(shown: Receipt) -> str:
     if not rows:
         return ""
     names = (_extra_name(name) for name in extras)
-    headings = ("answers", metric, "95 % interval", "differ", "largest", *names)
+    headings = ("answers", "agree", "95 % interval", "differ", "largest", *names)
     return table(headings, rows, right=range(1, len(headings)))
 
 
