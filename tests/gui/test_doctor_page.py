@@ -71,6 +71,7 @@ def look(page: DoctorPage, qtbot: QtBot) -> str:
     """Show the page and wait; all words in sight."""
     page.show()
     qtbot.waitUntil(lambda: page.diagnosis is not None and not page.groups.is_filling)
+    qtbot.waitUntil(lambda: "Versions" in said(page))  # what is added is shown in the next turn
     return said(page)
 
 

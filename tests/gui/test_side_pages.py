@@ -72,6 +72,21 @@ def test_a_receipt_is_reached_from_the_answer_and_left_again(window: MainWindow,
     assert [item.result for item in page.result.answers()]  # as it was left
 
 
+def test_in_a_low_window_details_take_the_place_of_the_answer(window: MainWindow, qtbot: QtBot) -> None:
+    result = window.run_page.result
+    window.run_page.input.set_text("good")
+    window.run_page.run()
+    ran(window, qtbot)
+    view = result.view
+    assert view is not None
+    result.where.details.setChecked(True)
+    assert view.isVisible()
+    window.resize(700, 520)
+    qtbot.waitUntil(lambda: not view.isVisible())
+    result.where.details.setChecked(False)
+    assert view.isVisible()
+
+
 def test_nothing_stalls_while_a_long_receipt_is_shown(open_window: Open, tiny_repo: Path, qtbot: QtBot) -> None:
     def showing() -> Heartbeat:
         window = open_window()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut, QShowEvent
-from PySide6.QtWidgets import QProgressBar, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QProgressBar, QSizePolicy, QWidget
 
 from workbench.errors import WorkbenchError
 from workbench.gui.background import Background, Job
@@ -139,12 +139,9 @@ class DoctorPage(Panel):
         checks = self.diagnosis.checks
         self._tell_summary(checks)
         layout = column(space=SPACE.medium)
-        self.groups.put(layout, self._fill(layout, checks))
-
-    def _fill(self, layout: QVBoxLayout, checks: Sequence[Check]) -> Iterator[None]:
         for area, found in _grouped(checks):
             layout.addWidget(_group(area_title(area), found, self._put))
-            yield
+        self.groups.put(layout)
 
     def _tell_summary(self, checks: Sequence[Check]) -> None:
         broken = sum(check.state == "broken" for check in checks)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QWidget
 
 from exporters.protocol import PRECISIONS
 from workbench.errors import WorkbenchError
+from workbench.gui.export_samples import SamplesChoice
 from workbench.gui.exports import Exports
 from workbench.gui.language import message_of, task_title, tr
 from workbench.gui.widgets.basic import Banner, Button, Label, Panel, column, line, row
@@ -102,7 +103,8 @@ class ExportForm(Panel):
         card = QWidget()
         mark(card, role="card")
         self._rule = line()
-        inside = column(*self.rows.values(), self._rule, self._needs, space=SPACE.medium)
+        self.samples = SamplesChoice()
+        inside = column(*self.rows.values(), line(), self.samples, self._rule, self._needs, space=SPACE.medium)
         inside.setContentsMargins(SPACE.large, SPACE.large, SPACE.large, SPACE.large)
         card.setLayout(inside)
 
@@ -130,6 +132,7 @@ class ExportForm(Panel):
         for item in self.rows.values():
             item.box.clicked.connect(self._replan)
         self.trust.clicked.connect(self._replan)
+        self.samples.changed.connect(self._replan)
         self.export.clicked.connect(self.chosen)
         self.retranslate()
 
@@ -159,6 +162,7 @@ class ExportForm(Panel):
         if before is None or before.name != entry.name or before.export != entry.export:
             self._plan = self._problem = None
             self.trust.setChecked(False)
+            self.samples.choose(None)
             self._fill_tasks(entry)
             self._suggest()
         elif before.precisions != entry.precisions:
@@ -230,7 +234,13 @@ class ExportForm(Panel):
             return
         # What is known stays until the answer comes, so that nothing flickers and the focus stays where it is.
         self._exports.plan(
-            self._entry.name, self.task, self.precisions, self.allow_pickle, self._planned, self._not_planned
+            self._entry.name,
+            self.task,
+            self.precisions,
+            self.allow_pickle,
+            self._planned,
+            self._not_planned,
+            source=self.samples.source,
         )
         self._enable()
 
@@ -244,6 +254,7 @@ class ExportForm(Panel):
             self._replan()
         elif not self._blocked:
             self._plan, self._problem = plan, None
+            self.samples.show_skipped(plan.skipped)
             self._show_needs()
 
     def _refuses(self, plan: ExportPlan) -> bool:

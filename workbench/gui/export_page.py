@@ -185,7 +185,7 @@ class ExportPage(Panel):
     def _start(self) -> None:
         if self._entry:
             form = self.form
-            self._exports.start(self._entry.name, form.task, form.precisions, form.allow_pickle)
+            self._exports.start(self._entry.name, form.task, form.precisions, form.allow_pickle, form.samples.source)
 
     def _cancel(self) -> None:
         if self._entry:
@@ -215,4 +215,4 @@ class ExportPage(Panel):
         if state is None or (status and not status.usable):
             self._forget()
         else:
-            self._exports.start(state.name, state.task, state.precisions, state.allow_pickle)
+            self._exports.start(state.name, state.task, state.precisions, state.allow_pickle, state.source)

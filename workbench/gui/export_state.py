@@ -61,6 +61,7 @@ class ExportState(Timed):
     task: str = ""
     precisions: tuple[str, ...] = ()
     allow_pickle: bool = False
+    source: Path | None = None
     stage: str = ""
     done: dict[str, float] = field(default_factory=dict)
     progress: tuple[float, float, str] = (0, 0, "")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from workbench.exporting.spec import Event
     from workbench.exporting.toolchain_install import Torch
     from workbench.exporting.toolchains import ToolchainStatus
-    from workbench.planning import ExportPlan
+    from workbench.planning import ExportPlan, OwnSamples
 
 __all__ = ["ExportState", "Exports", "InstallState"]
 
@@ -64,6 +64,7 @@ class Exports(QObject):
         allow_pickle: bool,
         receiver: Callable[[ExportPlan], None],
         failed: Callable[[WorkbenchError], None],
+        source: Path | None = None,
     ) -> None:
         """Work out what an export would need; only the last plan that was asked for is answered."""
         if self._planning:
@@ -73,7 +74,9 @@ class Exports(QObject):
             from workbench.exporting.estimate import check_disk
 
             workbench = self._core.workbench
-            plan = workbench.plan_export(name, task=task, precisions=precisions, allow_pickle=allow_pickle)
+            plan = workbench.plan_export(
+                name, task=task, precisions=precisions, allow_pickle=allow_pickle, own=_own(source)
+            )
             folder = workbench.settings.artifacts_folder
             # One that adds to a published artifact needs less than the estimate, and is checked when it starts.
             if not (folder / plan.spec.repo_folder / plan.spec.folder_name).exists():
@@ -93,16 +96,26 @@ class Exports(QObject):
         job = self._background.start(work, done=answer, failed=refuse, lane="export-plan")
         self._planning = job
 
-    def start(self, entry_name: str, task: str, precisions: tuple[str, ...], allow_pickle: bool) -> None:
-        """Begin an export, or put it in line. Does nothing for a model whose export runs or waits."""
+    def start(
+        self,
+        entry_name: str,
+        task: str,
+        precisions: tuple[str, ...],
+        allow_pickle: bool,
+        source: Path | None = None,
+    ) -> None:
+        """Begin an export, or put it in line; ``source`` are the user's samples. Does nothing for a model whose export
+        runs or waits."""
         if entry_name in self._jobs:
             return
-        state = ExportState(name=entry_name, task=task, precisions=precisions, allow_pickle=allow_pickle)
+        state = ExportState(name=entry_name, task=task, precisions=precisions, allow_pickle=allow_pickle, source=source)
 
         def work(job: Job) -> ExportReport:
             job.tell(self._began, state)
             workbench = self._core.workbench
-            plan = workbench.plan_export(entry_name, task=task, precisions=precisions, allow_pickle=allow_pickle)
+            plan = workbench.plan_export(
+                entry_name, task=task, precisions=precisions, allow_pickle=allow_pickle, own=_own(source)
+            )
             job.tell(self._logs_at, state, workbench.export_log(plan))
             return workbench.export(plan, lambda event: job.tell(self._event, state, event), job.cancellation)
 
@@ -309,3 +322,9 @@ class Exports(QObject):
     def _rest(self) -> None:
         if not self._jobs and not self._installing:
             self._timer.stop()
+
+
+def _own(source: Path | None) -> OwnSamples | None:
+    from workbench.planning import OwnSamples
+
+    return OwnSamples(source) if source else None

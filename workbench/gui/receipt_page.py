@@ -99,6 +99,7 @@ class ReceiptPage(Panel):
         self.earlier.setAccessibleName(tr("Earlier receipts"))
         self.earlier.setToolTip(tr("Earlier receipts"))
         self._name_buttons()
+        self.earlier.clear()  # dates are written in another way
         if self._entry:
             self._tell_names(self._entry)
             self._refresh()

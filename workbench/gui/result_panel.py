@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QListView,
     QPlainTextEdit,
@@ -37,6 +37,8 @@ __all__ = ["ResultPanel"]
 
 MAX_JSON_SHOWN = 400_000
 MAX_LIST_PX = 180
+# Below this height there is no room for an answer and the details below it.
+LOW_PX = 360
 
 
 class ResultPanel(Panel):
@@ -92,7 +94,9 @@ class ResultPanel(Panel):
             self._stack.addWidget(page)
         holder = QWidget()
         holder.setLayout(self._stack)
+        self._holder = holder
         self.where = WhereStrip()
+        self.where.details.toggled.connect(self._make_room)
         layout = column(space=SPACE.small)
         layout.addLayout(row(self._title, 1, self._as_json, self.copy, self.save, space=SPACE.tight))
         for part in (self._progress, self._doing, self.banner, self.list, holder, self.where):
@@ -103,6 +107,14 @@ class ResultPanel(Panel):
         self.setMinimumWidth(300)
         self.clear()
         self.retranslate()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """In a low window the details of where it ran stand in the place of the answer while they are open."""
+        self._holder.setVisible(self.height() >= LOW_PX or not self.where.details.isChecked())
 
     def retranslate(self) -> None:
         self._title.setText(tr("Answer"))

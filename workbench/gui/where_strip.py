@@ -102,6 +102,7 @@ class WhereStrip(Panel):
         layout.addWidget(self._times)
         layout.addWidget(self._verdict_line)
         layout.addWidget(self._more)
+        layout.addStretch(1)  # lines stay together where there is more room than they need
         self.setLayout(layout)
         self.hide()
         self.retranslate()

@@ -94,16 +94,20 @@ class FakeWorkbench:
         self.plan_error: WorkbenchError | None = None
         self.offers: tuple[Offer, ...] = ()
         self.calls: list[tuple[Any, ...]] = []
+        self.own: list[Any] = []
+        self.skipped: tuple[tuple[str, str], ...] = ()
         self.measured: tuple[Receipt, ...] = ()
 
     def plan_export(
-        self, name: str, *, task: str | None, precisions: tuple[str, ...], allow_pickle: bool = False
+        self, name: str, *, task: str | None, precisions: tuple[str, ...], allow_pickle: bool = False, own: Any = None
     ) -> ExportPlan:
         self.calls.append(("plan", name, task, precisions, allow_pickle))
+        self.own.append(own)
         if self.plan_error:
             raise self.plan_error
         spec = ExportSpec(self.folder, name, "e8f90b98", task or "", "feature-extraction", precisions)
-        return ExportPlan(spec, ExportEstimate(22_700_000, 120_000_000, self.disk_bytes, 1_279_000_000), self.offers)
+        estimate = ExportEstimate(22_700_000, 120_000_000, self.disk_bytes, 1_279_000_000)
+        return ExportPlan(spec, estimate, self.offers, skipped=self.skipped)
 
     def export(
         self,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QFileDialog, QLabel, QPlainTextEdit, QWidget
 
 from tests.gui.export.conftest import Desk
 from tests.gui.export.fakes import NAME, PICKLE, Script, entry
@@ -18,6 +19,10 @@ from workbench.offers import Offer
 
 def last_plan(desk: Desk) -> tuple[object, ...]:
     return desk.workbench.said("plan")[-1]
+
+
+def texts(part: QWidget) -> str:
+    return "\n".join(label.text() for label in part.findChildren(QLabel) if label.isVisible())
 
 
 def needs(desk: Desk) -> str:
@@ -186,7 +191,7 @@ def test_every_control_is_reached_by_tab_and_has_a_name(desk: Desk) -> None:
         and widget.isVisible()
         and widget.isEnabled()
     ]
-    assert len(controls) == 7
+    assert len(controls) == 8
     desk.page.activateWindow()
     controls[0].setFocus()
     reached = set()
@@ -222,3 +227,32 @@ def test_static_int8_is_not_shown_for_what_writes_text(desk: Desk) -> None:
     desk.show(entry(tasks=("text-generation",)))
     assert desk.page.form.rows["int8-static"].isHidden()
     assert not desk.page.form.rows["q4"].isHidden()
+def test_own_samples_are_chosen_used_and_given_back(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "sentences.txt"
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(source), ""))
+    desk.show()
+    samples = desk.page.form.samples
+    assert not samples.builtin.isVisible()
+    samples.menu().actions()[0].trigger()
+    desk.qtbot.waitUntil(lambda: bool(desk.workbench.own) and desk.workbench.own[-1] is not None)
+    assert desk.workbench.own[-1].path == source
+    desk.qtbot.waitUntil(desk.page.form.export.isEnabled)
+    desk.page.form.export.click()
+    assert desk.state().source == source
+    desk.until_ended()
+    assert desk.workbench.own[-1].path == source
+    desk.page.result.again.click()
+    desk.qtbot.mouseClick(samples.builtin, Qt.MouseButton.LeftButton)
+    desk.qtbot.waitUntil(lambda: desk.workbench.own[-1] is None)
+
+
+def test_what_of_them_cannot_be_used_is_listed(desk: Desk) -> None:
+    desk.show()
+    desk.workbench.skipped = tuple((f"{number}.txt", "it is empty") for number in range(5))
+    desk.page.form.samples.choose(Path("/samples"))
+    desk.qtbot.waitUntil(lambda: "5 samples cannot be used" in texts(desk.page.form))
+    assert "0.txt: it is empty" in texts(desk.page.form)
+    desk.page.show_entry(entry("another/model"))  # samples are those of one model's task
+    assert desk.page.form.samples.source is None

@@ -26,6 +26,7 @@ def words(part: QWidget) -> str:
     """All words in sight, once all is there."""
     while any(one.is_filling for one in part.findChildren(Redone)):
         QApplication.processEvents()
+    QApplication.processEvents()  # what is added is shown in the next turn
     return "\n".join(label.text() for label in part.findChildren(QLabel) if label.isVisible())
 
 

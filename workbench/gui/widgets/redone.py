@@ -13,7 +13,7 @@ from workbench.gui.widgets.basic import column
 __all__ = ["Redone"]
 
 # How long one turn may take; what is left is done in later ones, with the user's events in between.
-TURN_S = 0.006
+TURN_S = 0.01
 
 
 class Redone(QWidget):
