@@ -33,9 +33,9 @@ def verdicts(receipt: Receipt) -> tuple[Notice, ...]:
 
 
 def rows_of_best_provider(rows: Iterable[ReceiptRow]) -> tuple[ReceiptRow, ...]:
-    """The rows of the provider that would run, the best of those that were measured."""
+    """The rows of the provider that would run: the best of those on which a variant ran without an error."""
     there = tuple(rows)
-    asked = {row.provider for row in there}
+    asked = {row.provider for row in there if row.error is None} or {row.provider for row in there}
     best = next((name for name in BEST_PROVIDERS if name in asked), None) or next(iter(asked), None)
     return tuple(row for row in there if row.provider == best)
 

@@ -164,6 +164,14 @@ def test_what_broke_the_engine_is_not_recommended() -> None:
     assert recommended_by(manifest(), (receipt(row("fp32", 900, 0.1), row("int8", 300, 0.05, error=error)),)) == "fp32"
 
 
+@pytest.mark.usefixtures("here")
+def test_a_provider_on_which_nothing_ran_does_not_decide() -> None:
+    error = error_to_wire(EngineError("engine-out-of-memory", model="tiny"))
+    on_cpu = (row("fp32", 900, 0.1), row("int8", 300, 0.05))
+    on_gpu = tuple(row(name, size, 0.01, provider="cuda", error=error) for name, size in (("fp32", 900), ("int8", 300)))
+    assert recommended_by(manifest(), (receipt(*on_gpu, *on_cpu),)) == "int8"
+
+
 def test_the_machine_is_told_without_names_of_people() -> None:
     here = machine.this_machine()
     assert here.cores >= 1
