@@ -277,3 +277,17 @@ def test_weights_over_the_limit_go_beside_the_graph(tmp_path: Path, monkeypatch:
     quantize(source, target, recipe_for("int8", "feature-extraction"))
     assert [path.name for path in graphs.files_of(target)] == ["model_int8.onnx", "model_int8.onnx_data"]
     assert cosine(run(source, ids=IDS), run(target, ids=IDS)) > 0.999
+
+
+def test_of_speech_the_encoder_is_kept_and_the_decoder_gets_blocks(tmp_path: Path) -> None:
+    encoder, decoder = tmp_path / "encoder_model.onnx", tmp_path / "decoder_model_merged.onnx"
+    recipe = recipe_for("int8", "automatic-speech-recognition-with-past")
+    for path in (encoder, decoder):
+        graphs.save(tied(), path)
+        quantize(path, path.with_name(f"{path.stem}_int8.onnx"), recipe)
+    assert graphs.load(encoder.with_name("encoder_model_int8.onnx")) == graphs.load(encoder)
+    made = graphs.load(decoder.with_name("decoder_model_merged_int8.onnx"))
+    assert {graphs.attribute(node, "bits", 0) for node in made.graph.node if node.op_type == "MatMulNBits"} == {8}
+    told = recipe.to_json(("encoder_model", "decoder_model_merged"))["graphs"]
+    assert {name: part["method"] for name, part in told.items()} == {"encoder": "kept", "decoder": "blocks"}
+    assert "graphs" not in recipe.to_json(("model",)), "a model of one graph, as those of CTC are"

@@ -179,9 +179,9 @@ def test_a_mistake_in_the_app_is_told_and_raised(talk: Talk) -> None:
 
 
 def test_warnings_of_an_answer_stand_below_it(talk: Talk) -> None:
-    talk.talker.notices = (Notice.of("provider-fallback", wanted="CUDA", model="x", got="CPU"),)
+    talk.talker.notices = (Notice.of("provider-fallback", wanted="CUDA", got="CPU", reason="no driver"),)
     talk.say("Hi")
-    assert [banner.text[:22] for banner in talk.banners()] == ["CUDA could not be had,"]
+    assert [banner.text[:22] for banner in talk.banners()] == ["CUDA could not be had "]
     talk.window.appearance.set_language("zh_CN")
     talk.qtbot.waitUntil(lambda: "CUDA" in talk.banners()[0].text and "无法" in talk.banners()[0].text)
 

@@ -69,8 +69,9 @@ def test_the_system_prompt_and_parameters_count_from_the_next_message_on(talk: T
     talk.qtbot.mouseClick(talk.panel.options, LEFT)
     assert not settings.isVisible()
     assert talk.focused is talk.editor
+    talk.qtbot.waitUntil(talk.window.isActiveWindow)
     talk.qtbot.keyClick(talk.panel, QKeySequence("Ctrl+N")[0].key(), Qt.KeyboardModifier.ControlModifier)
-    assert talk.turns() == []
+    talk.qtbot.waitUntil(lambda: talk.turns() == [])
     talk.say("Again")
     assert "System prompt: Be brief." in talk.labels()
     assert talk.sent()[0] == {"role": "system", "content": "Be brief."}  # a new chat keeps it

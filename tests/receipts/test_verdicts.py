@@ -90,7 +90,7 @@ def test_an_error_that_a_stranger_wrote_is_said_somehow(arguments: dict[str, obj
 
 def test_the_window_says_it_in_its_languages(monkeypatch: pytest.MonkeyPatch) -> None:
     verdict = verdicts(receipt(row("fp32", 3900, 0.19), row("int8", 1000, 0.1, agreed(0.99, 2))))[1]
-    assert language.message_of(verdict).startswith("Int8: 1.9× faster, 3.9× smaller, 2 of 200 labels differ")
+    assert language.message_of(verdict).startswith("int8: 1.9× faster, 3.9× smaller, 2 of 200 labels differ")
     monkeypatch.setattr(language, "_current", ["zh_CN"])
     text = language.message_of(verdict)
     assert "1.9" in text
