@@ -108,6 +108,7 @@ def test_the_commands_of_a_cure_are_copied_without_the_words_around(page: Doctor
     [
         ("pip install 'wheel[cuda,cudnn]==1.31.0', or install CUDA 13", ["pip install 'wheel[cuda,cudnn]==1.31.0'"]),
         ("在终端中运行 pip install some-package，或更新驱动", ["pip install some-package"]),
+        ("In a terminal: pip install some-package.", ["pip install some-package"]),
         ("install the app again", []),
     ],
 )

@@ -214,7 +214,7 @@ def cure_text(check: Check) -> str:
 
 def commands_in(cure: str) -> list[str]:
     """The commands that a cure tells to run."""
-    return COMMAND.findall(cure)
+    return [found.rstrip(".") for found in COMMAND.findall(cure)]  # a sentence may end with it
 
 
 def _grouped(checks: Sequence[Check]) -> list[tuple[str, list[Check]]]:

@@ -29,6 +29,8 @@ MESSAGES: dict[str, str] = {
     "provider-not-got": "{provider} was asked for, but {model} could only be loaded on {got} ({reason}); the page “This machine” says what to do. Choose another provider, or allow the fallback",
     "provider-fallback": "{wanted} could not be had ({reason}), the model runs on {got}; the page “This machine” says what to do",
     "provider-node-fallback": "{model} has operators that {provider} leaves to the CPU: {operators}; allow that, or run the model on the CPU",
+    "cure-plug-in": "in a terminal: pip install {package}",
+    "cure-cuda-libraries": "in a terminal: pip install {package}, or install CUDA {cuda} and cuDNN {cudnn} from NVIDIA",
     # --- receipts ---
     "usage-needs-samples": "choose samples before {option}",
     "receipt-stopped": "measuring the receipt was stopped; the export itself is done. You can measure it later",
