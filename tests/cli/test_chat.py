@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
 import os
@@ -180,6 +181,7 @@ class Terminal:
         )
         os.close(other)
         self._text = ""
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode  # a read may end within a character
 
     def type(self, text: str) -> None:
         os.write(self._end, text.encode())
@@ -213,7 +215,7 @@ class Terminal:
         """Take in what was written, waiting a moment for it."""
         if select.select([self._end], [], [], 0.1)[0]:
             with contextlib.suppress(OSError):  # the other end was closed
-                self._text += os.read(self._end, 1 << 16).decode("utf-8", "replace").replace("\r", "")
+                self._text += self._decode(os.read(self._end, 1 << 16)).replace("\r", "")
 
     def close(self) -> None:
         if self.process.poll() is None:

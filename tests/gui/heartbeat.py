@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import faulthandler
+import statistics
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer
@@ -33,19 +33,23 @@ class Heartbeat:
     """
 
     def __init__(self) -> None:
+        self.slowness = slowness()
         self.last_s = time.perf_counter()
         self._waited_s = waited_for_processor_s()
-        self.longest_s = 0.0
+        self.blocked_s = 0.0  # the longest, as it was
         self.seen: list[str] = []  # where the GUI thread was when it was late
 
     def beat(self) -> None:
         now, waited_s = time.perf_counter(), waited_for_processor_s()
-        blocked_s = (now - self.last_s - (waited_s - self._waited_s)) / slowness()
-        self.longest_s = max(self.longest_s, blocked_s)
+        self.blocked_s = max(self.blocked_s, now - self.last_s - (waited_s - self._waited_s))
         self.last_s, self._waited_s = now, waited_s
 
+    @property
+    def longest_s(self) -> float:
+        return self.blocked_s / self.slowness
+
     def __repr__(self) -> str:
-        longest = f"at most {self.longest_s * 1000:.0f} ms between beats on a machine {slowness():.1f}× as fast"
+        longest = f"at most {self.longest_s * 1000:.0f} ms between beats on a machine {self.slowness:.1f}× as fast"
         return "\n".join((f"<Heartbeat, {longest}>", *self.seen[-3:]))
 
     def watch(self, end: threading.Event) -> None:
@@ -55,7 +59,6 @@ class Heartbeat:
                 self.seen.append(f"late by {late_s * 1000:.0f} ms:\n{_stacks()}")
 
 
-@cache
 def slowness() -> float:
     """How many times as long this machine takes to lay out a text as one on which the limits are meant, at least 1.
 
@@ -70,7 +73,7 @@ def slowness() -> float:
         document.setTextWidth(200)
         document.size()
         times_s.append(time.thread_time() - began_s)
-    return max(1.0, min(times_s) / WORK_S)
+    return max(1.0, statistics.median(times_s) / WORK_S)
 
 
 def _stacks() -> str:
@@ -93,7 +96,6 @@ def waited_for_processor_s() -> float:
 @contextmanager
 def beating() -> Iterator[Heartbeat]:
     """A heartbeat within this block; the time from the last beat to the end counts as well."""
-    slowness()  # found out before anything counts
     heart, end = Heartbeat(), threading.Event()
     watcher = threading.Thread(target=heart.watch, args=(end,), name="heartbeat")
     timer = QTimer()
@@ -107,6 +109,7 @@ def beating() -> Iterator[Heartbeat]:
     finally:
         timer.stop()
         heart.beat()
+        heart.slowness = max(heart.slowness, slowness())  # it changes with what else the machine's host has to do
         end.set()
         watcher.join()
 

@@ -69,6 +69,7 @@ def test_the_system_prompt_and_parameters_count_from_the_next_message_on(talk: T
     talk.qtbot.mouseClick(talk.panel.options, LEFT)
     assert not settings.isVisible()
     assert talk.focused is talk.editor
+    talk.window.activateWindow()
     talk.qtbot.waitUntil(talk.window.isActiveWindow)
     talk.qtbot.keyClick(talk.panel, QKeySequence("Ctrl+N")[0].key(), Qt.KeyboardModifier.ControlModifier)
     talk.qtbot.waitUntil(lambda: talk.turns() == [])

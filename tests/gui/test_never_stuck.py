@@ -200,6 +200,7 @@ def test_while_a_long_conversation_goes_on(open_window: Open, qtbot: QtBot) -> N
             window.appearance.set_language("zh_CN")
             qtbot.wait(100)
             window.appearance.set_theme("light")
+            qtbot.wait(100)
             window.appearance.set_language("en")
             qtbot.wait(100)
         assert len(chat.conversation.turns) == 200
