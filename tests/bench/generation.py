@@ -29,6 +29,8 @@ from typing import Any
 
 import numpy as np
 
+from workbench.engine.host import engine_environment
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tests" / "bench" / "generation_engines.py"
 PRECISIONS = {"fp32": "", "int8": "_int8", "q4": "_q4"}
@@ -54,7 +56,8 @@ class Engine:
     @classmethod
     def start(cls, name: str, python: str, kind: str, file: Path, threads: int) -> Engine:
         command = [python, str(SCRIPT), kind, str(file), str(threads)]
-        env = os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+        own = engine_environment() if kind == "ours" else os.environ | {"HF_HUB_OFFLINE": "1"}
+        env = own | {"PYTHONPATH": str(ROOT)}
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env
         )

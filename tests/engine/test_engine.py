@@ -21,7 +21,7 @@ from tests.cli.conftest import TINY, hub_cache, tiny_repo
 from tests.engine.tiny import expected
 from workbench.api import Workbench
 from workbench.cancellation import Cancellation
-from workbench.engine.host import CRASH_LIMIT, EngineHost
+from workbench.engine.host import CRASH_LIMIT, EngineHost, engine_environment
 from workbench.engine.request import ModelChoice
 from workbench.errors import Cancelled, EngineError, InputError, ModelError, ProviderError, UsageError
 from workbench.results import Labels
@@ -68,6 +68,21 @@ def running(host: EngineHost, choice: ModelChoice) -> tuple[ThreadPoolExecutor, 
     )
     watch.wait_for(1)
     return pool, future, cancellation
+
+
+@pytest.mark.parametrize(
+    ("users", "engines"),
+    [
+        ("", "glibc.malloc.hugetlb=1"),
+        ("glibc.malloc.arena_max=2", "glibc.malloc.arena_max=2:glibc.malloc.hugetlb=1"),
+        ("glibc.malloc.hugetlb=0", "glibc.malloc.hugetlb=0"),
+    ],
+)
+def test_the_engine_asks_for_large_pages_unless_the_user_said_otherwise(
+    users: str, engines: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLIBC_TUNABLES", users)
+    assert engine_environment()["GLIBC_TUNABLES"] == engines
 
 
 class TestAnswers:

@@ -20,13 +20,23 @@ CRASH_LIMIT = 3
 CRASH_WINDOW_S = 60.0
 
 
+# glibc asks the system for pages of 2 MB where it has them. A step of a language model reads all weights once, and with
+# pages of 4 KB it waits for their addresses, too: SmolLM2 writes 6 to 7 % more tokens a second with large ones.
+TUNABLES, HUGE_PAGES = "GLIBC_TUNABLES", "glibc.malloc.hugetlb"
+
+
 def engine_environment() -> dict[str, str]:
-    """The environment of the engine: telemetry off before onnxruntime is imported, no hub, UTF-8 on every system."""
+    """The environment of the engine: telemetry off before onnxruntime is imported, no hub, UTF-8 on every system, large
+    pages where the C library is glibc (others do not look at the variable) and the user has not decided otherwise."""
+    tunables = [item for item in os.environ.get(TUNABLES, "").split(":") if item]
+    if not any(item.startswith(f"{HUGE_PAGES}=") for item in tunables):
+        tunables.append(f"{HUGE_PAGES}=1")
     return os.environ | {
         "ORT_DISABLE_TELEMETRY": "1",
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONUTF8": "1",
+        TUNABLES: ":".join(tunables),
     }
 
 
