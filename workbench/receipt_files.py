@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
-import stat
 import types
 import typing
 from collections.abc import Mapping
@@ -20,6 +18,7 @@ from typing import Any, Literal, Union
 from workbench.errors import ModelError, Notice
 from workbench.files import write_atomically
 from workbench.receipts import RECEIPT_SCHEMA, Receipt, receipt_json
+from workbench.versioned_json import load_document, schema_of, to_figure, to_text
 
 __all__ = ["RECEIPTS", "StoredReceipts", "newest_receipt", "parse_receipt", "read_receipts", "write_receipt"]
 
@@ -32,7 +31,6 @@ MAX_LISTED = 500
 MAX_TEXT = 10_000
 MAX_ITEMS = 100_000
 MAX_WHOLE = 1 << 62
-MAX_FIGURE = 1e300
 
 
 @dataclass(frozen=True)
@@ -80,12 +78,10 @@ def newest_receipt(folder: Path) -> Receipt | None:
 
 def parse_receipt(document: Any, path: Path) -> Receipt:
     """The receipt that a JSON value is; ``path`` is for messages. Raises ModelError."""
-    schema = document.get("schema") if isinstance(document, dict) else None
-    if type(schema) is not int or schema < 1:
-        raise ModelError("receipt-broken", file=path, reason="it names no schema version")
-    if schema > RECEIPT_SCHEMA:
-        raise ModelError("receipt-newer", file=path, schema=schema, known=RECEIPT_SCHEMA)
     try:
+        schema = schema_of(document)
+        if schema > RECEIPT_SCHEMA:
+            raise ModelError("receipt-newer", file=path, schema=schema, known=RECEIPT_SCHEMA)
         receipt = _value(Receipt, document)
         assert isinstance(receipt, Receipt)
         for row in receipt.rows:
@@ -97,12 +93,7 @@ def parse_receipt(document: Any, path: Path) -> Receipt:
 
 def _read(path: Path) -> Receipt:
     try:
-        status = path.lstat()
-        if not stat.S_ISREG(status.st_mode):
-            raise ModelError("receipt-broken", file=path, reason="not a regular file")
-        if status.st_size > MAX_BYTES:
-            raise ModelError("receipt-broken", file=path, reason=f"larger than {MAX_BYTES >> 20} MiB")
-        document = json.loads(path.read_text("utf-8"))
+        document = load_document(path, MAX_BYTES, follow_links=False)
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError("receipt-broken", file=path, reason=error) from error
     return parse_receipt(document, path)
@@ -125,7 +116,7 @@ def _value(hint: Any, value: Any) -> Any:
         return {_text(name): _value(inner[1], item) for name, item in value.items()}
     if hint is Any:
         return value
-    return {str: _text, int: _whole, float: _figure}[hint](value)
+    return {str: _text, int: _whole, float: to_figure}[hint](value)
 
 
 def _object(cls: type, value: Any) -> Any:
@@ -156,22 +147,16 @@ def _one_of(known: tuple[Any, ...], value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > MAX_TEXT:
-        raise ValueError(f"{value!r}"[:100] + " is not a text")
-    value.encode("utf-8")  # half a character, as JSON can have it, cannot be shown
-    return value
+    text = to_text(value)
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"a text of more than {MAX_TEXT} characters")
+    return text
 
 
 def _whole(value: Any) -> int:
     if type(value) is not int or abs(value) > MAX_WHOLE:
         raise ValueError(f"{value!r}"[:100] + " is not a whole number")
     return value
-
-
-def _figure(value: Any) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value) or abs(value) > MAX_FIGURE:
-        raise ValueError(f"{value!r}"[:100] + " is not a figure")
-    return float(value)
 
 
 def _check_error(error: Mapping[str, Any] | None) -> None:

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from tests.parity.records import record
-from workbench.cancellation import Cancellation
-from workbench.engine.verification import verify
+from tests.parity.verifying import verified
 from workbench.errors import InputError, ModelError
 from workbench.results import Text
 from workbench.runtime.session import Session, SessionOptions
@@ -75,13 +74,7 @@ def test_reference_outputs_are_those_of_torch(made: Path, tmp_path: Path, name: 
     settings = json.loads((made / "settings.json").read_text("utf-8"))
     pipeline = load(made / name, beside(made / name, tmp_path / "beside", settings))
     params = {"max_new_tokens": 48}
-    steps = verify(pipeline, str(made / name / "reference"), params, Cancellation(), lambda kind, body: None)
-    measured: dict[str, Any] = {}
-    while not measured:
-        try:
-            next(steps)
-        except StopIteration as end:
-            measured = end.value
+    measured = verified(pipeline, made / name, params)
     assert set(measured["outputs"]) == {"encoder.last_hidden_state", "decoder.logits"}
     assert all(output["cosine"] > 0.9999 for output in measured["outputs"].values())
     assert measured["agreement"]["worst"] == 1

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from tests.parity.records import record
-from workbench.cancellation import Cancellation
-from workbench.engine.verification import verify
+from tests.parity.verifying import verified
 from workbench.results import Text
 from workbench.runtime.session import Session, SessionOptions
 from workbench.tasks.base import ModelFiles, Run
@@ -75,13 +74,7 @@ def test_reference_outputs_are_those_of_torch(made: Path, name: str) -> None:
 
 def compare_recorded(folder: Path, tolerance: float) -> None:
     """Verify as an export is verified."""
-    steps = verify(load(folder), str(folder / "reference"), {}, Cancellation(), lambda kind, body: None)
-    measured: dict[str, Any] = {}
-    while not measured:
-        try:
-            next(steps)
-        except StopIteration as end:
-            measured = end.value
+    measured = verified(load(folder), folder)
     assert measured["outputs"]["logits"]["max_abs_diff"] < tolerance
     assert measured["agreement"]["metric"] == "same next token"
     assert measured["agreement"]["worst"] == 1

@@ -13,8 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.parity.records import record
-from workbench.cancellation import Cancellation
-from workbench.engine.verification import verify
+from tests.parity.verifying import verified
 from workbench.errors import InputError, ModelError
 from workbench.results import Text
 from workbench.runtime.document_images import DonutImages
@@ -63,13 +62,7 @@ def test_tiny_models_write_what_the_pipeline_writes(made: Path, tmp_path: Path, 
 @pytest.mark.parametrize("name", MODELS)
 def test_reference_outputs_are_those_of_torch(made: Path, name: str) -> None:
     params = {"max_new_tokens": 48}
-    steps = verify(load(made / name), str(made / name / "reference"), params, Cancellation(), lambda kind, body: None)
-    measured: dict[str, Any] = {}
-    while not measured:
-        try:
-            next(steps)
-        except StopIteration as end:
-            measured = end.value
+    measured = verified(load(made / name), made / name, params)
     assert set(measured["outputs"]) == {"encoder.last_hidden_state", "decoder.logits"}
     assert all(output["cosine"] > 0.9999 for output in measured["outputs"].values())
     assert measured["agreement"]["worst"] == 1

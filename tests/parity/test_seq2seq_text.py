@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from tests.parity.records import record
-from workbench.cancellation import Cancellation
-from workbench.engine.verification import verify
+from tests.parity.verifying import verified
 from workbench.errors import Cancelled, ModelError, UsageError
 from workbench.results import Text
 from workbench.runtime.session import Session, SessionOptions
@@ -100,15 +99,7 @@ def test_tiny_models_write_what_pipelines_write(made: Made, tmp_path: Path, name
 )
 def test_reference_outputs_are_those_of_torch(made: Made, name: str, task: str) -> None:
     pipeline = load(made(name), task)
-    steps = verify(
-        pipeline, str(made(name) / "reference"), {"max_new_tokens": 48}, Cancellation(), lambda kind, body: None
-    )
-    measured: dict[str, Any] = {}
-    while not measured:
-        try:
-            next(steps)
-        except StopIteration as end:
-            measured = end.value
+    measured = verified(pipeline, made(name), {"max_new_tokens": 48})
     assert set(measured["outputs"]) == {"encoder.last_hidden_state", "decoder.logits"}
     assert all(output["max_abs_diff"] < 1e-3 for output in measured["outputs"].values())
     assert measured["agreement"]["worst"] == 1

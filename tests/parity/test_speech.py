@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from tests.parity.records import record
-from workbench.cancellation import Cancellation
-from workbench.engine.verification import verify
+from tests.parity.verifying import verified
 from workbench.errors import UsageError
 from workbench.results import Transcript
 from workbench.runtime.mel import LogMel
@@ -253,8 +252,7 @@ def words(text: str) -> list[str]:
 @pytest.mark.real_model
 @pytest.mark.parametrize(("suffix", "cosine"), [("", 0.9999), ("_fp16", 0.999), ("_int8", 0.9)])
 def test_an_export_of_a_real_model_verifies(real: Path, suffix: str, cosine: float) -> None:
-    steps = verify(load(real, suffix=suffix), str(real / "reference"), {}, Cancellation(), lambda kind, body: None)
-    measured = finish(steps)
+    measured = verified(load(real, suffix=suffix), real)
     assert measured["samples"] == 4
     assert measured["agreement"]["metric"] == "word accuracy"
     assert measured["agreement"]["mean"] > (0.99 if suffix != "_int8" else 0.9)
@@ -262,16 +260,6 @@ def test_an_export_of_a_real_model_verifies(real: Path, suffix: str, cosine: flo
         "encoder.last_hidden_state": True,
         "decoder.logits": True,
     }
-
-
-def finish(steps: Any) -> dict[str, Any]:
-    """What a generator returns when it is through."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            value: dict[str, Any] = end.value
-            return value
 
 
 @pytest.mark.real_model

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from tests.parity.records import record
-from workbench.cancellation import Cancellation
-from workbench.engine.verification import verify
+from tests.parity.verifying import verified
 from workbench.errors import Cancelled, InputError, ModelError, UsageError
 from workbench.results import Transcript
 from workbench.runtime.session import Session, SessionOptions
@@ -74,13 +73,7 @@ def test_tiny_models_write_what_the_pipeline_writes(
 
 @pytest.mark.parametrize("name", MODELS)
 def test_reference_outputs_are_those_of_torch(made: Path, name: str) -> None:
-    steps = verify(load(made / name), str(made / name / "reference"), {}, Cancellation(), lambda kind, body: None)
-    measured: dict[str, Any] = {}
-    while not measured:
-        try:
-            next(steps)
-        except StopIteration as end:
-            measured = end.value
+    measured = verified(load(made / name), made / name)
     assert set(measured["outputs"]) == {"encoder.last_hidden_state", "decoder.logits"}
     assert all(output["cosine"] > 0.9999 for output in measured["outputs"].values())
     assert measured["agreement"]["worst"] == 1

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.parity.records import record
-from workbench.cancellation import Cancellation
-from workbench.engine.verification import verify
+from tests.parity.verifying import verified
 from workbench.results import Audio
 from workbench.runtime.session import Session, SessionOptions
 from workbench.runtime.voice_text import VoiceText
@@ -83,19 +81,8 @@ def test_with_noise_length_and_level_are_alike(made: Path, name: str) -> None:
 @pytest.mark.parametrize("suffix", ["", "_fp16"])
 @pytest.mark.parametrize("name", VOICES)
 def test_an_export_verifies(made: Path, name: str, suffix: str) -> None:
-    steps = verify(load(made / name, suffix), str(made / name / "reference"), {}, Cancellation(), lambda *_: None)
-    measured = finish(steps)
+    measured = verified(load(made / name, suffix), made / name)
     assert measured["samples"] == 2
     assert measured["agreement"]["metric"] == "spectrum and length"
     assert measured["agreement"]["worst"] > (0.9999 if not suffix else 0.97)
     assert measured["outputs"]["spectrum"]["cosine"] > (0.9999 if not suffix else 0.999)
-
-
-def finish(steps: Any) -> dict[str, Any]:
-    """What a generator returns when it is through."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            value: dict[str, Any] = end.value
-            return value

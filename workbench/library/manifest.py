@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
@@ -16,13 +15,13 @@ from typing import Any
 from exporters.protocol import MANIFEST_SCHEMA, PRECISIONS
 from workbench.errors import ModelError
 from workbench.files import write_atomically
+from workbench.versioned_json import load_document, schema_of, to_figure, to_text
 
 __all__ = ["MANIFEST_NAME", "FileEntry", "Manifest", "VariantEntry", "read_manifest", "write_manifest"]
 
 MANIFEST_NAME = "workbench.json"
-# No file is larger, no measured difference either: what a manifest says beyond that is not to be reckoned with.
+# No file is larger: what a manifest says beyond that is not to be reckoned with.
 MAX_FILE_BYTES = 1 << 62
-MAX_FIGURE = 1e300
 MAX_BYTES = 16 << 20
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -86,19 +85,12 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest of an artifact. Raises ModelError when it is missing, broken, or of a newer workbench."""
     path = folder / MANIFEST_NAME
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise ModelError("manifest-broken", file=path, reason="not a regular file")
-        if status.st_size > MAX_BYTES:
-            raise ModelError("manifest-broken", file=path, reason=f"larger than {MAX_BYTES >> 20} MiB")
-        document = json.loads(path.read_text("utf-8"))
+        document = load_document(path, MAX_BYTES)
+        schema = schema_of(document)
     except FileNotFoundError:
         raise ModelError("model-file-missing", file=path) from None
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError("manifest-broken", file=path, reason=error) from error
-    schema = document.get("schema") if isinstance(document, dict) else None
-    if type(schema) is not int or schema < 1:
-        raise ModelError("manifest-broken", file=path, reason="it names no schema version")
     if schema > MANIFEST_SCHEMA:
         raise ModelError("manifest-newer", file=path, schema=schema, known=MANIFEST_SCHEMA)
     try:
@@ -142,10 +134,9 @@ def _entries(values: Any) -> tuple[FileEntry, ...]:
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{value!r} is not a text")
-    value.encode("utf-8")  # half a character, as JSON can have it, is no name
-    return value
+    if not value:
+        raise ValueError("an empty text")
+    return to_text(value)
 
 
 def _known_precision(value: Any) -> str:
@@ -161,20 +152,15 @@ def _measured(value: Any) -> dict[str, Any]:
     if not isinstance(outputs, dict) or not isinstance(agreement, dict):
         raise TypeError("what was measured is not told by name")
     for output in outputs.values():
-        _figure(output["max_abs_diff"])
+        to_figure(output["max_abs_diff"])
     if agreement:
         _text(agreement["metric"])
-        _figure(agreement["mean"])
-        _figure(agreement["worst"])
+        to_figure(agreement["mean"])
+        to_figure(agreement["worst"])
         for name, value in dict(agreement.get("extra", {})).items():
             _text(name)
-            _figure(value)
+            to_figure(value)
     return measured
-
-
-def _figure(value: Any) -> None:
-    if type(value) not in (int, float) or abs(value) > MAX_FIGURE:
-        raise ValueError(f"{value!r} is not a figure")
 
 
 def _size(value: Any) -> int:
