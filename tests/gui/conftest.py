@@ -27,8 +27,18 @@ __all__ = ["hub_cache", "tiny_repo"]
 Open = Callable[..., MainWindow]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def modules_are_no_garbage() -> Iterator[None]:
+    """What was there before the first test is not looked through by the collection before each: modules and thousands
+    of tests, a third of a second each time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
-def threads_as_in_the_app() -> Iterator[None]:
+def threads_as_in_the_app(modules_are_no_garbage: None) -> Iterator[None]:
     """No collection deletes widgets in the thread of a job, and the GUI thread gets its turn soon."""
     before_s = sys.getswitchinterval()
     gc.collect()
