@@ -11,22 +11,55 @@ from onnx import ModelProto, NodeProto, TensorProto, helper
 
 from exporters.rewrite import Array, WeightRewriter
 
-__all__ = ["Dynamic", "quantize_channels", "quantize_dynamically"]
+__all__ = ["Dynamic", "mark_overflow_free", "quantize_columns", "quantize_dynamically", "quantize_rows"]
+
+# Kept in the graph's metadata, where workbench/runtime/graph_metadata.py finds it.
+OVERFLOW_FREE = "workbench.overflow_free"
+# Two weights of one sign add up to no more than this: 255 times as much is still a number of 16 bits.
+PAIR_LIMIT = 128
 
 
-def quantize_channels(matrix: Array, axis: int) -> tuple[Array, Array]:
-    """Quantize a float32 matrix with one symmetric scale for each index of ``axis``.
+def quantize_rows(matrix: Array) -> tuple[Array, Array]:
+    """Quantize a float32 matrix with one symmetric scale for each row: int8 values in [-127, 127] of the same shape,
+    and float32 scales [rows]."""
+    scales = _no_zeros(np.abs(matrix).max(axis=1) / 127)
+    return np.rint(matrix / scales[:, None]).astype(np.int8), scales
 
-    Returns int8 values in [-127, 127] of the same shape and float32 scales of shape [matrix.shape[axis]].
+
+def quantize_columns(matrix: Array) -> tuple[Array, Array]:
+    """Quantize a float32 matrix [inputs, outputs], the right side of a product, with one symmetric scale for each
+    column: int8 values of the same shape, and float32 scales [outputs].
+
+    Processors with AVX2 but without VNNI multiply unsigned by signed bytes and add two neighbours in 16 bits. With
+    scales at which no pair of weights can overflow there, onnxruntime may use that kernel, a quarter faster than the
+    one it needs otherwise, and every processor answers the same. For weights that are spread as those of networks are,
+    scales grow by a fifth only, where weights of 7 bits would double them: the mean cosine of MiniLM's vectors to fp32
+    is 0.9977, with the full range 0.9980, with 7 bits 0.9968, and 0.9950 with the full range and overflows.
     """
-    other = 1 - axis
-    scales = np.abs(matrix).max(axis=other).astype(np.float32) / np.float32(127)
-    safe = np.where(scales == 0, np.float32(1), scales)
-    return np.rint(matrix / np.expand_dims(safe, other)).astype(np.int8), safe
+    inputs = len(matrix)
+    pairs = np.zeros((inputs + inputs % 2, *matrix.shape[1:]), np.float32)
+    pairs[:inputs] = matrix
+    largest = np.abs(matrix).max(axis=0) / 127
+    for side in (np.maximum(pairs, 0), np.maximum(-pairs, 0)):
+        # Each of two is rounded up by half a step at most.
+        largest = np.maximum(largest, (side[::2] + side[1::2]).max(axis=0) / (PAIR_LIMIT - 1))
+    scales = _no_zeros(largest)
+    return np.rint(matrix / scales).astype(np.int8), scales
+
+
+def _no_zeros(scales: Array) -> Array:
+    return np.where(scales == 0, np.float32(1), scales).astype(np.float32)
+
+
+def mark_overflow_free(model: ModelProto) -> None:
+    """Note in a model that no product of its 8-bit weights overflows on any processor."""
+    others = {item.key: item.value for item in model.metadata_props}
+    helper.set_model_props(model, others | {OVERFLOW_FREE: "1"})
 
 
 def quantize_dynamically(model: ModelProto) -> int:
     """Replace the constant matrices and large embeddings of a model; returns how many nodes were replaced."""
+    mark_overflow_free(model)
     return Dynamic(model).run()
 
 
@@ -81,11 +114,11 @@ class Dynamic(WeightRewriter):
         key = (weight, rows_are_outputs)
         if key not in self._stored:
             matrix = self.matrix(weight)
-            values, scales = quantize_channels(matrix.T if rows_are_outputs else matrix, axis=1)
+            values, scales = quantize_columns(matrix.T if rows_are_outputs else matrix)
             stem = f"{weight}_turned" if rows_are_outputs else weight
             self._stored[key] = (self.add_weight(f"{stem}_int8", values), self.add_weight(f"{stem}_scale", scales))
         return self._stored[key]
 
     def _rows(self, table: str) -> tuple[str, str]:
-        values, scales = quantize_channels(self.matrix(table), axis=0)
+        values, scales = quantize_rows(self.matrix(table))
         return self.add_weight(f"{table}_rows_int8", values), self.add_weight(f"{table}_rows_scale", scales)

@@ -21,7 +21,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from exporters import graphs
 from exporters.calibration import Feeds, bounds, observed
-from exporters.dynamic import Dynamic
+from exporters.dynamic import Dynamic, mark_overflow_free
 from exporters.failure import ExportFailure
 from exporters.rewrite import Array
 
@@ -33,8 +33,6 @@ NETWORK = (
     *("GlobalAveragePool", "Concat", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Split"),
     *("Pad", "Resize"),
 )
-# Kept in the graph's metadata, where workbench/runtime/graph_metadata.py finds it.
-WEIGHT_BITS = "workbench.weight_bits"
 PRODUCTS = ("MatMul", "Gemm")
 STEPS = 255
 
@@ -74,7 +72,7 @@ def quantize_network(
         )
         quantizer.quantize_model()
     model = quantizer.model.model
-    helper.set_model_props(model, {WEIGHT_BITS: "7"})
+    mark_overflow_free(model)
     if not any(node.op_type == "DequantizeLinear" for node in model.graph.node):
         raise ExportFailure("export-nothing-to-quantize", file=source.name)
     graphs.save(model, target)
@@ -95,6 +93,7 @@ def quantize_products(
     """
     ranges, count = observed(source, feeds, method, PRODUCTS, on_sample)
     model = graphs.load(source)
+    mark_overflow_free(model)
     if _Static(model, ranges).run() == 0:
         raise ExportFailure("export-nothing-to-quantize", file=source.name)
     graphs.save(model, target)

@@ -12,9 +12,10 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from exporters import graphs
 from exporters.blocks import BlockSettings, dequantize_blocks, pack_nibbles, quantize_blocks, quantize_in_blocks
-from exporters.dynamic import quantize_channels
+from exporters.dynamic import quantize_columns, quantize_rows
 from exporters.failure import ExportFailure
 from exporters.quantize import check_recipes, operators_of_graph, quantize, recipe_for
+from workbench.runtime.graph_metadata import graph_metadata
 from workbench.runtime.session import EXACT_INT8
 
 VOCABULARY, WIDTH = 1024, 64
@@ -169,11 +170,43 @@ def test_weights_beside_a_graph_are_read_though_it_is_a_hard_link(
     assert graphs.load(linked) == graphs.load(source)
 
 
-def test_channels_are_exact_to_half_a_step_and_signed() -> None:
-    values, scales = quantize_channels(SQUARE, axis=1)
+@pytest.mark.parametrize("by_column", [True, False])
+def test_channels_are_exact_to_half_a_step_and_signed(by_column: bool) -> None:
+    values, scales = quantize_columns(SQUARE) if by_column else quantize_rows(SQUARE)
     assert values.dtype == np.int8
     assert values.min() >= -127
-    assert np.all(np.abs(values * scales - SQUARE) <= scales * 0.501)
+    steps = scales if by_column else scales[:, None]
+    assert np.all(np.abs(values * steps - SQUARE) <= steps * 0.501)
+    assert not quantize_columns(np.zeros((3, 2), np.float32))[0].any()
+
+
+@pytest.mark.parametrize("inputs", [1, 7, 64])
+def test_no_two_neighbours_of_a_column_overflow(inputs: int) -> None:
+    matrix = np.random.default_rng(0).standard_normal((inputs, 200)).astype(np.float32)
+    matrix[:, 0] = 1  # all as large as can be
+    matrix[:, 1] = -1
+    values, scales = quantize_columns(matrix)
+    pairs = np.zeros((inputs + inputs % 2, 200), np.int64)
+    pairs[:inputs] = values
+    for sign in (1, -1):
+        sums = np.maximum(sign * pairs, 0)
+        assert (255 * (sums[::2] + sums[1::2])).max() <= 32767
+    # Few columns lose as much as a bit.
+    assert np.median(scales / (np.abs(matrix).max(axis=0) / 127)) < 1.5
+
+
+def test_products_of_large_numbers_are_the_same_with_every_kernel(tmp_path: Path) -> None:
+    """Processors without VNNI have two kernels, of which the faster one overflows on pairs of large weights."""
+    random = np.random.default_rng(0)
+    weight = np.where(random.random((WIDTH, 40)) < 0.5, 1, 0.98).astype(np.float32)
+    source, target = tmp_path / "model.onnx", tmp_path / "model_int8.onnx"
+    node = helper.make_node("MatMul", ["x", "w"], ["logits"], name="product")
+    graphs.save(model_of([node], {"w": weight}, ids=False), source)
+    quantize(source, target, recipe_for("int8", "feature-extraction"))
+    x = random.uniform(0.9, 1, (4, WIDTH)).astype(np.float32)
+    np.testing.assert_array_equal(run(target, exact=False, x=x), run(target, exact=True, x=x))
+    assert cosine(run(target, exact=False, x=x), run(source, x=x)) > 0.9999
+    assert graph_metadata(target) == {"workbench.overflow_free": "1"}
 
 
 @pytest.mark.parametrize("task", ["feature-extraction", "text-generation-with-past"])

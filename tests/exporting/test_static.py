@@ -142,7 +142,7 @@ def test_weights_of_a_network_overflow_nowhere(tmp_path: Path) -> None:
     source, target = convolutions(tmp_path), tmp_path / "static.onnx"
     pictures = [{"x": np.full((1, 3, 12, 12), value, np.float32)} for value in (-3.0, 3.0)]
     to_static(source, target, "minmax", iter(pictures), lambda done: None)
-    assert graph_metadata(target) == {"workbench.weight_bits": "7"}
+    assert graph_metadata(target) == {"workbench.overflow_free": "1"}
     for item in pictures:
         np.testing.assert_array_equal(run(target, item, exact=True), run(target, item, exact=False))
 

@@ -37,8 +37,8 @@ __all__ = [
 # Processors with AVX2 but without VNNI add pairs of products of unsigned and signed bytes in 16 bits, which overflow;
 # with this entry, onnxruntime turns the weights into unsigned ones there, and answers as elsewhere.
 EXACT_INT8 = ("session.x64quantprecision", "1")
-# Sums of products with weights of 7 bits never overflow, and unsigned weights would only be slower.
-WEIGHT_BITS = "workbench.weight_bits"
+# What exporters/dynamic.py notes where no pair of weights can overflow: unsigned weights would only be slower.
+OVERFLOW_FREE = "workbench.overflow_free"
 # onnxruntime notes which provider takes which node, which costs no time or memory that could be measured.
 RECORD_PLACES = ("session.record_ep_graph_assignment_info", "1")
 
@@ -165,7 +165,7 @@ def _opened(path: Path, options: SessionOptions, names: tuple[str, ...]) -> ort.
     settings = ort.SessionOptions()
     settings.log_severity_level = 3
     settings.intra_op_num_threads = options.threads
-    if graph_metadata(path).get(WEIGHT_BITS) != "7":
+    if graph_metadata(path).get(OVERFLOW_FREE) != "1":
         settings.add_session_config_entry(*EXACT_INT8)
     settings.add_session_config_entry(*RECORD_PLACES)
     if options.profile:
