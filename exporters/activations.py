@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Activations", "read_activations", "watched", "weight_key"]
+__all__ = ["NOTHING_SEEN", "Activations", "read_activations", "watched", "weight_key"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 FILE = "activations.npz"
@@ -28,6 +28,9 @@ class Activations:
 
     largest: Array
     mean_square: Array
+
+
+NOTHING_SEEN: Mapping[str, Activations] = {}
 
 
 def weight_key(first_row: Array) -> str:

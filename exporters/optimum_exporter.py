@@ -275,7 +275,7 @@ def _quantize_all(
                 feeds = recorded_feeds(request, Path(request.source))
                 samples = len(request.samples)
                 tell = partial(_tell_samples, report, samples)
-                told = to_static(path, target, request.calibration, feeds, tell)
+                told = to_static(path, target, request.calibration, feeds, tell, activations)
                 recipes[precision]["settings"] = {**recipe.settings, **told, "own_samples": request.own_samples}
             else:
                 quantize(path, target, recipe, activations)

@@ -14,7 +14,7 @@ from typing import Any
 from onnx import ModelProto
 
 from exporters import graphs
-from exporters.activations import Activations
+from exporters.activations import NOTHING_SEEN, Activations
 from exporters.blocks import BlockSettings, quantize_in_blocks
 from exporters.calibration import Feeds
 from exporters.dynamic import quantize_dynamically
@@ -36,8 +36,6 @@ __all__ = [
     "recipe_for",
     "to_static",
 ]
-
-NOTHING_SEEN: Mapping[str, Activations] = {}
 
 
 @dataclass(frozen=True)
@@ -244,17 +242,19 @@ def to_static(
     calibration: str,
     feeds: Iterable[Feeds],
     on_sample: Callable[[int], None],
+    activations: Mapping[str, Activations] = NOTHING_SEEN,
 ) -> dict[str, Any]:
     """Weights in int8, activations too, with scales that were fixed on samples; returns what the manifest tells of it.
 
     A convolutional network becomes 8 bits from end to end; of others only the products with weights do, since
     normalization, softmax and GELU lose most and gain nothing.
     """
-    is_network = convolution_share(operators_of_graph(graphs.load(source, external=False))) > 0
-    make = quantize_network if is_network else quantize_products
-    samples = make(source, target, calibration, feeds, on_sample)
-    how = {"operators": "all", "weight_bits": 7} if is_network else {"operators": "products", "weight_bits": 8}
-    return {"calibration": calibration, "samples": samples, **how}
+    told: dict[str, Any] = {"calibration": calibration}
+    if convolution_share(operators_of_graph(graphs.load(source, external=False))) > 0:
+        samples = quantize_network(source, target, calibration, feeds, on_sample)
+        return told | {"samples": samples, "operators": "all", "weight_bits": 7}
+    samples, smoothed = quantize_products(source, target, calibration, feeds, on_sample, activations)
+    return told | {"samples": samples, "operators": "products", "weight_bits": 8, "smoothing": smoothed > 0}
 
 
 def keep(source: Path, target: Path, settings: Mapping[str, Any], activations: Mapping[str, Activations]) -> None:

@@ -9,7 +9,7 @@ onnxruntime fuses with what lies between.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +20,12 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from exporters import graphs
+from exporters.activations import NOTHING_SEEN, Activations
 from exporters.calibration import Feeds, bounds, observed
 from exporters.dynamic import Dynamic, mark_overflow_free
 from exporters.failure import ExportFailure
 from exporters.rewrite import Array
+from exporters.smoothing import smooth
 
 __all__ = ["quantize_network", "quantize_products"]
 
@@ -85,19 +87,28 @@ def quantize_products(
     method: str,
     feeds: Iterable[Feeds],
     on_sample: Callable[[int], None] = lambda done: None,
-) -> int:
-    """A transformer: the products with weights alone, whose results stay float32, and the embeddings.
+    activations: Mapping[str, Activations] = NOTHING_SEEN,
+) -> tuple[int, int]:
+    """A transformer: the products with weights alone, whose results stay float32, and the embeddings, smoothed before
+    (:mod:`exporters.smoothing`) where ``activations`` tell how.
 
     What lies between (normalization, softmax, GELU) loses most in 8 bits and gains no time. Returns on how many samples
-    its ranges were observed. Raises ExportFailure, MemoryError.
+    its ranges were observed, and how many inputs were smoothed. Raises ExportFailure, MemoryError.
     """
-    ranges, count = observed(source, feeds, method, PRODUCTS, on_sample)
     model = graphs.load(source)
+    smoothed = smooth(model, activations)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        observable = source
+        if smoothed:
+            observable = Path(folder) / source.name
+            graphs.save(model, observable)
+        ranges, count = observed(observable, feeds, method, PRODUCTS, on_sample)
+        model = graphs.load(observable)
     mark_overflow_free(model)
     if _Static(model, ranges).run() == 0:
         raise ExportFailure("export-nothing-to-quantize", file=source.name)
     graphs.save(model, target)
-    return count
+    return count, smoothed
 
 
 class _Static(Dynamic):
