@@ -1,0 +1,35 @@
+"""Code → Simplified Chinese sentence: graphs and execution providers."""
+
+from __future__ import annotations
+
+MESSAGES: dict[str, str] = {
+    "model-graph-unreadable": "onnxruntime 无法把 {file} 作为 ONNX 计算图加载（{reason}）；请重新导出或重新下载",
+    "model-external-data": "{file} 旁边的权重文件无法使用（{reason}）；请重新导出或重新下载",
+    "graph-failed": "计算图 {file} 处理这个输入时出错（{reason}）",
+    "provider-unknown": "没有“{provider}”这个执行后端；已知的执行后端：{known}",
+    "provider-not-got": "指定了 {provider}，但 {model} 只能在 {got} 上加载（{reason}）；“本机”页面说明了解决办法。请选择其他执行后端，或允许回退",
+    "provider-fallback": "无法使用 {wanted}（{reason}），模型改在 {got} 上运行；“本机”页面说明了解决办法",
+    "provider-node-fallback": "{model} 中有 {provider} 交给 CPU 的算子：{operators}；请允许部分算子在 CPU 上运行，或改用 CPU",
+    "provider-died": "{provider} 在运行 {model} 时失败（{reason}）；尚未得到结果的输入已在 CPU 上重新运行一次",
+    "provider-failed-to-load": "加载失败：{reason}",
+    "provider-not-built-in": "已安装的 onnxruntime 不包含 {provider}",
+    "provider-libraries-missing": "找不到以下库：{libraries}",
+    "provider-no-device": "本机没有可供 {provider} 使用的设备",
+    "provider-plug-in-missing": "未安装插件 {package}",
+    "provider-other-system": "{provider} 仅支持 {systems}",
+    "provider-wrong-result": "计算结果不正确",
+    "provider-works": "可用：已成功运行一个计算图",
+    "nodes-not-taken": "{provider} 不支持这些算子，或因其只计算形状而交给 CPU",
+    "profile-unreadable": "无法读取 onnxruntime 写入 {file} 的耗时记录（{reason}）；请重新运行",
+    "driver-found": "NVIDIA 驱动 {version}",
+    "driver-missing": "未加载 NVIDIA 驱动",
+    "driver-old": "NVIDIA 驱动 {version}；CUDA {cuda} 需要 {needed} 或更高版本",
+    "gpu-found": "{name}，计算能力 {capability}",
+    "gpu-old": "{name} 的计算能力为 {capability}；CUDA {cuda} 需要 {needed}",
+    "libraries-found": "已找到 CUDA {cuda} 和 cuDNN {cudnn} 的全部库",
+    "device-found": "{kind} 设备 {name}",
+    "cure-extra": "请改用附加组件 [{extra}] 安装本应用",
+    "cure-cuda-libraries": "在终端中运行 pip install {package}，或从 NVIDIA 安装 CUDA {cuda} 和 cuDNN {cudnn}",
+    "cure-driver": "请安装 {needed} 或更高版本的 NVIDIA 驱动",
+    "cure-plug-in": "在终端中运行 pip install {package}",
+}
