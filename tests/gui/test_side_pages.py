@@ -57,13 +57,13 @@ def test_a_receipt_is_reached_from_the_answer_and_left_again(window: MainWindow,
     page.input.set_text("good")
     page.run()
     ran(window, qtbot)
-    assert not page.result.where.receipt.isVisible()
+    assert not page.result.where.verdict.receipt.isVisible()
     key = (page.entry.name, page.task.currentData())
     state = ReceiptState(measurable=True, judged=(Judged(receipt(rows=(receipt().rows[0],))),))
     window.receipts._of(key).state = state
     window.receipts.changed.emit(*key)
-    assert page.result.where.receipt.isVisible()
-    qtbot.mouseClick(page.result.where.receipt, LEFT)
+    assert page.result.where.verdict.receipt.isVisible()
+    qtbot.mouseClick(page.result.where.verdict.receipt, LEFT)
     assert window.pages.currentWidget() is window.beside.receipt
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)

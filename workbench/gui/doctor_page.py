@@ -200,7 +200,21 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
 
 
 def name_of(check: Check) -> str:
-    return provider_name(check.name) if check.area in ("provider", "device") else check.name
+    if check.area in ("provider", "device"):
+        return provider_name(check.name)
+    titles = {
+        "wheel": tr("Installed wheel"),
+        "engine": tr("Engine"),
+        "driver": tr("Driver"),
+        "libraries": tr("Libraries"),
+        "settings": tr("Settings"),
+        "data": tr("Data"),
+        "artifacts": tr("Exported models"),
+        "hub cache": tr("Hugging Face cache"),
+        "workbench": tr("Offline AI Workbench"),
+        "python": "Python",
+    }
+    return titles.get(check.name, check.name)
 
 
 def finding_text(check: Check) -> str:
