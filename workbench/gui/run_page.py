@@ -126,7 +126,7 @@ class RunPage(Panel):
         receipts.changed.connect(self._receipt_changed)
         self.result.where.receipt_requested.connect(self._ask_receipt)
         self.ways.panel.where.receipt_requested.connect(self._ask_receipt)
-        self.ways.panel.chat.answered.connect(self._tell_chat)
+        self.ways.panel.chat.answered.connect(lambda report: self._tell_chat())
         self.retranslate()
 
     def minimumSizeHint(self) -> QSize:
