@@ -101,7 +101,7 @@ class Attempt:
             self._built_in = host.providers
             if error.code not in ENGINE_DIED or not self._may_move:
                 raise
-            return str(error.arguments.get("how") or error)
+            return error.arguments.get("how") or Notice(error.code, error.arguments)
         return next((Notice(error.code, error.arguments) for error in self._failed.values()), None)
 
     @property

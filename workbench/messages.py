@@ -59,6 +59,8 @@ MESSAGES: dict[str, str] = {
     "reference-misfit": "the output {output} of sample {sample} has the shape {got}, the reference has {wanted}: the graph or its preprocessing is not that of the checkpoint",
     # --- children ---
     "child-version": "{name} is of another version ({got}) than the app ({wanted}); install the app again",
+    "child-silent": "it said nothing for {seconds} s",
+    "child-status": "exit status {status}",
     # --- input ---
     "input-not-found": "there is no file {file}",
     "result-not-written": "{file} cannot be written ({reason}); free some space, or choose another folder",
@@ -168,11 +170,11 @@ MESSAGES: dict[str, str] = {
     "doctor-not-installed": "not installed",
     "doctor-no-wheel": "no onnxruntime is installed",
     "doctor-wheels": "{wheels} overwrite each other's files",
-    "doctor-engine": "onnxruntime {version}, telemetry off",
+    "doctor-engine": "works with onnxruntime {version}, telemetry off",
     "doctor-audio": "{version}: {inputs} microphones, {outputs} outputs",
     "doctor-audio-unasked": "it could not be asked: {reason}",
-    "doctor-toolchain": "Python {python}, {versions}",
-    "doctor-toolchain-noted": "Python {python}, {versions}; {notice}",
+    "doctor-toolchain": "with Python {python}, {versions}",
+    "doctor-toolchain-noted": "with Python {python}, {versions}; {notice}",
     "doctor-folder": "{path} ({free_gb} GB free)",
     "doctor-folder-to-come": "{path} ({free_gb} GB free, not there yet)",
     "doctor-folder-fixed": "{path} ({free_gb} GB free), but it can't be written",

@@ -63,14 +63,14 @@ def test_below_the_conversation_stands_where_the_latest_answer_was_made(talk: Ta
     talk.window.receipts._of(key).state = ReceiptState(measurable=True, judged=judged)
     talk.window.receipts.changed.emit(*key)
     assert line.verdict.isVisible()
-    talk.qtbot.mouseClick(line.verdict.receipt, LEFT)
-    assert talk.window.pages.currentWidget() is talk.window.beside.receipt
-    talk.window.beside.close()
     talk.qtbot.mouseClick(talk.panel.new, LEFT)
     assert not line.isVisible()
     talk.say("Again")
     assert line.isVisible()
     assert line.verdict.isVisible()
+    talk.qtbot.mouseClick(line.verdict.receipt, LEFT)
+    assert talk.window.pages.currentWidget() is talk.window.beside.receipt
+    talk.window.beside.close()
     talk.window.sidebar.select("someone/other")
     talk.qtbot.waitUntil(lambda: page.entry is not None and page.entry.name == "someone/other")
     assert not line.isVisible()  # the line is about the model that is chosen

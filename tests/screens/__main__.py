@@ -50,12 +50,9 @@ def main() -> int:
         }
         for name in ("QT_QPA_PLATFORM", "WAYLAND_DISPLAY"):
             common.pop(name, None)
-        silent = folder / "silent.conf"
-        silent.write_text("", "utf-8")
         lacking = {
             "WORKBENCH_DATA_DIR": str(folder / "lacking"),
             "WORKBENCH_ARTIFACTS_DIR": str(kept / "data" / "artifacts"),
-            "ALSA_CONFIG_PATH": str(silent),
             "PULSE_SERVER": "unix:/nonexistent",
         }
         empty = {

@@ -20,11 +20,11 @@ __all__ = ["STEPS"]
 STEPS: dict[str, dict[str, Callable[[main_window.MainWindow], None]]] = {
     "whole": {
         "jobs": lambda window: Jobs(window).run(),
-        "chat": lambda window: Later(window).chat(),
         "tasks": lambda window: Later(window).tasks(),
-        "receipt": lambda window: Later(window).receipt(),
         "machine": lambda window: Later(window).machine(),
         "form": lambda window: Later(window).form(),
+        "chat": lambda window: Later(window).chat(),
+        "receipt": lambda window: Later(window).receipt(),
         "failing": lambda window: Later(window).failing(),
     },
     "lacking": {"lacking": lambda window: Later(window).lacking()},

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QPushButton
@@ -48,7 +49,7 @@ class Driver:
         if narrow:
             size = self.window.size()
             self.window.resize(*NARROW_PX)
-            QTest.qWait(150)
+            self.settle()
             self._shoot(f"{name}-narrow", (LOOKS[0], LOOKS[3]))
             self.window.resize(size)
             QTest.qWait(100)
@@ -58,10 +59,21 @@ class Driver:
         for language, theme in (*looks, ("en", "light")):
             self.window.appearance.set_language(language)
             self.window.appearance.set_theme(theme)
-            QTest.qWait(150)  # what is made a few milliseconds at a time is there
+            self.settle()
             if (language, theme) in wanted:
                 wanted.remove((language, theme))
                 self.window.grab().save(str(OUT / f"{name}-{language}-{theme}.png"))
+
+    def settle(self) -> None:
+        """Wait until the new texts and colours are there: widgets that a change makes anew are shown by events behind
+        its own, some parts are made a few milliseconds at a time, and all of it waits where others use the machine."""
+        QTest.qWait(100)
+        for _ in range(3):
+            passed: list[bool] = []
+            QTimer.singleShot(0, partial(passed.append, True))
+            while not passed:
+                QTest.qWait(10)
+        QTest.qWait(100)
 
     def click(self, button: QAbstractButton) -> None:
         QTest.mouseClick(button, LEFT)
@@ -104,14 +116,10 @@ class Driver:
         return report.result
 
     def export_form(self, name: str) -> None:
-        """The form for an export of a model that has none, or has one."""
+        """The form for an export of a model that has none."""
         self.window.sidebar.want(None)
         self.window.sidebar.select(name)
         page = self.window.export_page
-        entry = self.window.library.entry(name)
-        assert entry
-        if entry.standing == "ready":
-            self.page.export_requested.emit(entry)
 
         def offered() -> bool:
             buttons = page.findChildren(QPushButton)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QSpinBox
 
 from tests.screens.driver import LOOKS, TESTDATA, Driver
 from workbench.gui.intake import Item
@@ -28,6 +29,8 @@ class Later(Driver):
         self.wait("the chat", lambda: ways.chats)
         panel = ways.panel
         self.click(panel.new)
+        limit = next(field for field in panel.settings.params.fields() if isinstance(field, QSpinBox))
+        limit.setValue(150)
         self.shot("chat-empty", narrow=True)
         panel.composer.editor.setPlainText("Make a table of three planets and their moons.")
         self.click(panel.composer.button)
@@ -126,15 +129,19 @@ class Later(Driver):
 
     def form(self) -> None:
         """An export form with one's own samples, and one that a model has already."""
-        self.export_form(SENTENCE_MODEL)
+        self.export(SENTENCE_MODEL)
+        self.page.export_requested.emit(self.page.entry)
+        form = self.window.export_page.form
+        self.wait("the form", form.export.isVisible)
         with tempfile.TemporaryDirectory() as folder:
             samples = Path(folder) / "sentences.txt"
             samples.write_text("The train was late.\nShe bakes bread.\n", "utf-8")
-            self.window.export_page.form.samples.choose(samples)
-            self.window.export_page.form.rows["int8-static"].box.setChecked(True)
-            QTest.qWait(800)
+            form.samples.choose(samples)
+            form.rows["fp16"].box.setChecked(True)
+            self.wait("the plan", form.export.isEnabled)
+            QTest.qWait(500)
             self.shot("export-own-samples", narrow=True)
-            self.window.export_page.form.samples.choose(None)
+            form.samples.choose(None)
 
     def failing(self) -> None:
         """An export that fails."""

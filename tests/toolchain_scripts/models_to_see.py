@@ -46,6 +46,8 @@ def main(folder: Path) -> None:
     export(model, [processor, words], "zero-shot-object-detection", folder / "tiny-owlvit")
     document_answers.make("donut", folder / "tiny-donut")
     asked = {"task": "image-to-text-with-past", "do_validation": False}
+    card = "---\npipeline_tag: document-question-answering\n---\n"
+    (folder / "tiny-donut" / "README.md").write_text(card, "utf-8")
     main_export(str(folder / "tiny-donut"), folder / "tiny-donut" / "onnx", **asked)
 
 

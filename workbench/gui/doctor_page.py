@@ -59,6 +59,7 @@ class DoctorPage(Panel):
         self.banner = Banner()
         self._summary_icon = IconLabel("check", "success")
         self.summary = Label(role="heading", wrap=True)
+        self.summary.setAlignment(Qt.AlignmentFlag.AlignTop)  # beside the icon, also where there is room below
         self._summary_line = QWidget()
         summary = row(space=SPACE.small)
         summary.addWidget(self._summary_icon, 0, Qt.AlignmentFlag.AlignTop)

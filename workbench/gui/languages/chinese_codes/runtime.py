@@ -38,7 +38,7 @@ MESSAGES: dict[str, str] = {
     "doctor-not-installed": "未安装",
     "doctor-no-wheel": "没有安装 onnxruntime",
     "doctor-wheels": "{wheels} 互相覆盖了对方的文件",
-    "doctor-engine": "onnxruntime {version}，遥测已关闭",
+    "doctor-engine": "使用 onnxruntime {version}，遥测已关闭",
     "doctor-audio": "{version}：{inputs} 个麦克风，{outputs} 个输出设备",
     "doctor-audio-unasked": "无法查询：{reason}",
     "doctor-toolchain": "含 Python {python}、{versions}",

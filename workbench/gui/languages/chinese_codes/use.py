@@ -56,6 +56,8 @@ MESSAGES: dict[str, str] = {
     "reference-misfit": "样本 {sample} 的输出 {output} 形状为 {got}，而参考结果为 {wanted}：计算图或其预处理与检查点不一致",
     # --- children ---
     "child-version": "{name} 的版本（{got}）与本应用的版本（{wanted}）不一致；请重新安装本应用",
+    "child-silent": "{seconds} 秒内没有回应",
+    "child-status": "退出状态为 {status}",
     # --- input ---
     "input-not-found": "找不到文件 {file}",
     "result-not-written": "无法写入 {file}（{reason}）；请清理磁盘空间，或换一个文件夹",
