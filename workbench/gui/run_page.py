@@ -150,7 +150,11 @@ class RunPage(Panel):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         wide = self.width() >= SIDE_BY_SIDE_PX
-        self.splitter.setOrientation(Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical)
+        orientation = Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical
+        if orientation != self.splitter.orientation():
+            self.splitter.setOrientation(orientation)
+            # One above the other, the answer needs more of the height: pictures keep their shape.
+            self.splitter.setSizes([440, 520] if wide else [400, 600])
         beside = self.width() >= NAME_BESIDE_PX
         self._head.setDirection(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom)
         holder, other = (self._choices, self._names) if beside else (self._names, self._choices)
