@@ -18,7 +18,7 @@ from workbench.cancellation import Cancellation
 from workbench.chatting import can_chat
 from workbench.comparing import MAX_ROUNDS, CompareRow, Comparison, Plan, compare, plan_rows, thread_rates
 from workbench.engine.host import EngineHost
-from workbench.errors import AudioError
+from workbench.errors import AudioError, Notice
 from workbench.exporting.spec import DEFAULT_TOOLCHAIN, Event
 from workbench.planning import ExportPlan, OwnSamples, plan_export
 from workbench.receipt_methods import ReceiptMethods
@@ -211,7 +211,7 @@ class Workbench(ReceiptMethods):
 
     def working_providers(self, cancellation: Cancellation | None = None) -> tuple[str, ...]:
         """Short names of the providers that run a graph here, best first; takes a second. Raises WorkbenchError."""
-        answer = self.engine.call("providers", {}, doing="asking for the providers", cancellation=cancellation)
+        answer = self.engine.call("providers", {}, doing=Notice.of("doing-providers"), cancellation=cancellation)
         return tuple(row["name"] for row in answer["providers"] if row["works"])
 
     # --- microphone and loudspeaker -----------------------------------------------------------------------------

@@ -72,7 +72,7 @@ class Attempt:
         """The inputs that have no answer yet."""
         return tuple(index for index in range(len(self._inputs)) if index not in self.items)
 
-    def run(self, host: EngineHost, indices: Sequence[int], cancellation: Cancellation | None) -> str | None:
+    def run(self, host: EngineHost, indices: Sequence[int], cancellation: Cancellation | None) -> Notice | str | None:
         """Answer these inputs. Why the CPU is to do the rest, None where all are answered. Raises WorkbenchError."""
 
         def receive(message: Message) -> None:
@@ -94,15 +94,15 @@ class Attempt:
             "params": dict(self._params),
             "priority": self._priority,
         }
-        doing = f"running {self._choice.name} ({self._choice.task})"
+        doing = Notice.of("doing-run", model=self._choice.name, task=self._choice.task)
         try:
             self.facts = host.call("run", body, doing=doing, on_event=receive, cancellation=cancellation)
         except EngineError as error:
             self._built_in = host.providers
             if error.code not in ENGINE_DIED or not self._may_move:
                 raise
-            return str(error.arguments.get("how") or error)
-        return str(next(iter(self._failed.values()))) if self._failed else None
+            return error.arguments.get("how") or Notice(error.code, error.arguments)
+        return next((Notice(error.code, error.arguments) for error in self._failed.values()), None)
 
     @property
     def _may_move(self) -> bool:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from workbench.cancellation import Cancellation
-from workbench.errors import Cancelled, WorkbenchError, error_from_wire
+from workbench.errors import Cancelled, Notice, WorkbenchError, error_from_wire
 from workbench.wire import VERSION, Channel, Message, WireError
 
 __all__ = ["Child", "ChildGone", "Pending", "end_process_group", "module_command"]
@@ -29,10 +29,10 @@ LAST_LINES = 40
 
 
 class ChildGone(Exception):
-    """The child ended (or never began) while it was needed. ``how`` says it in words, ``log`` holds its last lines."""
+    """The child ended (or never began) while it was needed. ``how`` says it, ``log`` holds its last lines."""
 
-    def __init__(self, how: str, log: str = "") -> None:
-        super().__init__(how)
+    def __init__(self, how: Notice | str, log: str = "") -> None:
+        super().__init__(str(how))
         self.how = how
         self.log = log
 
@@ -166,7 +166,7 @@ class Child:
         """Wait for the child's hello. Raises :class:`ChildGone`, or WorkbenchError where the versions differ."""
         if not self._greeted.wait(timeout_s):
             self.kill()
-            raise ChildGone(f"it said nothing for {timeout_s:.0f} s", self.last_lines())
+            raise ChildGone(Notice.of("child-silent", seconds=f"{timeout_s:.0f}"), self.last_lines())
         if self._gone:
             raise self._gone
         got = self.hello_body.get("wire")
@@ -227,7 +227,7 @@ class Child:
                     self._on_log(line)
 
     def _read(self) -> None:
-        how = ""
+        how: Notice | str = ""
         try:
             while (message := self._channel.receive()) is not None:
                 self._dispatch(message)
@@ -280,9 +280,10 @@ def module_command(module: str) -> list[str]:
     return [sys.executable, "-m", module]
 
 
-def _describe(status: int) -> str:
+def _describe(status: int) -> Notice | str:
+    """An exit status, or the name of the signal."""
     if status >= 0:
-        return f"exit status {status}"
+        return Notice.of("child-status", status=status)
     try:
         return signal.Signals(-status).name
     except ValueError:

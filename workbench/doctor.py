@@ -10,13 +10,14 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from workbench import __version__
 from workbench.cancellation import Cancellation
-from workbench.checks import Check, Diagnosis
+from workbench.checks import Check, Diagnosis, State
 from workbench.children import module_command
 from workbench.engine.host import EngineHost
-from workbench.errors import WorkbenchError
+from workbench.errors import Notice, WorkbenchError, error_from_wire
 from workbench.exporting.toolchains import ToolchainStatus
 from workbench.provider_doctor import provider_checks
 from workbench.settings import Settings, data_dir, settings_path
@@ -60,39 +61,40 @@ def runtime_wheels() -> dict[str, str]:
 
 def _versions() -> list[Check]:
     system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    python = Notice.of("doctor-python", version=platform.python_version(), system=system, count=os.cpu_count() or 1)
     checks = [
         Check("version", "workbench", "ok", __version__),
-        Check("version", "python", "ok", f"{platform.python_version()} ({system}, {os.cpu_count()} processors)"),
+        Check.of("version", "python", "ok", python),
     ]
     for name in PACKAGES:
         try:
             checks.append(Check("version", name, "ok", metadata.version(name)))
         except metadata.PackageNotFoundError:
             gui = name in ("PySide6-Essentials", "sounddevice")
-            cure = "install the app with the extra [gui]" if gui else "install the app again"
-            checks.append(Check("version", name, "missing" if gui else "broken", "not installed", cure))
+            cure = Notice.of("cure-add-extra", extra="gui") if gui else Notice.of("cure-install")
+            state: State = "missing" if gui else "broken"
+            checks.append(Check.of("version", name, state, Notice.of("doctor-not-installed"), cure))
     return checks
 
 
 def _wheels(wheels: Mapping[str, str]) -> list[Check]:
     if not wheels:
-        cure = "install the app with exactly one of the extras [cpu], [cuda], [directml]"
-        return [Check("onnxruntime", "wheel", "broken", "no onnxruntime is installed", cure)]
+        none = Notice.of("doctor-no-wheel")
+        return [Check.of("onnxruntime", "wheel", "broken", none, Notice.of("cure-one-extra"))]
     listed = ", ".join(f"{name} {version}" for name, version in wheels.items())
     if len(wheels) == 1:
         return [Check("onnxruntime", "wheel", "ok", listed)]
     keep = next((name for name in ("onnxruntime-gpu", "onnxruntime-directml") if name in wheels), next(iter(wheels)))
-    cure = f"pip uninstall -y {' '.join(wheels)}; then: pip install {keep}=={wheels[keep]}"
-    return [Check("onnxruntime", "wheel", "broken", f"{listed} overwrite each other's files", cure)]
+    cure = Notice.of("cure-wheels", wheels=" ".join(wheels), keep=f"{keep}=={wheels[keep]}")
+    return [Check.of("onnxruntime", "wheel", "broken", Notice.of("doctor-wheels", wheels=listed), cure)]
 
 
 def _providers(host: EngineHost, wheels: Mapping[str, str], cancellation: Cancellation | None) -> list[Check]:
     try:
-        answer = host.call("providers", {}, doing="asking for the execution providers", cancellation=cancellation)
+        answer = host.call("providers", {}, doing=Notice.of("doing-providers"), cancellation=cancellation)
     except WorkbenchError as error:
-        cure = "install the app with exactly one of the extras [cpu], [cuda], [directml]"
-        return [Check("engine", "engine", "broken", str(error), cure)]
-    engine = Check("engine", "engine", "ok", f"onnxruntime {answer['onnxruntime']}, telemetry off")
+        return [Check.of("engine", "engine", "broken", _notice(error), Notice.of("cure-one-extra"))]
+    engine = Check.of("engine", "engine", "ok", Notice.of("doctor-engine", version=answer["onnxruntime"]))
     return [engine, *provider_checks(answer, wheels)]
 
 
@@ -104,20 +106,25 @@ def _portaudio() -> Check:
         )
         found = json.loads(done.stdout)
     except (subprocess.SubprocessError, OSError, ValueError) as error:
-        return Check("audio", "PortAudio", "missing", f"it could not be asked: {error}")
-    if found["reason"]:
-        return Check("audio", "PortAudio", "missing", found["reason"])
-    devices = f"{len(found['inputs'])} microphones, {len(found['outputs'])} outputs"
-    return Check("audio", "PortAudio", "ok", f"{found['portaudio'].split(',')[0]}: {devices}")
+        return Check.of("audio", "PortAudio", "missing", Notice.of("doctor-audio-unasked", reason=error))
+    if found["error"]:
+        return Check.of("audio", "PortAudio", "missing", _notice(error_from_wire(found["error"])))
+    devices = {"inputs": len(found["inputs"]), "outputs": len(found["outputs"])}
+    notice = Notice.of("doctor-audio", version=found["portaudio"].split(",")[0], **devices)
+    return Check.of("audio", "PortAudio", "ok", notice)
 
 
 def _toolchain(status: ToolchainStatus) -> Check:
     if status.probe is not None:
         versions = ", ".join(f"{name} {version}" for name, version in status.probe.versions.items())
-        said = f"Python {status.probe.python_version}, {versions}"
-        return Check("toolchain", status.name, "ok", f"{said}; {status.notice}" if status.notice else said)
+        made_of: dict[str, Any] = {"python": status.probe.python_version, "versions": versions}
+        noted = Notice.of("doctor-toolchain-noted", **made_of, notice=status.notice)
+        return Check.of(
+            "toolchain", status.name, "ok", noted if status.notice else Notice.of("doctor-toolchain", **made_of)
+        )
     there = status.python is not None and os.path.exists(status.python)  # noqa: PTH110, it may be no path at all
-    return Check("toolchain", status.name, "broken" if there else "missing", str(status.problem))
+    assert status.problem  # what is no use says why
+    return Check.of("toolchain", status.name, "broken" if there else "missing", _notice(status.problem))
 
 
 def _folders(settings: Settings) -> list[Check]:
@@ -135,12 +142,15 @@ def _folder(name: str, path: Path) -> Check:
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
     try:
-        free_gb = shutil.disk_usage(existing).free / 1e9
+        found = {"path": path, "free_gb": f"{shutil.disk_usage(existing).free / 1e9:.1f}"}
     except OSError as error:
-        reason = error.strerror or error
-        return Check("folder", name, "broken", f"{path} can't be looked at: {reason}", "choose another in the settings")
-    there = "" if path.exists() else ", not there yet"
-    detail = f"{path} ({free_gb:.1f} GB free{there})"
+        hidden = Notice.of("doctor-folder-hidden", path=path, reason=error.strerror or error)
+        return Check.of("folder", name, "broken", hidden, Notice.of("cure-folder"))
     if name != "hub cache" and not os.access(existing, os.W_OK):
-        return Check("folder", name, "broken", f"{detail}, but it can't be written", "choose another in the settings")
-    return Check("folder", name, "ok", detail)
+        return Check.of("folder", name, "broken", Notice.of("doctor-folder-fixed", **found), Notice.of("cure-folder"))
+    code = "doctor-folder" if path.exists() else "doctor-folder-to-come"
+    return Check.of("folder", name, "ok", Notice.of(code, **found))
+
+
+def _notice(error: WorkbenchError) -> Notice:
+    return Notice(error.code, error.arguments)

@@ -52,7 +52,7 @@ class WorkbenchError(Exception):
     def __init__(self, code: str, **args: Any) -> None:
         self.code = code
         self.arguments: dict[str, Any] = {name: _plain(value) for name, value in args.items()}
-        super().__init__(_one_line(MESSAGES[code].format(**self.arguments)))
+        super().__init__(_one_line(sentence(code, self.arguments, MESSAGES.__getitem__)))
 
     def __reduce__(self) -> Any:
         return _rebuild, (type(self), self.code, self.arguments)
@@ -94,7 +94,8 @@ class ToolchainError(WorkbenchError):
 class Notice:
     """Something to know that stopped nothing: a warning in a scan or beside a result, the reason of a state.
 
-    An argument may be a list of further ones, as :meth:`to_json` gives them: parts of a sentence.
+    An argument may be a list of further ones, as :meth:`to_json` gives them: parts of a sentence. One that is given as
+    an argument, or an error, becomes such a list, so that a reason is told in the language of the sentence around it.
     """
 
     code: str
@@ -159,6 +160,10 @@ def _one_line(text: str) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Notice):
+        return [value.to_json()]
+    if isinstance(value, WorkbenchError):
+        return [error_to_wire(value)]
     return value if isinstance(value, (str, int, float, bool, list, dict, type(None))) else str(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from workbench.errors import Notice
 from workbench.exporting.spec import STAGING
 from workbench.library.artifacts import Artifact, Artifacts, list_artifacts
 from workbench.library.cards import Card, read_card
@@ -75,5 +76,5 @@ class LibraryMethods(Opened):
             host = self._host
         if host and host.pid is not None:
             for path in plan.paths:
-                host.call("unload", {"folder": str(path)}, doing=f"unloading {plan.what}")
+                host.call("unload", {"folder": str(path)}, doing=Notice.of("doing-unload", model=plan.what))
         return execute(plan)

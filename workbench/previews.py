@@ -9,6 +9,7 @@ from typing import Any
 from workbench.audio.host import Block
 from workbench.cancellation import Cancellation
 from workbench.engine.host import EngineHost
+from workbench.errors import Notice
 from workbench.packing import pack
 from workbench.results import Picture, Result, Waveform
 from workbench.wire import Buffer
@@ -59,4 +60,4 @@ def stretches(
 def _ask(
     host: EngineHost, method: str, body: dict[str, Any], path: Path, cancellation: Cancellation | None
 ) -> dict[str, Any]:
-    return dict(host.call(method, body, doing=f"reading {path.name}", cancellation=cancellation))
+    return dict(host.call(method, body, doing=Notice.of("doing-read", file=path.name), cancellation=cancellation))

@@ -12,10 +12,10 @@ __all__ = ["CUDA_VERSIONS", "PREFERENCE", "PROVIDERS", "CudaVersions", "Provider
 class Provider:
     """One execution provider.
 
-    ``name`` is what a user says, ``onnxruntime`` what onnxruntime calls it. ``device`` is where its tensors lie, as
-    onnxruntime calls it. ``extra`` is the extra of the app whose wheel has it built in; ``module`` is the package of a
-    plug-in, which is registered with any wheel of onnxruntime and has a function ``get_library_path``. ``systems`` are
-    values of ``sys.platform`` on which it exists, all where empty.
+    ``name`` is what a user says, ``title`` what its makers write, ``onnxruntime`` what onnxruntime calls it. ``device``
+    is where its tensors lie, as onnxruntime calls it. ``extra`` is the extra of the app whose wheel has it built in;
+    ``module`` is the package of a plug-in, which is registered with any wheel of onnxruntime and has a function
+    ``get_library_path``. ``systems`` are values of ``sys.platform`` on which it exists, all where empty.
 
     ``library`` is the file of the wheel that onnxruntime loads for it, by system; ``also`` are libraries that this file
     does not name, because it loads them when a graph needs them, and ``needs`` those that it does name, for systems on
@@ -23,6 +23,7 @@ class Provider:
     """
 
     name: str
+    title: str
     onnxruntime: str
     device: str = "cpu"
     extra: str = ""
@@ -54,9 +55,10 @@ CUDA_VERSIONS = CudaVersions(cuda=13, cudnn=9, driver=(580,), capability=(7, 5))
 PROVIDERS: dict[str, Provider] = {
     item.name: item
     for item in (
-        Provider("cpu", "CPUExecutionProvider", extra="cpu"),
+        Provider("cpu", "CPU", "CPUExecutionProvider", extra="cpu"),
         Provider(
             "cuda",
+            "CUDA",
             "CUDAExecutionProvider",
             device="cuda",
             extra="cuda",
@@ -71,9 +73,15 @@ PROVIDERS: dict[str, Provider] = {
                 ("win32", ("cudnn64_9.dll", "cufft64_12.dll")),
             ),
         ),
-        Provider("dml", "DmlExecutionProvider", device="dml", extra="directml", systems=("win32",)),
-        Provider("openvino", "OpenVINOExecutionProvider", module="onnxruntime_ep_openvino", systems=("linux", "win32")),
-        Provider("webgpu", "WebGpuExecutionProvider", module="onnxruntime_ep_webgpu"),
+        Provider("dml", "DirectML", "DmlExecutionProvider", device="dml", extra="directml", systems=("win32",)),
+        Provider(
+            "openvino",
+            "OpenVINO",
+            "OpenVINOExecutionProvider",
+            module="onnxruntime_ep_openvino",
+            systems=("linux", "win32"),
+        ),
+        Provider("webgpu", "WebGPU", "WebGpuExecutionProvider", module="onnxruntime_ep_webgpu"),
     )
 }
 

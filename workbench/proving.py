@@ -11,7 +11,7 @@ from typing import Any
 
 from workbench.cancellation import Cancellation
 from workbench.engine.host import EngineHost
-from workbench.errors import Cancelled, ModelError, ProviderError, WorkbenchError, error_to_wire
+from workbench.errors import Cancelled, ModelError, Notice, ProviderError, WorkbenchError, error_to_wire
 from workbench.library.manifest import FileEntry, Manifest
 from workbench.measured_model import MeasuredModel
 from workbench.receipting import agreed_of, working_providers
@@ -80,7 +80,7 @@ class Proof:
         for row in self.rows:
             where = {"precision": row.precision, "provider": row.provider}
             if row.error:
-                return ModelError("proof-not-run", **where, reason=str(row.error))
+                return ModelError("proof-not-run", **where, reason=row.error)
             if row.agreement and not row.holds:
                 figures = {"mean": f"{row.agreement.mean:.4f}", "least": f"{row.least:.4f}"}
                 return ModelError("proof-under-threshold", **where, metric=row.agreement.metric, **figures)
@@ -202,7 +202,7 @@ def _row(
     body = {"model": choice.to_body(), "reference": str(model.folder / "reference"), "params": model.params}
     host = EngineHost(settings.memory_limit_bytes)
     try:
-        doing = f"verifying {choice.name} on {provider}"
+        doing = Notice.of("doing-verify-on", model=choice.name, provider=provider)
         found = host.call("verify", body, doing=doing, on_event=receive, cancellation=cancellation)
     except Cancelled:
         raise

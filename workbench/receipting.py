@@ -125,18 +125,18 @@ def _confirmed(
 
 def working_providers(
     settings: Settings, cancellation: Cancellation | None = None, host: EngineHost | None = None
-) -> tuple[dict[str, str | None], str]:
+) -> tuple[dict[str, Notice | None], str]:
     """Providers by their short names, each with why it does not work here, None where it does; and the version of
     onnxruntime. Without a ``host`` an engine is started for it."""
     own = None if host else EngineHost(settings.memory_limit_bytes)
     try:
         engine = host or own
         assert engine is not None
-        found = engine.call("providers", {}, doing="looking for providers", cancellation=cancellation)
+        found = engine.call("providers", {}, doing=Notice.of("doing-providers"), cancellation=cancellation)
     finally:
         if own:
             own.close()
-    rows = {item["name"]: None if item["works"] else str(item["reason"]) for item in found["providers"]}
+    rows = {item["name"]: None if item["works"] else Notice.from_json(item["notice"]) for item in found["providers"]}
     return rows, str(found["onnxruntime"])
 
 
@@ -146,7 +146,7 @@ def agreed_of(value: Mapping[str, Any]) -> Agreed:
     return Agreed(**{**value, "worst": worst, "extra": dict(value["extra"])})
 
 
-def _wanted(providers: Sequence[str] | None, known: Mapping[str, str | None]) -> tuple[str, ...]:
+def _wanted(providers: Sequence[str] | None, known: Mapping[str, Notice | None]) -> tuple[str, ...]:
     if not providers:
         return tuple(name for name, reason in known.items() if reason is None)
     for name in providers:
@@ -244,8 +244,9 @@ class _Row:
         return replace(row, agreement=agreed, outputs=found["outputs"]), skipped
 
     @property
-    def _doing(self) -> str:
-        return f"measuring {self.model.name} {self.precision} on {self.provider}"
+    def _doing(self) -> Notice:
+        name = f"{self.model.name} {self.precision}"
+        return Notice.of("doing-measure-on", model=name, provider=self.provider)
 
     def _receive(self, stage: str) -> Callable[[Message], None]:
         def receive(message: Message) -> None:

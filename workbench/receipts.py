@@ -83,7 +83,8 @@ class Placement:
 
     ``operators`` counts nodes by operator; ``time_s`` is the time of its nodes in one run, None where that was not
     measured, and ``operator_times_s`` what each operator took of it; onnxruntime runs some operators together, under
-    names of its own. ``reason`` says why nodes fell back to it, empty where it is the provider that was asked for.
+    names of its own. ``reason`` says why nodes fell back to it, empty where it is the provider that was asked for;
+    ``notice`` is the same as a code with its arguments, None in receipts of older versions.
     """
 
     graph: str
@@ -93,6 +94,7 @@ class Placement:
     time_s: float | None = None
     reason: str = ""
     operator_times_s: Mapping[str, float] = field(default_factory=dict)
+    notice: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

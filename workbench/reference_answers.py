@@ -93,8 +93,7 @@ def reference_answers(
             try:
                 answers = _of_checkpoint(own, checkpoint(), settings, tell, cancellation, stack)
             except (ExportError, ModelError, ToolchainError) as error:
-                reason = Notice(error.code, error.arguments).to_json()
-                warnings.append(Notice.of("receipt-without-checkpoint", reason=[reason]))
+                warnings.append(Notice.of("receipt-without-checkpoint", reason=error))
         if answers is None:
             answers = _of_graph(model, own, settings, tell, cancellation, stack)
         yield replace(answers, warnings=tuple(warnings))
@@ -152,7 +151,13 @@ def _of_graph(
         "reference": str(folder),
     }
     try:
-        done = host.call("record", body, doing=f"asking {choice.name}", on_event=receive, cancellation=cancellation)
+        done = host.call(
+            "record",
+            body,
+            doing=Notice.of("doing-record", model=choice.name),
+            on_event=receive,
+            cancellation=cancellation,
+        )
     finally:
         host.close()
     skipped = [(item["index"], item["error"]["message"]) for item in done["skipped"]]

@@ -49,16 +49,24 @@ def run(
 
     ``on_item`` and ``on_partial`` are called as answers come, in the receiving thread. Where a provider other than the
     CPU fails or takes the engine with it, what it did not answer is run once more on the CPU, with a warning, unless
-    the user named that provider without allowing the fallback.
+    the user named that provider without allowing the fallback. ``host`` remembers that: where nobody names a provider,
+    that model runs on the CPU from then on, with a warning.
     """
     listeners = Listeners(on_item, on_partial, on_progress)
     priority = "interactive" if interactive else "batch"
-    attempt = Attempt(choice, inputs, params, priority, listeners)
+    key = (choice.folder, tuple(sorted(choice.graphs.items())), choice.task)
+    before = host.failed_providers.get(key) if choice.provider == "auto" else None
+    attempt = Attempt(replace(choice, provider="cpu") if before else choice, inputs, params, priority, listeners)
     started = time.perf_counter()
     warnings: tuple[Notice, ...]
     died = attempt.run(host, tuple(range(len(inputs))), cancellation)
     got = attempt.got
-    if died is not None:
+    if before:
+        provider, reason = before
+        warnings = (Notice.of("provider-died-before", provider=provider, model=choice.name, reason=reason),)
+        result = attempt.facts
+    elif died is not None:
+        host.failed_providers[key] = (attempt.provider, died)
         warnings = (Notice.of("provider-died", provider=attempt.provider, model=choice.name, reason=died),)
         again = Attempt(replace(choice, provider="cpu"), inputs, params, priority, listeners, last=True)
         again.run(host, attempt.open, cancellation)
@@ -68,6 +76,8 @@ def run(
     else:
         result = attempt.facts
         warnings = _fallback(choice, result, got)
+        if choice.provider != "auto" and choice.provider in got:
+            host.failed_providers.pop(key, None)  # it works again, and is tried again where nobody names it
     return RunReport(
         task=choice.task,
         model=choice.name,
@@ -103,7 +113,7 @@ def places(
             on_progress(message.body)
 
     body = {"model": replace(choice, profiled=True).to_body(), "input": item, "params": dict(params)}
-    doing = f"looking where {choice.name} runs ({choice.task})"
+    doing = Notice.of("doing-places", model=choice.name, task=choice.task)
     result = host.call("places", body, doing=doing, on_event=receive, cancellation=cancellation)
     return PlacesReport(
         placements=placements_of(result, result["times"]),
@@ -140,7 +150,7 @@ def bench(
 
     how = {"rounds": rounds, "batch": batch, "budget_s": budget_s}
     body = {"model": choice.to_body(), "inputs": list(inputs), "params": dict(params), **how}
-    doing = f"measuring {choice.name} ({choice.task})"
+    doing = Notice.of("doing-measure", model=choice.name, task=choice.task)
     result = dict(host.call("bench", body, doing=doing, on_event=receive, cancellation=cancellation))
     got = tuple(short_provider(name) for name in result["providers"])
     placements = placements_of(result)
@@ -176,5 +186,4 @@ def _fallback(choice: ModelChoice, result: Mapping[str, Any], got: tuple[str, ..
     reason = result["fallback_reason"]
     if wanted in got or reason is None:
         return ()
-    said = str(Notice.from_json(reason))
-    return (Notice.of("provider-fallback", wanted=wanted, got=", ".join(got), reason=said),)
+    return (Notice.of("provider-fallback", wanted=wanted, got=", ".join(got), reason=Notice.from_json(reason)),)

@@ -11,7 +11,7 @@ from typing import Any
 from workbench.cancellation import Cancellation
 from workbench.engine.host import EngineHost
 from workbench.engine.request import ModelChoice
-from workbench.errors import ExportError
+from workbench.errors import ExportError, Notice
 from workbench.tasks.catalog import check_params, task_info
 from workbench.wire import Message
 
@@ -62,7 +62,7 @@ def verify_variant(
         "reference": str(folder / "reference"),
         "params": check_params(shown, info.verified_with),
     }
-    doing = f"verifying {precision}"
+    doing = Notice.of("doing-verify", precision=precision)
     try:
         answer = host.call("verify", body, doing=doing, on_event=receive, cancellation=cancellation)
     finally:

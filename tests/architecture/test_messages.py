@@ -32,7 +32,7 @@ def sources() -> Iterator[tuple[Path, ast.Module]]:
     for root in ROOTS:
         for path in sorted(root.rglob("*.py")):
             # The window's tables hold every code once more, in its languages, and say none.
-            if path.name != "messages.py" and path.parent.name != "languages":
+            if path.name != "messages.py" and "languages" not in path.parts:
                 yield path, ast.parse(path.read_text("utf-8"), str(path))
 
 

@@ -240,7 +240,7 @@ def test_the_doctor_hears_names_or_a_reason(
         "portaudio": "PortAudio V0",
         "inputs": ["USB Mic: Audio (hw:1,0)"],
         "outputs": [],
-        "reason": None,
+        "error": None,
     }
 
     class Missing(PortAudio):
@@ -250,4 +250,4 @@ def test_the_doctor_hears_names_or_a_reason(
     monkeypatch.setattr("workbench.audio.probe.PortAudio", Missing)
     found = probe()
     assert found["portaudio"] is None
-    assert "[gui]" in found["reason"]
+    assert "[gui]" in found["error"]["message"]

@@ -23,7 +23,7 @@ from workbench.runtime import opening, session
 from workbench.tasks.base import Array, Outputs, Run
 from workbench.wire import claim_standard_streams
 
-AZURE = Provider("azure", "AzureExecutionProvider")
+AZURE = Provider("azure", "Azure", "AzureExecutionProvider")
 HAS_AZURE = AZURE.onnxruntime in ort.get_available_providers()
 
 

@@ -87,6 +87,35 @@ def test_the_rest_is_run_on_the_cpu_and_the_user_is_told(
     assert {place.reason for place in report.placements} == {""}
 
 
+def test_a_provider_that_failed_is_not_tried_again_unless_it_is_named(
+    dying: EngineHost, tiny: ModelChoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DYING", "error")
+    answer(dying, tiny, provider="auto")
+    report, _ = answer(dying, tiny, provider="auto")
+    check_answers(report)
+    assert report.provider_asked == "auto"
+    assert report.providers_got == ("cpu",)
+    (warning,) = report.warnings
+    assert warning.code == "provider-died-before"
+    assert warning.arguments["provider"] == "azure"
+    assert "CUDA error 700" in str(warning)
+    named, _ = answer(dying, tiny, provider="azure")  # it is tried, and fails again
+    assert [item.error.code if item.error else None for item in named.items] == [None, "graph-failed", "graph-failed"]
+    other, _ = answer(dying, replace(tiny, graphs={**tiny.graphs}, folder=tiny.folder + "/."), provider="auto")
+    assert [notice.code for notice in other.warnings] == ["provider-died"]  # another model is tried
+
+
+def test_a_provider_that_works_when_it_is_named_is_trusted_again(dying: EngineHost, tiny: ModelChoice) -> None:
+    key = (tiny.folder, tuple(sorted(tiny.graphs.items())), tiny.task)
+    dying.failed_providers[key] = ("azure", "CUDA error 700")
+    assert [notice.code for notice in answer(dying, tiny, provider="auto")[0].warnings] == ["provider-died-before"]
+    assert answer(dying, tiny, provider="azure")[0].warnings == ()
+    report, _ = answer(dying, tiny, provider="auto")
+    assert report.warnings == ()
+    assert report.providers_got[0] == "azure"
+
+
 @pytest.mark.parametrize("how", ["crash", "load"])
 def test_a_named_provider_that_takes_the_engine_along_is_an_error(
     dying: EngineHost, tiny: ModelChoice, monkeypatch: pytest.MonkeyPatch, how: str

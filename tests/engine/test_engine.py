@@ -23,10 +23,12 @@ from workbench.api import Workbench
 from workbench.cancellation import Cancellation
 from workbench.engine.host import CRASH_LIMIT, EngineHost, engine_environment
 from workbench.engine.request import ModelChoice
-from workbench.errors import Cancelled, EngineError, InputError, ModelError, ProviderError, UsageError
+from workbench.errors import Cancelled, EngineError, InputError, ModelError, Notice, ProviderError, UsageError
 from workbench.results import Labels
 from workbench.running import RunReport, bench, run
 from workbench.tasks.catalog import check_params, task_info
+
+ASKING = Notice.of("doing-providers")  # what a host is told that it is asked for
 
 __all__ = ["hub_cache", "tiny_repo"]
 
@@ -118,7 +120,7 @@ class TestAnswers:
     def test_a_model_is_loaded_once(self, host: EngineHost, tiny: ModelChoice) -> None:
         first, second = answer(host, tiny, "good"), answer(host, tiny, "good")
         assert first.load_s == second.load_s
-        assert [item["name"] for item in host.call("status", {}, doing="asking")["models"]] == ["tiny"]
+        assert [item["name"] for item in host.call("status", {}, doing=ASKING)["models"]] == ["tiny"]
 
     def test_the_same_answers_out_of_many_threads(
         self, host: EngineHost, make_tiny: Callable[..., ModelChoice]
@@ -175,11 +177,11 @@ class TestRefusals:
 
     def test_an_unknown_method(self, host: EngineHost) -> None:
         with pytest.raises(EngineError, match="no method 'sing'"):
-            host.call("sing", {}, doing="singing")
+            host.call("sing", {}, doing=ASKING)
 
     def test_a_request_that_lacks_everything_is_a_bug_and_no_silence(self, host: EngineHost) -> None:
         with pytest.raises(EngineError) as caught:
-            host.call("run", {}, doing="asking badly")
+            host.call("run", {}, doing=ASKING)
         assert caught.value.code == "engine-bug"
 
     def test_a_model_over_the_budget(self, make_tiny: Callable[..., ModelChoice]) -> None:
@@ -200,7 +202,7 @@ class TestMemory:
         try:
             for choice in (one, two, one, three):
                 answer(host, choice, "good")
-            names = {item["name"] for item in host.call("status", {}, doing="asking")["models"]}
+            names = {item["name"] for item in host.call("status", {}, doing=ASKING)["models"]}
             assert names == {"one", "three"}
             assert scores(answer(host, two, "bad")) == pytest.approx(expected("bad"), abs=1e-6)
         finally:
@@ -213,7 +215,7 @@ class TestMemory:
             pool, slow, cancellation = running(host, one)
             with pool, ThreadPoolExecutor(1) as second:
                 waiting = second.submit(answer, host, two, "bad")
-                assert host.call("status", {}, doing="asking")["models"][0]["name"] == "one"
+                assert host.call("status", {}, doing=ASKING)["models"][0]["name"] == "one"
                 cancellation.cancel()
                 with pytest.raises(Cancelled):
                     slow.result(10)
@@ -223,23 +225,23 @@ class TestMemory:
 
     def test_a_folder_is_let_go_when_asked(self, host: EngineHost, tiny: ModelChoice) -> None:
         answer(host, tiny, "good")
-        host.call("unload", {"folder": tiny.folder}, doing="unloading")
-        assert host.call("status", {}, doing="asking")["models"] == []
+        host.call("unload", {"folder": tiny.folder}, doing=ASKING)
+        assert host.call("status", {}, doing=ASKING)["models"] == []
         assert scores(answer(host, tiny, "good")) == pytest.approx(expected("good"), abs=1e-6)
 
     def test_nothing_is_let_go_for_a_folder_beside_it(self, host: EngineHost, tiny: ModelChoice) -> None:
         answer(host, tiny, "good")
-        host.call("unload", {"folder": f"{tiny.folder}-other"}, doing="unloading")
-        assert len(host.call("status", {}, doing="asking")["models"]) == 1
-        host.call("unload", {"folder": str(Path(tiny.folder).parent)}, doing="unloading")
-        assert host.call("status", {}, doing="asking")["models"] == []
+        host.call("unload", {"folder": f"{tiny.folder}-other"}, doing=ASKING)
+        assert len(host.call("status", {}, doing=ASKING)["models"]) == 1
+        host.call("unload", {"folder": str(Path(tiny.folder).parent)}, doing=ASKING)
+        assert host.call("status", {}, doing=ASKING)["models"] == []
 
     def test_what_is_deleted_is_let_go_first(self, tiny_repo: Path) -> None:
         with Workbench() as workbench:
             target = workbench.target(TINY)
             workbench.run(target, ["good"], check_params(target.task, {}))
             workbench.delete(workbench.plan_deletion(TINY))
-            assert workbench.engine.call("status", {}, doing="asking")["models"] == []
+            assert workbench.engine.call("status", {}, doing=ASKING)["models"] == []
 
 
 class TestOrder:
@@ -364,7 +366,7 @@ class TestBeside:
         exif = picture.getexif()
         exif[0x0112] = 6  # to be turned by a quarter
         picture.save(tmp_path / "turned.jpg", exif=exif)
-        body = host.call("preview", {"path": str(tmp_path / "turned.jpg"), "max_px": 100}, doing="previewing")
+        body = host.call("preview", {"path": str(tmp_path / "turned.jpg"), "max_px": 100}, doing=ASKING)
         pixels = body["pixels"].array()
         assert pixels.shape == (100, 50, 3)
         assert pixels.dtype == np.uint8
@@ -380,7 +382,7 @@ class TestBeside:
         started = time.monotonic()
         body = {"path": str(tmp_path / "large.png"), "max_px": 100}
         with pytest.raises(Cancelled):
-            host.call("preview", body, doing="previewing", cancellation=cancellation)
+            host.call("preview", body, doing=ASKING, cancellation=cancellation)
         assert time.monotonic() - started < 2.0  # by then the engine would have been ended by force
         assert scores(answer(host, tiny, "good")) == pytest.approx(expected("good"), abs=1e-6)
         assert host.pid == pid
@@ -388,13 +390,13 @@ class TestBeside:
     def test_a_picture_that_is_none(self, host: EngineHost, tmp_path: Path) -> None:
         (tmp_path / "no.png").write_bytes(b"no picture")
         with pytest.raises(InputError, match=r"no\.png"):
-            host.call("preview", {"path": str(tmp_path / "no.png"), "max_px": 100}, doing="previewing")
+            host.call("preview", {"path": str(tmp_path / "no.png"), "max_px": 100}, doing=ASKING)
 
     def test_the_outline_of_a_sound(self, host: EngineHost, tmp_path: Path) -> None:
         import soundfile
 
         soundfile.write(tmp_path / "half.wav", np.concatenate([np.zeros(8000), np.full(8000, 0.5)]), 16000)
-        body = host.call("peaks", {"path": str(tmp_path / "half.wav"), "buckets": 4}, doing="looking")
+        body = host.call("peaks", {"path": str(tmp_path / "half.wav"), "buckets": 4}, doing=ASKING)
         np.testing.assert_allclose(body["peaks"].array(), [[0, 0], [0, 0], [0.5, 0.5], [0.5, 0.5]], atol=1e-3)
         assert body["duration_s"] == 1.0
 
@@ -404,7 +406,7 @@ class TestBeside:
         steps = np.arange(16_000, dtype=np.int16)
         soundfile.write(tmp_path / "steps.wav", steps, 16_000)
         asked = {"path": str(tmp_path / "steps.wav"), "start_s": 0.25, "duration_s": 0.5}
-        body = host.call("samples", asked, doing="listening")
+        body = host.call("samples", asked, doing=ASKING)
         np.testing.assert_array_equal(body["samples"].array(), steps[4000:12_000])
         assert body["samples"].dtype == "int16"
         assert (body["rate_hz"], body["duration_s"]) == (16_000, 1.0)
@@ -412,10 +414,10 @@ class TestBeside:
     def test_a_stretch_of_what_is_no_sound(self, host: EngineHost, tmp_path: Path) -> None:
         (tmp_path / "no.mp3").write_bytes(b"no sound" * 500)
         with pytest.raises(InputError, match=r"no\.mp3"):
-            host.call("samples", {"path": str(tmp_path / "no.mp3"), "start_s": 0, "duration_s": 1}, doing="listening")
+            host.call("samples", {"path": str(tmp_path / "no.mp3"), "start_s": 0, "duration_s": 1}, doing=ASKING)
 
     def test_providers_are_told_by_what_they_did(self, host: EngineHost) -> None:
-        rows = {row["name"]: row for row in host.call("providers", {}, doing="asking")["providers"]}
+        rows = {row["name"]: row for row in host.call("providers", {}, doing=ASKING)["providers"]}
         assert rows["cpu"]["works"]
         assert rows["cpu"]["reason"] is None
         for name in ("cuda", "dml"):
@@ -425,7 +427,7 @@ class TestBeside:
         Image.new("L", (10, 10)).save(tmp_path / "small.png")
         pool, slow, cancellation = running(host, tiny)
         with pool:
-            body = host.call("preview", {"path": str(tmp_path / "small.png"), "max_px": 100}, doing="previewing")
+            body = host.call("preview", {"path": str(tmp_path / "small.png"), "max_px": 100}, doing=ASKING)
             assert body["pixels"].array().shape == (10, 10, 3)
             cancellation.cancel()
             with pytest.raises(Cancelled):

@@ -22,6 +22,8 @@ from workbench.runtime.profiles import node_times
 from workbench.runtime.session import Session, SessionOptions
 from workbench.tasks.catalog import check_params, task_info
 
+ASKING = Notice.of("doing-providers")  # what a host is told that it is asked for
+
 PARAMS = check_params(task_info("text-classification"), {})
 # What the tiny graph is made of; a loop's inside counts as well.
 OPERATORS = {"Gather": 2, "ReduceSum": 2, "Loop": 1, "Identity": 1, "Add": 1}
@@ -75,7 +77,7 @@ class TestPlacements:
     def test_nothing_is_left_of_it(self, host: EngineHost, tiny: ModelChoice, temporary: Path) -> None:
         places(host, tiny, "good", PARAMS)
         places(host, tiny, "good", PARAMS)  # the model was let go and can be looked at again
-        assert host.call("status", {}, doing="asking")["models"] == []
+        assert host.call("status", {}, doing=ASKING)["models"] == []
         assert list(temporary.iterdir()) == []
 
     def test_a_bad_input_is_an_error_and_leaves_nothing(
@@ -84,7 +86,7 @@ class TestPlacements:
         with pytest.raises(InputError):
             places(host, tiny, {"no": "text"}, PARAMS)
         run(host, tiny, "fp32", ["good"], PARAMS)
-        assert [model["name"] for model in host.call("status", {}, doing="asking")["models"]] == ["tiny"]
+        assert [model["name"] for model in host.call("status", {}, doing=ASKING)["models"]] == ["tiny"]
         assert list(temporary.iterdir()) == []
 
     def test_it_can_be_stopped(self, host: EngineHost, tiny: ModelChoice) -> None:
@@ -99,7 +101,8 @@ class TestFallback:
     def test_nodes_that_a_provider_does_not_take_say_why(self, tiny: ModelChoice, azure: None) -> None:
         (row,) = Session(Path(tiny.graphs["model"]), SessionOptions("azure")).places
         assert row["provider"] == "cpu"
-        assert row["reason"] == str(Notice.of("nodes-not-taken", provider="azure"))
+        not_taken = Notice.of("nodes-not-taken", provider="azure")
+        assert (row["reason"], row["notice"]) == (str(not_taken), not_taken.to_json())
 
     @needs_azure
     def test_without_fallback_of_nodes_their_operators_are_named(self, tiny: ModelChoice, azure: None) -> None:
@@ -119,7 +122,9 @@ class TestFallback:
     def test_a_plug_in_that_is_not_installed_is_the_reason(
         self, tiny: ModelChoice, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setitem(PROVIDERS, "toy", opening.Provider("toy", "ToyExecutionProvider", module="no_such_plug_in"))
+        monkeypatch.setitem(
+            PROVIDERS, "toy", opening.Provider("toy", "Toy", "ToyExecutionProvider", module="no_such_plug_in")
+        )
         with pytest.raises(ProviderError, match="no-such-plug-in is not installed"):
             Session(Path(tiny.graphs["model"]), SessionOptions("toy"))
 
@@ -128,7 +133,9 @@ class TestFallback:
     ) -> None:
         (tmp_path / "toy_plug_in.py").write_text(f"def get_library_path():\n    return {str(tmp_path / 'none.so')!r}\n")
         monkeypatch.syspath_prepend(tmp_path)
-        monkeypatch.setitem(PROVIDERS, "toy", opening.Provider("toy", "ToyExecutionProvider", module="toy_plug_in"))
+        monkeypatch.setitem(
+            PROVIDERS, "toy", opening.Provider("toy", "Toy", "ToyExecutionProvider", module="toy_plug_in")
+        )
         session = Session(Path(tiny.graphs["model"]), SessionOptions("toy", allow_fallback=True))
         assert session.fallback_reason is not None
         assert session.fallback_reason.code == "provider-failed-to-load"

@@ -20,6 +20,7 @@ from workbench.tasks.catalog import TASKS
 __all__ = ["Talker", "core_of", "words"]
 
 CHAT = "text-generation"
+DOING = Notice.of("doing-run", model="someone/talker", task=CHAT)
 SPEED = GenerationSpeed(prompt_tokens=60, cached_tokens=48, new_tokens=43, first_token_s=0.12, rest_s=1.0)
 
 
@@ -83,7 +84,7 @@ class Talker(Workbench):
 def dies(messages: object) -> Iterator[Text]:
     """The engine ends in the middle of an answer."""
     yield Text("This far", 2, "")
-    raise EngineError("engine-stopped", doing="running someone/talker (text-generation)", how="signal 9")
+    raise EngineError("engine-stopped", doing=DOING, how="signal 9")
 
 
 def core_of(made: list[Talker], *, chatty: bool = True) -> Callable[[Settings], Core]:

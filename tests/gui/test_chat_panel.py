@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,12 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from tests.gui.conftest import Open
+from tests.gui.receipts.fakes import receipt
 from tests.gui.talker import Talker, core_of, words
 from tests.gui.talking import LEFT, Talk, gated
 from tests.gui.test_window import drop, files
 from workbench.gui.chat_question import MAX_BUBBLE
+from workbench.gui.receipts import Judged, ReceiptState
 from workbench.gui.views.prose import Prose
 
 
@@ -43,6 +46,34 @@ def test_the_form_for_plain_completion_stays_possible(talk: Talk) -> None:
     assert ways.chats
     assert talk.prose() == ["Hello you."]
     assert talk.focused is talk.editor
+
+
+def test_below_the_conversation_stands_where_the_latest_answer_was_made(talk: Talk) -> None:
+    page, line = talk.window.run_page, talk.panel.where
+    assert not line.isVisible()
+    talk.say("Hi")
+    assert line.isVisible()
+    assert "Ran on CPU in q4" in line.accessibleName()
+    assert not line.verdict.isVisible()
+    assert not line.details.isVisible()  # nothing to warn of, and no record of nodes
+    assert page.entry
+    key = (page.entry.name, "text-generation")
+    measured = replace(receipt().rows[0], precision="q4", provider="cpu")
+    judged = (Judged(receipt(rows=(measured,))),)
+    talk.window.receipts._of(key).state = ReceiptState(measurable=True, judged=judged)
+    talk.window.receipts.changed.emit(*key)
+    assert line.verdict.isVisible()
+    talk.qtbot.mouseClick(talk.panel.new, LEFT)
+    assert not line.isVisible()
+    talk.say("Again")
+    assert line.isVisible()
+    assert line.verdict.isVisible()
+    talk.qtbot.mouseClick(line.verdict.receipt, LEFT)
+    assert talk.window.pages.currentWidget() is talk.window.beside.receipt
+    talk.window.beside.close()
+    talk.window.sidebar.select("someone/other")
+    talk.qtbot.waitUntil(lambda: page.entry is not None and page.entry.name == "someone/other")
+    assert not line.isVisible()  # the line is about the model that is chosen
 
 
 def test_a_model_that_cannot_chat_has_the_form_alone(open_window: Open, qtbot: QtBot) -> None:

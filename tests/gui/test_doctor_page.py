@@ -143,7 +143,7 @@ def test_the_report_is_copied_as_text(page: DoctorPage, qtbot: QtBot) -> None:
     qtbot.mouseClick(page.copy, LEFT)
     text = QGuiApplication.clipboard().text()
     assert "  not there: CUDA: not built in\n    install the app with the extra [cuda]" in text
-    assert "  broken: wheel: two wheels" in text
+    assert "  broken: Installed wheel: two wheels" in text
 
 
 def test_escape_and_the_button_lead_back(page: DoctorPage, qtbot: QtBot) -> None:

@@ -43,6 +43,10 @@ def test_no_table_has_a_code_that_the_core_does_not_know() -> None:
     assert [code for code in (*chinese.MESSAGES, *english.MESSAGES) if code not in MESSAGES] == []
 
 
+def test_no_code_stands_in_two_tables() -> None:
+    assert len(chinese.MESSAGES) == sum(len(table) for table in chinese.TABLES)
+
+
 def test_the_english_table_has_only_what_it_says_otherwise() -> None:
     assert [code for code, text in english.MESSAGES.items() if text == MESSAGES[code]] == []
 

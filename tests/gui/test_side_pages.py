@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,14 @@ from tests.gui.conftest import Open
 from tests.gui.heartbeat import Heartbeat, beating, freest
 from tests.gui.receipts.fakes import receipt
 from tests.gui.test_window import ran
+from workbench.gui import language
+from workbench.gui.doctor_page import cure_text, finding_text
 from workbench.gui.main_window import MainWindow
 from workbench.gui.receipts import Judged, ReceiptState
 
 LEFT = Qt.MouseButton.LeftButton
 LIMIT_S = 0.1
+CJK = re.compile(r"[\u4e00-\u9fff]")
 
 
 def test_this_machine_is_reached_from_the_sidebar_and_left_again(window: MainWindow, qtbot: QtBot) -> None:
@@ -26,6 +30,12 @@ def test_this_machine_is_reached_from_the_sidebar_and_left_again(window: MainWin
     assert window.pages.currentWidget() is page
     qtbot.waitUntil(lambda: page.diagnosis is not None, timeout=60_000)
     assert any(check.name == "cpu" and check.state == "ok" for check in page.diagnosis.checks)
+    language.set_current("zh_CN")
+    for check in page.diagnosis.checks:
+        for words in (finding_text(check), cure_text(check)):
+            # Versions are figures, and the wheel and devices are told by their own names.
+            assert CJK.search(words) or not words or check.area in ("version", "onnxruntime", "device"), check
+    language.set_current("en")
     window.library.refresh()  # what is read beside the models stays when they are listed anew
     with qtbot.waitSignal(window.library.changed):
         pass
@@ -57,13 +67,13 @@ def test_a_receipt_is_reached_from_the_answer_and_left_again(window: MainWindow,
     page.input.set_text("good")
     page.run()
     ran(window, qtbot)
-    assert not page.result.where.receipt.isVisible()
+    assert not page.result.where.verdict.receipt.isVisible()
     key = (page.entry.name, page.task.currentData())
     state = ReceiptState(measurable=True, judged=(Judged(receipt(rows=(receipt().rows[0],))),))
     window.receipts._of(key).state = state
     window.receipts.changed.emit(*key)
-    assert page.result.where.receipt.isVisible()
-    qtbot.mouseClick(page.result.where.receipt, LEFT)
+    assert page.result.where.verdict.receipt.isVisible()
+    qtbot.mouseClick(page.result.where.verdict.receipt, LEFT)
     assert window.pages.currentWidget() is window.beside.receipt
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)

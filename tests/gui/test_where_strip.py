@@ -48,20 +48,20 @@ def said(part: QWidget) -> str:
 
 def test_the_receipt_of_the_variant_stands_in_one_line(strip: WhereStrip, qtbot: QtBot) -> None:
     strip.show_report(report())
-    assert not strip.receipt.isVisible()
+    assert not strip.verdict.receipt.isVisible()
     strip.show_receipt(receipt())
     assert "int8: 24 of 26 agree, 2.0× faster than fp32" in said(strip)
     with qtbot.waitSignal(strip.receipt_requested):
-        qtbot.mouseClick(strip.receipt, LEFT)
+        qtbot.mouseClick(strip.verdict.receipt, LEFT)
     strip.clear()
     strip.show_report(report())
-    assert not strip.receipt.isVisible()
+    assert not strip.verdict.receipt.isVisible()
 
 
 def test_a_receipt_that_knows_nothing_of_the_variant_says_nothing(strip: WhereStrip) -> None:
     strip.show_report(report())
     strip.show_receipt(receipt(rows=receipt().rows[:1]))
-    assert not strip.receipt.isVisible()
+    assert not strip.verdict.receipt.isVisible()
 
 
 def test_where_each_node_ran_is_behind_a_button(strip: WhereStrip, qtbot: QtBot) -> None:
@@ -91,15 +91,18 @@ def test_a_provider_that_was_not_got_is_seen_at_once(strip: WhereStrip, qtbot: Q
 
 
 def test_it_follows_the_language(strip: WhereStrip) -> None:
-    strip.show_report(put(report(), ON_CPU))
+    not_taken = Notice.of("nodes-not-taken", provider="dml")
+    strip.show_report(put(report(), replace(ON_CPU, reason=str(not_taken), notice=not_taken.to_json())))
     strip.show_receipt(receipt())
     strip.details.setChecked(True)
+    assert "DirectML does not take these operators" in said(strip)
     language.set_current("zh_CN")
     for part in (strip, *strip.findChildren(QWidget)):
         QApplication.sendEvent(part, QEvent(QEvent.Type.LanguageChange))
     words = said(strip)
     assert "int8：26 个样本中有 24 个一致、速度是 fp32 的 2.0 倍" in words
     assert "计算图" in words
+    assert "DirectML 不支持这些算子" in words
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,10 @@ from onnx import TensorProto, helper
 from tests.images.files import model_files
 from workbench.engine.host import EngineHost
 from workbench.engine.request import ModelChoice
+from workbench.errors import Notice
 from workbench.wire import Message
+
+ASKING = Notice.of("doing-providers")  # what a host is told that it is asked for
 
 pytestmark = pytest.mark.slow
 
@@ -80,7 +83,7 @@ def test_an_engine_survives_them_all(tmp_path: Path, host: EngineHost, pictures:
     pid = host.pid
     for start in range(0, len(pictures), BATCH):
         body = {"model": model.to_body(), "inputs": pictures[start : start + BATCH], "params": {}}
-        host.call("run", body, doing="running", on_event=receive)
+        host.call("run", body, doing=ASKING, on_event=receive)
     assert host.pid == pid
     assert len(answers) == len(pictures)
     answered = [answer for answer in answers if "result" in answer]

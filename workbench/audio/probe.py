@@ -6,23 +6,24 @@ import json
 from typing import Any
 
 from workbench.audio.portaudio import PortAudio
-from workbench.errors import AudioError
+from workbench.errors import AudioError, error_to_wire
 
 __all__ = ["probe"]
 
 
 def probe() -> dict[str, Any]:
-    """``{"portaudio": version or None, "inputs": [names], "outputs": [names], "reason": None or why not}``."""
+    """``{"portaudio": version or None, "inputs": [names], "outputs": [names], "error": None or why not}``, the
+    error as it goes over a wire."""
     library = PortAudio()
     try:
         version, devices = library.version(), library.devices()
     except AudioError as error:
-        return {"portaudio": None, "inputs": [], "outputs": [], "reason": str(error)}
+        return {"portaudio": None, "inputs": [], "outputs": [], "error": error_to_wire(error)}
     return {
         "portaudio": version,
         "inputs": [device.name for device in devices.inputs],
         "outputs": [device.name for device in devices.outputs],
-        "reason": None,
+        "error": None,
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from workbench.cancellation import Cancellation
 from workbench.children import Child, ChildGone, module_command
-from workbench.errors import Cancelled, EngineError
+from workbench.errors import Cancelled, EngineError, Notice
 from workbench.wire import Message
 
 __all__ = ["EngineHost", "engine_environment"]
@@ -51,9 +51,11 @@ class EngineHost:
         self._on_log = on_log
         self._lock = threading.Lock()
         self._child: Child | None = None
-        self._crashes: deque[tuple[float, str]] = deque(maxlen=CRASH_LIMIT)
+        self._crashes: deque[tuple[float, Notice]] = deque(maxlen=CRASH_LIMIT)
         self._closed = False
         self._providers: tuple[str, ...] = ()
+        # What runs of this session told of providers that failed, with the reason; whoever runs models keeps it here.
+        self.failed_providers: dict[tuple[Any, ...], tuple[str, Notice | str]] = {}
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -75,11 +77,11 @@ class EngineHost:
         method: str,
         body: Mapping[str, Any],
         *,
-        doing: str,
+        doing: Notice,
         on_event: Callable[[Message], None] | None = None,
         cancellation: Cancellation | None = None,
     ) -> Mapping[str, Any]:
-        """Do one request and return the body of its result. ``doing`` says in words what it is, for errors.
+        """Do one request and return the body of its result. ``doing`` says what it is, for errors.
 
         Raises WorkbenchError (EngineError if the engine died of it) or Cancelled. After a crash the engine has been
         started again when this raises. A request that was only in the way of another's forced end is done once more.
@@ -125,7 +127,7 @@ class EngineHost:
             child.request({"method": "configure", "memory_budget_bytes": self._budget_bytes}).wait()
         return child
 
-    def _crashed(self, child: Child, gone: ChildGone, doing: str) -> EngineError:
+    def _crashed(self, child: Child, gone: ChildGone, doing: Notice) -> EngineError:
         """Note a crash once per process, and start the engine again unless it keeps dying."""
         now = time.monotonic()
         with self._lock:

@@ -50,6 +50,7 @@ class Chat(QObject):
     no model that can chat is chosen."""
 
     changed = Signal()  # what was said, or what is going on
+    answered = Signal(object)  # RunReport of an answer that came to its end
     grew = Signal()  # the answer that is being written, at most every 66 ms
 
     def __init__(
@@ -189,6 +190,7 @@ class Chat(QObject):
             notices = (*report.warnings, *item.warnings)
             got = report.providers_got
             self._keep(Reply(coming.model, report.variant, report.provider_asked, got, item.result, notices))
+            self.answered.emit(report)
         self._end()
 
     def _failed(self, error: Exception) -> None:

@@ -15,6 +15,7 @@ from workbench.gui.chat_composer import Composer
 from workbench.gui.chat_saver import ChatSaver
 from workbench.gui.chat_settings import ChatSettings
 from workbench.gui.chat_thread import ChatThread
+from workbench.gui.chat_where import ChatWhere
 from workbench.gui.core import Core
 from workbench.gui.language import tr
 from workbench.gui.runs import Order
@@ -41,6 +42,7 @@ class ChatPanel(Panel):
         self.settings = ChatSettings()
         self.chat = Chat(core, background, lambda said: order_of(said, self.settings.values()), self)
         self.thread_view = ChatThread(self.chat)
+        self.where = ChatWhere()
         self.composer = Composer()
         self.saver = ChatSaver(background, lambda words, tone: self.composer.banner.tell(words, tone=tone), self)
         self.new = Button(icon="plus", role="quiet", tint="muted")
@@ -56,6 +58,7 @@ class ChatPanel(Panel):
         talk = QWidget()
         inner = column(space=0)
         inner.addWidget(said, 1)
+        inner.addWidget(self.where)
         inner.addWidget(self.composer)
         talk.setLayout(inner)
         self._splitter = QSplitter(Qt.Orientation.Horizontal)
@@ -82,6 +85,7 @@ class ChatPanel(Panel):
         self.settings.closed.connect(lambda: self.options.setChecked(False))
         self.settings.system_changed.connect(self.chat.set_system)
         self.chat.changed.connect(self._show)
+        self.chat.answered.connect(self.where.show_report)
         self.thread_view.asked.connect(self.take_focus)
         QShortcut(QKeySequence.StandardKey.New, self, self._begin_anew)
 
@@ -114,6 +118,7 @@ class ChatPanel(Panel):
     def leave(self) -> None:
         """Another model is chosen; the conversation stays."""
         self.chat.leave()
+        self.where.clear()
 
     def take_focus(self) -> None:
         self.composer.editor.setFocus()
@@ -141,6 +146,7 @@ class ChatPanel(Panel):
 
     def _begin_anew(self) -> None:
         self.chat.clear()
+        self.where.clear()
         self.composer.banner.clear()
         self.take_focus()
 

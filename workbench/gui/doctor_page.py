@@ -59,6 +59,7 @@ class DoctorPage(Panel):
         self.banner = Banner()
         self._summary_icon = IconLabel("check", "success")
         self.summary = Label(role="heading", wrap=True)
+        self.summary.setAlignment(Qt.AlignmentFlag.AlignTop)  # beside the icon, also where there is room below
         self._summary_line = QWidget()
         summary = row(space=SPACE.small)
         summary.addWidget(self._summary_icon, 0, Qt.AlignmentFlag.AlignTop)
@@ -200,7 +201,21 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
 
 
 def name_of(check: Check) -> str:
-    return provider_name(check.name) if check.area in ("provider", "device") else check.name
+    if check.area in ("provider", "device"):
+        return provider_name(check.name)
+    titles = {
+        "wheel": tr("Installed wheel"),
+        "engine": tr("Engine"),
+        "driver": tr("Driver"),
+        "libraries": tr("Libraries"),
+        "settings": tr("Settings"),
+        "data": tr("Data"),
+        "artifacts": tr("Exported models"),
+        "hub cache": tr("Hugging Face cache"),
+        "workbench": tr("Offline AI Workbench"),
+        "python": "Python",
+    }
+    return titles.get(check.name, check.name)
 
 
 def finding_text(check: Check) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from workbench.errors import Notice, WorkbenchError, sentence
 from workbench.gui.languages import chinese, chinese_messages, english_messages
+from workbench.gui.provider_names import provider_names
 from workbench.messages import MESSAGES
 from workbench.tasks.catalog import TASKS, Param
 
@@ -30,6 +31,9 @@ __all__ = [
 ]
 
 Language = Literal["en", "zh_CN"]
+
+# Arguments of codes that hold what a user calls a provider, or several; some hold other things in other sentences.
+PROVIDER_FIELDS = ("provider", "wanted", "got")
 
 # One window, one language. The only state of this module; ``Appearance`` alone sets it.
 _current: list[Language] = ["en"]
@@ -59,7 +63,7 @@ def tr(text: str, **fields: Any) -> str:
 
 def message(code: str, arguments: Mapping[str, Any]) -> str:
     """The sentence of a code of the core, as a whole sentence."""
-    text = _one_line(sentence(code, arguments, _text_of, tr(", ")))
+    text = _one_line(sentence(code, _with_titles(arguments), _text_of, tr(", ")))
     if current() == "zh_CN":
         return text + "。"
     # The name of a precision is written as it is.
@@ -107,6 +111,22 @@ def choice_text(value: str) -> str:
     """The label of one of a parameter's choices."""
     table = chinese_messages.CHOICES if current() == "zh_CN" else english_messages.CHOICES
     return table.get(value, value)
+
+
+def _with_titles(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments with providers as their makers write them, also in the sentences among them."""
+
+    def shown(name: str, value: Any) -> Any:
+        if isinstance(value, list):
+            return [
+                {**item, "arguments": _with_titles(item["arguments"])}
+                if isinstance(item, dict) and "arguments" in item
+                else item
+                for item in value
+            ]
+        return provider_names(value) if name in PROVIDER_FIELDS else value
+
+    return {name: shown(name, value) for name, value in arguments.items()}
 
 
 def _one_line(text: str) -> str:

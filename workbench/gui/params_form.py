@@ -34,6 +34,7 @@ class ParamsForm(Panel):
         self._readers: dict[str, Callable[[], Any]] = {}
         self._fields: list[QWidget] = []
         self._form = QFormLayout(self)
+        self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)  # nothing is cut off in a narrow place
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setHorizontalSpacing(SPACE.large)
         self._form.setVerticalSpacing(SPACE.small)

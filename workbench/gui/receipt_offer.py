@@ -55,9 +55,7 @@ class Offer(Panel):
             )
         else:
             self._title.setText(tr("There is no receipt for this model"))
-            self._text.setText(
-                tr("Only models that were exported here can be measured against the original. Export it first.")
-            )
+            self._text.setText(tr("Only a model that runs here can be measured. Export it first."))
 
 
 class MeasureView(Panel):

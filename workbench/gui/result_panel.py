@@ -39,6 +39,7 @@ MAX_JSON_SHOWN = 400_000
 MAX_LIST_PX = 180
 # Below this height there is no room for an answer and the details below it.
 LOW_PX = 360
+LEAST_PX = 96  # of an answer
 
 
 class ResultPanel(Panel):
@@ -94,6 +95,7 @@ class ResultPanel(Panel):
             self._stack.addWidget(page)
         holder = QWidget()
         holder.setLayout(self._stack)
+        holder.setMinimumHeight(LEAST_PX)  # not that of the view that needs most, whichever is shown
         self._holder = holder
         self.where = WhereStrip()
         self.where.details.toggled.connect(self._make_room)

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QBoxLayout, QComboBox, QSplitter, QWidget
 
 from workbench.errors import WorkbenchError
 from workbench.gui.background import Background, Job, Work
-from workbench.gui.chat_ways import ChatWays
+from workbench.gui.chat_ways import CHAT_TASK, ChatWays
 from workbench.gui.core import Core
 from workbench.gui.input_panel import InputPanel
 from workbench.gui.intake import Item, Kind
@@ -125,6 +125,8 @@ class RunPage(Panel):
         self.sounds.failed.connect(self._sound_failed)
         receipts.changed.connect(self._receipt_changed)
         self.result.where.receipt_requested.connect(self._ask_receipt)
+        self.ways.panel.where.receipt_requested.connect(self._ask_receipt)
+        self.ways.panel.chat.answered.connect(lambda report: self._tell_chat())
         self.retranslate()
 
     def minimumSizeHint(self) -> QSize:
@@ -148,7 +150,11 @@ class RunPage(Panel):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         wide = self.width() >= SIDE_BY_SIDE_PX
-        self.splitter.setOrientation(Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical)
+        orientation = Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical
+        if orientation != self.splitter.orientation():
+            self.splitter.setOrientation(orientation)
+            # One above the other, the answer needs more of the height: pictures keep their shape.
+            self.splitter.setSizes([440, 520] if wide else [400, 600])
         beside = self.width() >= NAME_BESIDE_PX
         self._head.setDirection(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom)
         holder, other = (self._choices, self._names) if beside else (self._names, self._choices)
@@ -310,17 +316,25 @@ class RunPage(Panel):
     # --- receipts -----------------------------------------------------------------------------------------------
 
     def _show_receipt(self, entry: Entry) -> None:
-        """Only what was exported here has receipts, and verification recommends one of its precisions."""
+        """What can run can be measured; a model that turns out not to is told by its run."""
         task = self.task.currentData() or ""
-        exported = task in entry.recommended
-        if exported:
+        if task:
             self._receipts.look(entry.name, task)
-        self.receipt.setVisible(exported)
+        self.receipt.setVisible(bool(task) and self._receipts.state(entry.name, task).measurable is not False)
 
     def _receipt_changed(self, name: str, task: str) -> None:
         if (name, task) == self._ran:
             newest = self._receipts.state(name, task).newest
             self.result.where.show_receipt(newest.receipt if newest else None)
+        if self.entry and (name, task) == (self.entry.name, self.task.currentData()):
+            self.receipt.setVisible(self._receipts.state(name, task).measurable is not False)
+            self._tell_chat()
+
+    def _tell_chat(self) -> None:
+        """What the receipt of the model that chats says of it."""
+        if self.entry and self.task.currentData() == CHAT_TASK:
+            newest = self._receipts.state(self.entry.name, CHAT_TASK).newest
+            self.ways.panel.where.show_receipt(newest.receipt if newest else None)
 
     def _ask_receipt(self) -> None:
         if self.entry:

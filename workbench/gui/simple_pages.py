@@ -56,6 +56,8 @@ class WelcomePage(Panel):
             tr("Download one with Hugging Face's tools, or add a folder with models on the left."),
         ]
         self._text.setText("\n\n".join(lines))
+        # In the middle of a column, a label does not get the height that its width asks for.
+        self._text.setMinimumHeight(self._text.heightForWidth(TEXT_WIDTH_PX))
 
 
 class UnusablePage(Panel):

@@ -3,19 +3,17 @@ what is known of the variant."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Signal
 from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPainterPath, QPaintEvent
-from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from workbench.errors import Notice
-from workbench.gui.language import message_of, tr
+from workbench.gui.language import tr
 from workbench.gui.provider_names import provider_name
-from workbench.gui.receipt_words import agreement_tone, measured_row, short_verdict
-from workbench.gui.views.placements import PlacementsView
-from workbench.gui.widgets.basic import Button, ElidedLabel, IconLabel, Label, Panel, column, line, row
+from workbench.gui.run_details import RunDetails
+from workbench.gui.verdict_line import VerdictLine
+from workbench.gui.widgets.basic import Button, ElidedLabel, IconLabel, Panel, column, row
 from workbench.gui.widgets.theme import SPACE, colors, mark
 from workbench.receipts import Receipt
 from workbench.units import duration
@@ -23,9 +21,8 @@ from workbench.units import duration
 if TYPE_CHECKING:
     from workbench.running import RunReport
 
-__all__ = ["WhereStrip"]
+__all__ = ["WhereStrip", "where_text"]
 
-DETAILS_PX, LEAST_DETAILS_PX = 180, 72
 STEPS = ("load", "preprocess", "session", "postprocess")
 
 
@@ -77,7 +74,6 @@ class WhereStrip(Panel):
     def __init__(self) -> None:
         super().__init__()
         self._report: RunReport | None = None
-        self._receipt: Receipt | None = None
         self._icon = IconLabel("chip")
         self._where = ElidedLabel(role="heading")
         self.details = Button(icon="chevron-right", role="link")
@@ -85,22 +81,16 @@ class WhereStrip(Panel):
         self.details.toggled.connect(self._show_details)
         self._times = ElidedLabel(tone="muted", role="small")
         self._bar = _TimeBar()
-        self._verdict_icon = IconLabel("receipt", "muted")
-        self._verdict = ElidedLabel(role="small")
-        self.receipt = Button(role="link")
-        self.receipt.clicked.connect(self.receipt_requested)
-        self._verdict_line = QWidget()
-        verdict = row(self._verdict_icon, self._verdict, self.receipt)
-        verdict.setStretch(1, 1)
-        self._verdict_line.setLayout(verdict)
-        self._more = _Details()
+        self.verdict = VerdictLine()
+        self.verdict.receipt_requested.connect(self.receipt_requested)
+        self._more = RunDetails()
         layout = column(space=SPACE.tight)
         head = row(self._icon, self._where, self.details)
         head.setStretch(1, 1)
         layout.addLayout(head)
         layout.addWidget(self._bar)
         layout.addWidget(self._times)
-        layout.addWidget(self._verdict_line)
+        layout.addWidget(self.verdict)
         layout.addWidget(self._more)
         layout.addStretch(1)  # lines stay together where there is more room than they need
         self.setLayout(layout)
@@ -108,8 +98,6 @@ class WhereStrip(Panel):
         self.retranslate()
 
     def retranslate(self) -> None:
-        self.receipt.setText(tr("Receipt"))
-        self.receipt.setToolTip(tr("What each precision does to the answers and the speed"))
         self.details.setText(tr("Details"))
         self.details.setToolTip(tr("Where the nodes of each graph ran"))
         if self._report:
@@ -117,16 +105,7 @@ class WhereStrip(Panel):
 
     def show_report(self, report: RunReport) -> None:
         self._report = report
-        got = " + ".join(provider_name(name) for name in report.providers_got)
-        asked = report.provider_asked
-        asked = tr("Automatic") if asked == "auto" else provider_name(asked)
-        as_asked = report.provider_asked in ("auto", *report.providers_got[:1])
-        if as_asked:
-            text = tr("Ran on {got} in {precision} (asked: {asked})", got=got, precision=report.variant, asked=asked)
-        else:
-            text = tr(
-                "{asked} was asked for; ran on {got} in {precision}", got=got, precision=report.variant, asked=asked
-            )
+        text, as_asked = where_text(report)
         self._icon.set_icon("warning" if report.warnings else "chip", "warning" if report.warnings else "accent")
         mark(self._where, tone="" if as_asked else "warning")
         self._where.setText(text)
@@ -148,83 +127,36 @@ class WhereStrip(Panel):
         self._more.show_report(report)
         self.details.setVisible(self._more.has_any)
         self._more.setVisible(self._more.has_any and self.details.isChecked())
-        self._tell_receipt()
+        self.verdict.show_report(report)
         self.show()
 
     def show_receipt(self, receipt: Receipt | None) -> None:
         """The newest receipt of what ran; None where there is none."""
-        self._receipt = receipt
-        self._tell_receipt()
-
-    def _tell_receipt(self) -> None:
-        said = ""
-        if self._receipt and self._report:
-            provider = self._report.providers_got[0] if self._report.providers_got else "cpu"
-            said = short_verdict(self._receipt, self._report.variant, provider)
-            found = measured_row(self._receipt, self._report.variant, provider)
-            if found and found.agreement:
-                self._verdict_icon.set_icon("receipt", agreement_tone(found.agreement.mean))
-        self._verdict.setText(said)
-        self._verdict_line.setVisible(bool(said))
+        self.verdict.show_receipt(receipt)
 
     def _show_details(self, shown: bool) -> None:
         self.details.set_icon("chevron-down" if shown else "chevron-right")
         self._more.setVisible(shown and self._more.has_any)
 
     def clear(self) -> None:
-        self._report = self._receipt = None
+        self._report = None
+        self.verdict.show_report(None)
+        self.verdict.show_receipt(None)
         self.hide()
-
-
-class _Details(Panel):
-    """What there is to warn of, in full, and where each node ran; scrolled where it is long."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._warnings = Label(role="small", tone="warning", wrap=True)
-        self._placements = PlacementsView()
-        self.has_any = False
-        inside = QWidget()
-        mark(inside, role="plain")
-        layout = column(self._warnings, self._placements, space=SPACE.small)
-        layout.setContentsMargins(0, SPACE.tight, SPACE.small, 0)
-        layout.addStretch(1)
-        inside.setLayout(layout)
-        self._scroll = QScrollArea()
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._scroll.setWidget(inside)
-        self._inside = inside
-        self.setLayout(column(line(), self._scroll, space=SPACE.tight))
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self.hide()
-        self.retranslate()
-
-    def retranslate(self) -> None:
-        self._scroll.setAccessibleName(tr("Details of the run"))
-
-    def sizeHint(self) -> QSize:
-        inside = self._inside
-        wanted = inside.heightForWidth(self.width()) if inside.hasHeightForWidth() else inside.sizeHint().height()
-        return QSize(200, min(DETAILS_PX, wanted) + SPACE.small)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(0, min(LEAST_DETAILS_PX, self.sizeHint().height()))
-
-    def show_report(self, report: RunReport) -> None:
-        self._placements.show_placements(report.placements)
-        self._placements.setVisible(bool(report.placements))
-        self._warnings.setText(_sentences(report.warnings))
-        self._warnings.setVisible(bool(report.warnings))
-        self.has_any = bool(report.placements or report.warnings)
-        self.updateGeometry()
-
-
-def _sentences(notices: Sequence[Notice]) -> str:
-    return "\n".join(message_of(notice) for notice in notices)
 
 
 def shades_of_steps() -> list[QColor]:
     """A colour for each step behind loading: the model's own time in the accent."""
     return [QColor(colors().border_strong), QColor(colors().accent), QColor(colors().muted)]
+
+
+def where_text(report: RunReport) -> tuple[str, bool]:
+    """Where a run took place, in words, and whether that is as it was asked for."""
+    got = " + ".join(provider_name(name) for name in report.providers_got)
+    asked = tr("Automatic") if report.provider_asked == "auto" else provider_name(report.provider_asked)
+    if report.provider_asked in ("auto", *report.providers_got[:1]):
+        return tr("Ran on {got} in {precision} (asked: {asked})", got=got, precision=report.variant, asked=asked), True
+    return (
+        tr("{asked} was asked for; ran on {got} in {precision}", got=got, precision=report.variant, asked=asked),
+        False,
+    )

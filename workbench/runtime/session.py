@@ -77,19 +77,21 @@ class Session:
     @cached_property
     def places(self) -> list[dict[str, Any]]:
         """Which provider took how many nodes: ``provider`` (short), ``nodes``, ``operators`` (nodes by operator, most
-        first), ``reason`` (empty where it is the provider that was to take all)."""
+        first), ``reason`` and ``notice`` (why they fell back to it, as a text and as a code; none where it is the
+        provider that was to take all)."""
         first = self.providers_tried[0]
         rows: dict[str, dict[str, int]] = {}
         for (provider, operator), count in self._nodes.most_common():
             rows.setdefault(provider, {})[operator] = count
         asked = short_provider(first)
-        not_taken = str(self.fallback_reason or Notice.of("nodes-not-taken", provider=asked))
+        not_taken = self.fallback_reason or Notice.of("nodes-not-taken", provider=asked)
         return [
             {
                 "provider": short_provider(provider),
                 "nodes": sum(operators.values()),
                 "operators": operators,
-                "reason": "" if provider == first else not_taken,
+                "reason": "" if provider == first else str(not_taken),
+                "notice": None if provider == first else not_taken.to_json(),
             }
             for provider, operators in sorted(rows.items(), key=lambda row: row[0] != first)
         ]

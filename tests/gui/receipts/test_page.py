@@ -52,8 +52,8 @@ def test_a_receipt_from_the_verdict_to_the_small_print(desk: Desk) -> None:
 def test_a_row_that_failed_says_why_in_its_place(desk: Desk) -> None:
     desk.workbench.stored = [receipt(failed=True)]
     show(desk)
-    assert "There is no provider 'cuda'; known: cpu." in words(desk.page.view.table)
-    assert "int8 on cuda could not be measured" in words(desk.page.view)
+    assert "There is no provider 'CUDA'; known: cpu." in words(desk.page.view.table)
+    assert "int8 on CUDA could not be measured" in words(desk.page.view)
 
 
 def test_the_worst_samples_are_shown_as_plain_text(desk: Desk) -> None:

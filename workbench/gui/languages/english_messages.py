@@ -30,6 +30,8 @@ MESSAGES: dict[str, str] = {
     "provider-fallback": "{wanted} could not be had ({reason}), the model runs on {got}; the page “This machine” says what to do",
     "provider-node-fallback": "{model} has operators that {provider} leaves to the CPU: {operators}; allow that, or run the model on the CPU",
     "cure-plug-in": "in a terminal: pip install {package}",
+    "cure-wheels": "in a terminal: pip uninstall -y {wheels}; then: pip install {keep}",
+    "provider-died-before": "{provider} failed while running {model} earlier ({reason}), so the model runs on the CPU until the app is started again; choose {provider} to try it all the same",
     "cure-cuda-libraries": "in a terminal: pip install {package}, or install CUDA {cuda} and cuDNN {cudnn} from NVIDIA",
     # --- receipts ---
     "usage-needs-samples": "choose samples before {option}",

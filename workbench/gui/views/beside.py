@@ -1,4 +1,4 @@
-"""A picture and what is told about it: beside each other where there is room, else one above the other."""
+"""A picture and what is told about it: beside each other, one above the other, or the picture alone, as room allows."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ __all__ = ["Beside"]
 WIDE_PX = 640
 SIDE_PX = 240
 BELOW_PX = 150
+LOW_PX = 200
 NO_LIMIT_PX = 16_777_215  # Qt's own QWIDGETSIZE_MAX
 
 
@@ -35,7 +36,7 @@ class Beside(QWidget):
         inside = column(*([side] if side else []), space=0)
         inside.addStretch(0)
         self._side.setLayout(inside)
-        self._side.setVisible(side is not None)
+        self._has_side = side is not None
         self._layout = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(SPACE.medium)
@@ -47,7 +48,7 @@ class Beside(QWidget):
         self._arrange()
 
     def show_side(self, on: bool) -> None:
-        self._side.setVisible(on)
+        self._has_side = on
         self._arrange()
 
     def minimumSizeHint(self) -> QSize:
@@ -58,7 +59,9 @@ class Beside(QWidget):
         self._arrange()
 
     def _arrange(self) -> None:
-        beside = self.width() >= WIDE_PX and not self._side.isHidden()
+        beside = self.width() >= WIDE_PX and self._has_side
+        # In a low window the picture needs all there is; the legend names what is in it.
+        self._side.setVisible(self._has_side and (beside or self.height() >= LOW_PX))
         self._layout.setDirection(
             QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom  # no change where it is so
         )

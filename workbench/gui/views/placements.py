@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout
 
-from workbench.gui.language import tr
+from workbench.errors import Notice
+from workbench.gui.language import message_of, tr
 from workbench.gui.provider_names import provider_name
 from workbench.gui.views.painting import number_font
 from workbench.gui.widgets.basic import Label, Panel, column, plain_tip
@@ -74,7 +75,8 @@ def _table(placements: tuple[Placement, ...]) -> QGridLayout:
             layout.addWidget(_figure("" if item.time_s is None else duration(item.time_s)), at, 3, RIGHT)
         at += 1
         if item.reason:
-            said = [item.reason] + ([operator_list(item.operators)] if item.operators else [])
+            reason = message_of(Notice.from_json(item.notice)) if item.notice else item.reason
+            said = [reason] + ([operator_list(item.operators)] if item.operators else [])
             for text, shade in zip(said, ("warning", "muted"), strict=False):
                 layout.addWidget(Label(text, role="small", tone=shade, wrap=True), at, 0, 1, len(headings))
                 at += 1

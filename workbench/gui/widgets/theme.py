@@ -212,7 +212,7 @@ QAbstractScrollArea[role="reading"] { border: 1px solid transparent; border-radi
     padding: 0; }
 QAbstractScrollArea[role="reading"]:focus { border: 1px solid $accent; padding: 0; }
 
-QCheckBox { spacing: 8px; background: transparent; }
+QCheckBox { spacing: 8px; background: transparent; min-height: 18px; }
 QCheckBox::indicator { width: 16px; height: 16px; border: 1px solid $border_strong; border-radius: 4px;
     background: $surface; }
 QCheckBox::indicator:checked { background: $accent; border-color: $accent; image: url("$icons/check-$name.svg"); }
