@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from PySide6.QtCore import QEvent, QLibraryInfo, QLocale, QObject, Qt, QTimer, QTranslator, Signal
 from PySide6.QtWidgets import QApplication, QWidget
+from shiboken6 import isValid
 
 from workbench.garbage import no_collections
 from workbench.gui import language
@@ -26,6 +29,7 @@ class Appearance(QObject):
         self._translator: QTranslator | None = None
         self._parts: list[QWidget] = []
         self._undressed: list[QWidget] = []
+        self._frozen: list[QWidget] = []  # windows that show what they showed before
         self._dressing = QTimer(self)
         self._dressing.timeout.connect(self._dress_next)
         self._put_language()
@@ -61,19 +65,30 @@ class Appearance(QObject):
         dark = self.theme == "dark"
         if self.theme == "system":
             dark = self._app.styleHints().colorScheme() == Qt.ColorScheme.Dark
+        seen = [part for part in self._parts if part.isVisible()]
+        self._freeze({part.window() for part in seen})
         theme.put_palette(self._app, dark=dark)
-        self._undressed = list(self._parts)
-        for part in self._parts:
-            if part.isVisible():
-                self._put_on(part)
+        self._undressed = seen + [part for part in self._parts if part not in seen]
         self._dressing.start()
 
     def _dress_next(self) -> None:
-        """What is not seen follows in idle moments, one part at a time: all at once would stall the window."""
+        """One part at a time, what is seen first: all at once would stall the window. It is painted only when all that
+        is seen is ready: nobody sees a mixture of two themes."""
         if self._undressed:
             self._put_on(self._undressed[0])
         else:
             self._dressing.stop()
+        if not any(part.isVisible() for part in self._undressed):
+            self._freeze(())
+
+    def _freeze(self, windows: Iterable[QWidget]) -> None:
+        """Have these windows, and no others, keep the picture that they show."""
+        before, self._frozen = self._frozen, list(windows)
+        for window in self._frozen:
+            window.setUpdatesEnabled(False)
+        for window in before:
+            if window not in self._frozen and isValid(window):
+                window.setUpdatesEnabled(True)
 
     def _put_on(self, part: QWidget) -> None:
         self._undressed.remove(part)

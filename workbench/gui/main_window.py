@@ -109,7 +109,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.resize(QSize(1200, 760))
         self.banner.closed.connect(notices.hide)
-        appearance.dress(self.sidebar, notices, self.welcome, self.run_page, self.export_page, self.unusable)
+        appearance.dress(self.sidebar, notices, self.welcome, *self.run_page.parts, self.export_page, self.unusable)
         self.router = InputRouter(background, self.library, self.microphone, self, self)
         self._connect(appearance)
         self.retranslate()
