@@ -41,9 +41,17 @@ class Appearance(QObject):
             part.installEventFilter(self)
 
     def begin(self) -> None:
-        """Put the theme into force. Once the window is made: each part would be styled again as it gets its place."""
+        """Put the theme into force. Once the window is made: each part would be styled again as it gets its place.
+
+        A part is styled when it is shown, all others after :meth:`dress_unseen`.
+        """
         self._put_theme()
+        self._dressing.stop()
         self._app.styleHints().colorSchemeChanged.connect(self._follow)
+
+    def dress_unseen(self) -> None:
+        """Style in idle moments what was not seen yet: what is styled when it is opened opens later."""
+        self._dressing.start()
 
     def set_theme(self, wish: str) -> None:
         """``system``, ``light`` or ``dark``."""
