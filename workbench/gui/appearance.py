@@ -83,7 +83,7 @@ class Appearance(QObject):
         """One part at a time, what is seen first: all at once would stall the window. It is painted only when all that
         is seen is ready: nobody sees a mixture of two themes."""
         if self._undressed:
-            self._put_on(self._undressed[0])
+            self._put_on(next((part for part in self._undressed if part.isVisible()), self._undressed[0]))
         else:
             self._dressing.stop()
         if not any(part.isVisible() for part in self._undressed):
@@ -105,7 +105,14 @@ class Appearance(QObject):
 
     def eventFilter(self, part: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Show and part in self._undressed and isinstance(part, QWidget):
-            self._put_on(part)
+            handle = part.window().windowHandle()
+            if handle and handle.isExposed():  # another page of an open window, which shows the one before until then
+                self._undressed.remove(part)
+                self._undressed.insert(0, part)
+                self._freeze({part.window(), *self._frozen})
+                self._dressing.start()
+            else:
+                self._put_on(part)
         return False
 
     def _put_language(self) -> None:
