@@ -207,7 +207,7 @@ class Prose(QTextBrowser):
         document = _Quiet(self, self.font())
         if self._is_markdown:
             document.setMarkdown(self._text, FEATURES)
-            _Dresser(document, self.font()).dress()
+            _Dresser(document, self.font()).dress(pictures=PICTURE in self._text)
         else:
             document.setPlainText(self._text)
             _space_lines(document)
@@ -247,10 +247,12 @@ class _Dresser:
         self._font = font
         self._mono = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont).families()
 
-    def dress(self) -> None:
+    def dress(self, *, pictures: bool) -> None:
+        """``pictures``: whether there may be some, which are looked for in every stretch of the text."""
         cursor = QTextCursor(self._document)
         cursor.beginEditBlock()
-        self._name_pictures(cursor)
+        if pictures:
+            self._name_pictures(cursor)
         block = self._document.begin()
         while block.isValid():
             self._dress_block(cursor, block)

@@ -22,8 +22,8 @@ __all__ = ["Row", "ThreadView"]
 MAX_WIDTH_PX = 780  # longer lines are hard to read
 # How long one turn may take to make rows that are in sight, and ones that are near; the next turn goes on. At least one
 # is made in each.
-SEEN_S = 0.025
-SETTLE_S = 0.01
+SEEN_S = 0.015
+SETTLE_S = 0.008
 ROUNDS = 8  # heights that turn out otherwise move others into sight
 LINE_PX = 40
 END_PX = SPACE.wide  # so near to the end counts as the end
