@@ -16,11 +16,9 @@ from workbench import previews, running
 from workbench.audio.host import Devices, Recording
 from workbench.cancellation import Cancellation
 from workbench.chatting import can_chat
-from workbench.comparing import MAX_ROUNDS, CompareRow, Comparison, Plan, compare, plan_rows, thread_rates
 from workbench.engine.host import EngineHost
 from workbench.errors import AudioError, Notice
 from workbench.exporting.spec import DEFAULT_TOOLCHAIN, Event
-from workbench.planning import ExportPlan, OwnSamples, plan_export
 from workbench.receipt_methods import ReceiptMethods
 from workbench.reports import BenchReport, ItemReport, PlacesReport, RunReport
 from workbench.results import Result
@@ -30,15 +28,17 @@ from workbench.tasks.catalog import TASKS, TaskInfo
 from workbench.tasks.samples import samples
 from workbench.thread_choice import ThreadChoices, candidates, threads_file
 
-# What only an export or the doctor needs is imported by the methods that do those: a window that opens, and a command
-# that runs, start sooner.
+# What only an export, a comparison or the doctor needs is imported by the methods that do those: a window that opens,
+# and a command that runs, start sooner.
 if TYPE_CHECKING:
+    from workbench.comparing import CompareRow, Comparison, Plan
     from workbench.doctor import Diagnosis
     from workbench.exporting.report import ExportReport
     from workbench.exporting.toolchain_install import Torch
     from workbench.exporting.toolchains import ToolchainStatus
+    from workbench.planning import ExportPlan, OwnSamples
 
-__all__ = ["ExportPlan", "RunTarget", "Wish", "Workbench"]
+__all__ = ["RunTarget", "Wish", "Workbench"]
 
 
 class Workbench(ReceiptMethods):
@@ -171,6 +171,8 @@ class Workbench(ReceiptMethods):
 
         What it tells of thread counts is kept for the runs to come.
         """
+        from workbench.comparing import compare, thread_rates
+
         comparison = compare(
             plans,
             inputs,
@@ -202,6 +204,8 @@ class Workbench(ReceiptMethods):
     ) -> RunTarget:
         """The target with the number of threads that it runs best with on the CPU, measured now and kept; takes some
         seconds a count. Raises WorkbenchError where it does not run, or Cancelled."""
+        from workbench.comparing import MAX_ROUNDS, plan_rows
+
         plans = plan_rows([target], ["cpu"], [1], candidates())
         comparison = self.compare(plans, inputs, params, MAX_ROUNDS, on_progress=on_progress, cancellation=cancellation)
         best = comparison.rows[0]
@@ -273,6 +277,8 @@ class Workbench(ReceiptMethods):
         calibration: str = CALIBRATIONS[0],
     ) -> ExportPlan:
         """What an export would be and need. Raises what :func:`workbench.planning.plan_export` raises."""
+        from workbench.planning import plan_export
+
         return plan_export(
             self.find(model, revision),
             task=task,

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from workbench import receipting
-from workbench.api import ExportPlan, Workbench
+from workbench.api import Workbench
 from workbench.cancellation import Cancellation
 from workbench.errors import EngineError
 from workbench.exporting.spec import Event, StageStarted
+from workbench.planning import ExportPlan
 from workbench.settings import Settings
 
 pytestmark = pytest.mark.toolchain

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import faulthandler
-import statistics
 import tempfile
 import threading
 import time
@@ -12,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QTextDocument
 
 __all__ = ["Heartbeat", "beating", "freest"]
 
@@ -20,36 +18,28 @@ BEAT_MS = 5
 LOOK_S = 0.02
 LATE_S = 0.06
 ATTEMPTS = 3
-# A machine on which the limits of the tests are meant takes so long for the work in :func:`slowness`.
-WORK_S = 0.002
 
 
 class Heartbeat:
     """Beats every 5 ms as long as the GUI thread is free.
 
     Time in which the thread wanted to go on and the system gave the processor to others does not count, where the
-    system tells it (Linux): what the app does is measured, not what else the machine has to do. ``longest_s`` is told
-    as it would be on a machine of ordinary speed, see :func:`slowness`.
+    system tells it (Linux): what the app does is measured, not what else the machine has to do.
     """
 
     def __init__(self) -> None:
-        self.slowness = slowness()
         self.last_s = time.perf_counter()
         self._waited_s = waited_for_processor_s()
-        self.blocked_s = 0.0  # the longest, as it was
+        self.longest_s = 0.0
         self.seen: list[str] = []  # where the GUI thread was when it was late
 
     def beat(self) -> None:
         now, waited_s = time.perf_counter(), waited_for_processor_s()
-        self.blocked_s = max(self.blocked_s, now - self.last_s - (waited_s - self._waited_s))
+        self.longest_s = max(self.longest_s, now - self.last_s - (waited_s - self._waited_s))
         self.last_s, self._waited_s = now, waited_s
 
-    @property
-    def longest_s(self) -> float:
-        return self.blocked_s / self.slowness
-
     def __repr__(self) -> str:
-        longest = f"at most {self.longest_s * 1000:.0f} ms between beats on a machine {self.slowness:.1f}× as fast"
+        longest = f"at most {self.longest_s * 1000:.0f} ms between beats"
         return "\n".join((f"<Heartbeat, {longest}>", *self.seen[-3:]))
 
     def watch(self, end: threading.Event) -> None:
@@ -57,23 +47,6 @@ class Heartbeat:
             late_s = time.perf_counter() - self.last_s
             if late_s > LATE_S:
                 self.seen.append(f"late by {late_s * 1000:.0f} ms:\n{_stacks()}")
-
-
-def slowness() -> float:
-    """How many times as long this machine takes to lay out a text as one on which the limits are meant, at least 1.
-
-    Machines that run tests may take three times as long for everything, for an empty window too; that is no block of
-    ours. The processor's time counts, so what else runs does not.
-    """
-    times_s = []
-    for _ in range(9):
-        began_s = time.thread_time()
-        document = QTextDocument()
-        document.setHtml("<p>A paragraph with <b>words</b> enough for several lines at this width.</p>" * 100)
-        document.setTextWidth(200)
-        document.size()
-        times_s.append(time.thread_time() - began_s)
-    return max(1.0, statistics.median(times_s) / WORK_S)
 
 
 def _stacks() -> str:
@@ -109,7 +82,6 @@ def beating() -> Iterator[Heartbeat]:
     finally:
         timer.stop()
         heart.beat()
-        heart.slowness = max(heart.slowness, slowness())  # it changes with what else the machine's host has to do
         end.set()
         watcher.join()
 

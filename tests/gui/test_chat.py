@@ -110,7 +110,7 @@ def test_a_message_is_changed_and_sent_again(talk: Talk) -> None:
     assert len(talk.turns()) == 4
     talk.qtbot.mouseClick(question.edit, LEFT)
     question.editor.setPlainText("")
-    assert not question.send.isEnabled()
+    assert not question.editing.send.isEnabled()
     question.editor.setPlainText("Changed")
     talk.qtbot.keyClick(question.editor, ENTER)
     talk.done()

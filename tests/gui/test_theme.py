@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QPoint, QRect, QSize
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication, QSpinBox
 from pytestqt.qtbot import QtBot
@@ -74,16 +75,16 @@ def test_a_number_leaves_room_for_the_buttons_beside_it(qtbot: QtBot) -> None:
 
 
 def test_an_icon_follows_the_theme(qtbot: QtBot, qapp: QApplication) -> None:
-    put_theme(qapp, dark=False)  # before the button is there, which may follow late
-    button = Button("x", icon="play")
+    put_theme(qapp, dark=False)
+    button = Button(icon="play")
     qtbot.addWidget(button)
     button.show()
 
-    def shade() -> int:
-        image = button.icon().pixmap(18, 18).toImage()
-        pixels = [image.pixelColor(x, y) for x in range(18) for y in range(18)]
-        return max(pixel.lightness() for pixel in pixels if pixel.alpha() > 200)
+    def shades() -> list[int]:
+        """Of the middle of the button, where nothing is but the icon."""
+        image = button.grab(QRect(button.rect().center() - QPoint(6, 6), QSize(12, 12))).toImage()
+        return [image.pixelColor(x, y).lightness() for x in range(image.width()) for y in range(image.height())]
 
-    light = shade()
+    assert min(shades()) < 60
     put_theme(qapp, dark=True)
-    qtbot.waitUntil(lambda: shade() > light + 80)
+    assert max(shades()) > 200

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from PySide6.QtCore import QEvent, QLibraryInfo, QLocale, QObject, Qt, QTimer, QTranslator, Signal
 from PySide6.QtWidgets import QApplication, QWidget
+from shiboken6 import isValid
 
 from workbench.garbage import no_collections
 from workbench.gui import language
@@ -26,6 +29,7 @@ class Appearance(QObject):
         self._translator: QTranslator | None = None
         self._parts: list[QWidget] = []
         self._undressed: list[QWidget] = []
+        self._frozen: list[QWidget] = []  # windows that show what they showed before
         self._dressing = QTimer(self)
         self._dressing.timeout.connect(self._dress_next)
         self._put_language()
@@ -37,9 +41,17 @@ class Appearance(QObject):
             part.installEventFilter(self)
 
     def begin(self) -> None:
-        """Put the theme into force. Once the window is made: each part would be styled again as it gets its place."""
+        """Put the theme into force. Once the window is made: each part would be styled again as it gets its place.
+
+        A part is styled when it is shown, all others after :meth:`dress_unseen`.
+        """
         self._put_theme()
+        self._dressing.stop()
         self._app.styleHints().colorSchemeChanged.connect(self._follow)
+
+    def dress_unseen(self) -> None:
+        """Style in idle moments what was not seen yet: what is styled when it is opened opens later."""
+        self._dressing.start()
 
     def set_theme(self, wish: str) -> None:
         """``system``, ``light`` or ``dark``."""
@@ -61,19 +73,30 @@ class Appearance(QObject):
         dark = self.theme == "dark"
         if self.theme == "system":
             dark = self._app.styleHints().colorScheme() == Qt.ColorScheme.Dark
+        seen = [part for part in self._parts if part.isVisible()]
+        self._freeze({part.window() for part in seen})
         theme.put_palette(self._app, dark=dark)
-        self._undressed = list(self._parts)
-        for part in self._parts:
-            if part.isVisible():
-                self._put_on(part)
+        self._undressed = seen + [part for part in self._parts if part not in seen]
         self._dressing.start()
 
     def _dress_next(self) -> None:
-        """What is not seen follows in idle moments, one part at a time: all at once would stall the window."""
+        """One part at a time, what is seen first: all at once would stall the window. It is painted only when all that
+        is seen is ready: nobody sees a mixture of two themes."""
         if self._undressed:
-            self._put_on(self._undressed[0])
+            self._put_on(next((part for part in self._undressed if part.isVisible()), self._undressed[0]))
         else:
             self._dressing.stop()
+        if not any(part.isVisible() for part in self._undressed):
+            self._freeze(())
+
+    def _freeze(self, windows: Iterable[QWidget]) -> None:
+        """Have these windows, and no others, keep the picture that they show."""
+        before, self._frozen = self._frozen, list(windows)
+        for window in self._frozen:
+            window.setUpdatesEnabled(False)
+        for window in before:
+            if window not in self._frozen and isValid(window):
+                window.setUpdatesEnabled(True)
 
     def _put_on(self, part: QWidget) -> None:
         self._undressed.remove(part)
@@ -82,7 +105,14 @@ class Appearance(QObject):
 
     def eventFilter(self, part: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Show and part in self._undressed and isinstance(part, QWidget):
-            self._put_on(part)
+            handle = part.window().windowHandle()
+            if handle and handle.isExposed():  # another page of an open window, which shows the one before until then
+                self._undressed.remove(part)
+                self._undressed.insert(0, part)
+                self._freeze({part.window(), *self._frozen})
+                self._dressing.start()
+            else:
+                self._put_on(part)
         return False
 
     def _put_language(self) -> None:

@@ -100,6 +100,11 @@ class ChatPanel(Panel):
             button.setText(text)
         self._show()
 
+    @property
+    def parts(self) -> tuple[QWidget, ...]:
+        """What wears a style sheet of its own."""
+        return (self._greeting, self.thread_view, self.composer, self.settings)
+
     def set_task(self, task: TaskInfo) -> None:
         """Show the parameters of the task that chats."""
         self.settings.set_task(task)

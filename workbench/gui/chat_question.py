@@ -59,6 +59,25 @@ class MessageEditor(TextEditor):
             super().keyPressEvent(event)
 
 
+class _Editing(Panel):
+    """The box and the buttons with which a message is changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.editor = MessageEditor()
+        self.give_up = Button(role="quiet")
+        self.send = Button(role="primary")
+        layout = column(self.editor, space=SPACE.small)
+        layout.addLayout(row(1, self.give_up, self.send))
+        self.setLayout(layout)
+        self.retranslate()
+
+    def retranslate(self) -> None:
+        self.editor.setAccessibleName(tr("Your message"))
+        self.give_up.setText(tr("Cancel"))
+        self.send.setText(tr("Send"))
+
+
 class Question(Panel):
     """One message of the user."""
 
@@ -83,26 +102,14 @@ class Question(Panel):
         self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self._full))
         self.edit = Button(icon="edit", role="bare", tint="muted")
         self.edit.clicked.connect(self.begin_edit)
-        self.editor = MessageEditor()
-        self.editor.sent.connect(self._send)
-        self.editor.given_up.connect(self.end_edit)
-        self.give_up = Button(role="quiet")
-        self.give_up.clicked.connect(self.end_edit)
-        self.send = Button(role="primary")
-        self.send.clicked.connect(self._send)
-        self.editor.textChanged.connect(self._enable)
+        self._editing: _Editing | None = None
         shown = column(space=SPACE.tight)
         aside: QHBoxLayout = row(1, self.bubble, space=0)
         shown.addLayout(aside)
         shown.addLayout(row(1, self._more, self.edit, self.copy, space=SPACE.tight))
         self._shown = QWidget()
         self._shown.setLayout(shown)
-        self._editing = QWidget()
-        editing = column(self.editor, space=SPACE.small)
-        editing.addLayout(row(1, self.give_up, self.send))
-        self._editing.setLayout(editing)
-        self.setLayout(column(self._shown, self._editing, space=0))
-        self._editing.hide()
+        self.setLayout(column(self._shown, space=0))
         self.retranslate()
         if draft is not None:
             self.begin_edit()
@@ -112,16 +119,37 @@ class Question(Panel):
         self.text.setAccessibleName(tr("Your message"))
         self.edit.describe(tr("Edit and send again"))
         self.copy.describe(tr("Copy"))
-        self.editor.setAccessibleName(tr("Your message"))
-        self.give_up.setText(tr("Cancel"))
-        self.send.setText(tr("Send"))
         rest = max(0, len(self._full) - MAX_BUBBLE)
         self._more.setText(tr("… and {count} more characters", count=f"{rest:,}"))
 
     @property
+    def editing(self) -> _Editing:
+        """What it is changed with, which few messages ever are: it is made by the first who asks."""
+        if self._editing is None:
+            self._editing = _Editing()
+            self._editing.hide()
+            self._editing.editor.sent.connect(self._send)
+            self._editing.editor.given_up.connect(self.end_edit)
+            self._editing.editor.textChanged.connect(self._enable)
+            self._editing.give_up.clicked.connect(self.end_edit)
+            self._editing.send.clicked.connect(self._send)
+            layout = self.layout()
+            assert layout is not None
+            layout.addWidget(self._editing)
+        return self._editing
+
+    @property
+    def editor(self) -> MessageEditor:
+        return self.editing.editor
+
+    @property
+    def _is_edited(self) -> bool:
+        return self._editing is not None and not self._editing.isHidden()
+
+    @property
     def draft(self) -> str | None:
         """What is typed in its place, None where it is not being edited."""
-        return None if self._editing.isHidden() else self.editor.toPlainText()
+        return self.editor.toPlainText() if self._is_edited else None
 
     def set_enabled(self, enabled: bool) -> None:
         """Whether it can be changed now: not while an answer is being written."""
@@ -133,7 +161,7 @@ class Question(Panel):
         return True
 
     def heightForWidth(self, width: int) -> int:
-        if self._editing.isHidden():
+        if not self._is_edited:
             most = int(width * SHARE)
             around = 2 * SPACE.medium + 2
             wide = min(most, max(LEAST_PX, self.text.ideal_width() + around))
@@ -149,7 +177,7 @@ class Question(Panel):
     def begin_edit(self) -> None:
         """Show the text in an editor."""
         self._shown.hide()
-        self._editing.show()
+        self.editing.show()
         self.editor.setPlainText(self._full)
         self.editor.setFocus()
         self.editor.moveCursor(self.editor.textCursor().MoveOperation.End)
@@ -157,13 +185,14 @@ class Question(Panel):
 
     def end_edit(self) -> None:
         """Leave the text as it was."""
-        self._editing.hide()
+        self.editing.hide()
         self._shown.show()
         self.edit.setFocus()
 
     def _enable(self) -> None:
-        self.send.setEnabled(self._enabled and bool(self.editor.toPlainText().strip()))
+        if self._editing:
+            self._editing.send.setEnabled(self._enabled and bool(self.editor.toPlainText().strip()))
 
     def _send(self) -> None:
-        if self.send.isEnabled():
+        if self.editing.send.isEnabled():
             self.changed.emit(self.editor.toPlainText())

@@ -81,6 +81,11 @@ class ChatWays(Panel):
         self.form.setToolTip(tr("Have the model go on from a text"))
 
     @property
+    def parts(self) -> tuple[QWidget, ...]:
+        """What wears a style sheet of its own, beside the form."""
+        return (self.bar, *self.panel.parts)
+
+    @property
     def chats(self) -> bool:
         """Whether the chat is shown."""
         return self._stack.currentWidget() is self.panel

@@ -66,19 +66,27 @@ class ExportPage(Panel):
         self.retranslate()
 
     def _build(self) -> None:
-        inside = column(self._title, self._owner, space=0)
+        head = column(self._title, self._owner, space=0)
+        head.addSpacing(SPACE.medium)
+        head.addWidget(self._intro)
+        head.addSpacing(SPACE.wide)
+        head.addWidget(self.note)
+        head.addWidget(self._gap)
+        self._head = QWidget()
+        self._head.setLayout(head)
+        inside = column(self._head, space=0)
         inside.setContentsMargins(SPACE.wide, SPACE.wide, SPACE.wide, SPACE.wide)
-        inside.addSpacing(SPACE.medium)
-        inside.addWidget(self._intro)
-        inside.addSpacing(SPACE.wide)
-        inside.addWidget(self.note)
-        inside.addWidget(self._gap)
         for part in self._parts:
             part.hide()
             inside.addWidget(part)
         inside.addStretch(1)
         self._scroll = Sheet(inside, COLUMN_PX)
         self.setLayout(column(self._scroll))
+
+    @property
+    def parts(self) -> tuple[QWidget, ...]:
+        """What wears a style sheet of its own, so that a change of theme is made in short steps."""
+        return (self._scroll.verticalScrollBar(), self._head, *self._parts)
 
     def retranslate(self) -> None:
         self._intro.setText(

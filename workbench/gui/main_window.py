@@ -109,7 +109,8 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.resize(QSize(1200, 760))
         self.banner.closed.connect(notices.hide)
-        appearance.dress(self.sidebar, notices, self.welcome, self.run_page, self.export_page, self.unusable)
+        appearance.dress(self.sidebar, notices, self.welcome, *self.run_page.parts, *self.export_page.parts)
+        appearance.dress(self.unusable)
         self.router = InputRouter(background, self.library, self.microphone, self, self)
         self._connect(appearance)
         self.retranslate()
@@ -141,8 +142,6 @@ class MainWindow(QMainWindow):
     def begin(self) -> None:
         """List the models; what else will be needed is made ready after that."""
         self.library.refresh()
-        self._unpolished = [part for part in self.findChildren(QWidget) if not part.isVisible()]
-        self._polishing.start()
 
     def _polish_some(self) -> None:
         """Style what is not shown yet, a little at a time: a page that is styled at once when it is opened would
@@ -240,7 +239,10 @@ class MainWindow(QMainWindow):
         self._make_views()
 
     def _get_ready(self) -> None:
-        """Have the engine, the audio process and the views there before they are needed."""
+        """Have the engine, the audio process, the views and the look of all pages there before they are needed."""
+        self.appearance.dress_unseen()
+        self._unpolished = [part for part in self.findChildren(QWidget) if not part.isVisible()]
+        self._polishing.start()
         self._background.start(lambda job: self._core.workbench.engine.start(), failed=self._tell_error)
         self.microphone.look()
         QTimer.singleShot(READY_MS, self, self.beside.prepare)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLineEdit, QSpinBox, QWidget
 
 from workbench.gui.language import choice_text, param_help, param_title, tr
@@ -28,6 +29,7 @@ class ParamsForm(Panel):
 
     def __init__(self, *, needed: bool | None = None, presets: Mapping[str, Any] | None = None) -> None:
         super().__init__()
+        self._stale = False
         self._presets = dict(presets or {})
         self._needed = needed
         self._task: TaskInfo | None = None
@@ -68,13 +70,23 @@ class ParamsForm(Panel):
         return {name: value for name, value in given.items() if value is not None}
 
     def retranslate(self) -> None:
-        self._build(self.values())
+        """Fields are made anew for another language, when they are seen next: most forms are hidden, and making one
+        takes a moment."""
+        self._stale = not self.isVisible()
+        if self.isVisible():
+            self._build(self.values())
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._stale:
+            self.retranslate()
 
     def _params(self) -> list[Param]:
         params = self._task.params if self._task else ()
         return [param for param in params if self._needed is None or param.is_needed == self._needed]
 
     def _build(self, values: dict[str, Any]) -> None:
+        self._stale = False
         while self._form.rowCount():
             self._form.removeRow(0)
         self._readers, self._fields = {}, []

@@ -97,9 +97,12 @@ class RunPage(Panel):
         head.addLayout(self._names, 1)
         head.addLayout(self._choices)
         head.setContentsMargins(SPACE.large, SPACE.medium, SPACE.large, SPACE.medium)
-        layout = column(space=0)
-        layout.addLayout(head)
-        layout.addWidget(line())
+        above = column(space=0)
+        above.addLayout(head)
+        above.addWidget(line())
+        self._above = QWidget()
+        self._above.setLayout(above)
+        layout = column(self._above, space=0)
         self.ways = ChatWays(core, background, self.splitter, self._chat_order)
         self.splitter.setMinimumSize(0, 0)  # it took what its parts wanted side by side while it had no parent
         layout.addWidget(self.ways, 1)
@@ -128,6 +131,11 @@ class RunPage(Panel):
         self.ways.panel.where.receipt_requested.connect(self._ask_receipt)
         self.ways.panel.chat.answered.connect(lambda report: self._tell_chat())
         self.retranslate()
+
+    @property
+    def parts(self) -> tuple[QWidget, ...]:
+        """What wears a style sheet of its own, so that a change of theme is made in short steps."""
+        return (self._above, self.input, self.result, *self.ways.parts)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(420, 380)

@@ -43,6 +43,7 @@ HEADINGS = (1.45, 1.25, 1.1)  # of the text's size; smaller headings are only bo
 QUOTE_PX = 16
 CODE_SHARE = 0.7  # how much the ground of code within a line differs from that of the page
 EDGE_PX = 1  # of the frame that shows the focus
+PICTURE = "!["  # how one begins in Markdown
 PROPORTIONAL = QTextBlockFormat.LineHeightTypes.ProportionalHeight.value
 
 
@@ -91,6 +92,14 @@ class Prose(QTextBrowser):
         """Nothing: an answer must not have a file or an address asked for."""
         return _nothing(kind)
 
+    def document(self) -> QTextDocument:
+        """The text as it is shown."""
+        self._refresh()
+        return super().document()
+
+    def toPlainText(self) -> str:
+        return self.document().toPlainText()
+
     @property
     def said(self) -> str:
         """What is shown, as it was written."""
@@ -100,13 +109,13 @@ class Prose(QTextBrowser):
         """Show Markdown without markup of HTML, which is shown as it is written."""
         if text != self._text or not self._is_markdown:
             self._text, self._is_markdown = text, True
-            self._render()
+            self._text_changed()
 
     def show_plain(self, text: str) -> None:
         """Show a text as it was typed."""
         if text != self._text or self._is_markdown:
             self._text, self._is_markdown = text, False
-            self._render()
+            self._text_changed()
 
     def scrolls_sideways(self, on: bool) -> None:
         """Let what is too wide be scrolled to."""
@@ -119,11 +128,11 @@ class Prose(QTextBrowser):
         return True
 
     def heightForWidth(self, width: int) -> int:
-        self._refresh()
+        document = self.document()
         inner = max(1, width - 2 * EDGE_PX)
-        if self.document().textWidth() != inner:
-            self.document().setTextWidth(inner)
-        size = self.document().size()
+        if document.textWidth() != inner:
+            document.setTextWidth(inner)
+        size = document.size()
         bar = 0
         if size.width() > inner and self.horizontalScrollBarPolicy() == Qt.ScrollBarPolicy.ScrollBarAsNeeded:
             bar = self.horizontalScrollBar().sizeHint().height()
@@ -131,9 +140,9 @@ class Prose(QTextBrowser):
 
     def ideal_width(self) -> int:
         """As wide as the text is where no line is broken, but not much wider than a window."""
-        self._refresh()
-        self.document().setTextWidth(-1)
-        return math.ceil(self.document().idealWidth()) + 2 * EDGE_PX + 1
+        document = self.document()
+        document.setTextWidth(-1)
+        return math.ceil(document.idealWidth()) + 2 * EDGE_PX + 1
 
     def sizeHint(self) -> QSize:
         return QSize(200, self.heightForWidth(max(200, self.width())))
@@ -160,9 +169,10 @@ class Prose(QTextBrowser):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        others = (QEvent.Type.FontChange, QEvent.Type.LanguageChange)  # the latter for the names of pictures
-        if (is_theme_change(event) or event.type() in others) and self._text:
-            self._stale = True  # a change of style is told many times: once before it is drawn is enough
+        # Only what stands for a picture is in a language of ours.
+        fonts = (QEvent.Type.FontChange, *([QEvent.Type.LanguageChange] if PICTURE in self._text else []))
+        if (is_theme_change(event) or event.type() in fonts) and self._text:
+            self._stale = True
             self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -176,7 +186,14 @@ class Prose(QTextBrowser):
         data.setText(self.textCursor().selectedText().replace("\u2029", "\n").replace("\u2028", "\n"))
         return data
 
+    def _text_changed(self) -> None:
+        self._stale = True
+        if self.isVisible():
+            self._refresh()
+
     def _refresh(self) -> None:
+        """Make the document anew where text or look are others now. Not sooner than somebody looks: a change of style
+        is told many times, also to a widget that only gets its place, and making a document takes milliseconds."""
         if self._stale:
             self._stale = False
             self._render()
@@ -184,17 +201,19 @@ class Prose(QTextBrowser):
     def _render(self) -> None:
         before = self.textCursor()
         anchor, position = before.anchor(), before.position()
-        old, width = self.document(), self.document().textWidth()
+        old = super().document()
+        width = old.textWidth()
         # Pictures are taken out before the document has a layout, which would look for their files.
         document = _Quiet(self, self.font())
         if self._is_markdown:
             document.setMarkdown(self._text, FEATURES)
-            _Dresser(document, self.font()).dress()
+            _Dresser(document, self.font()).dress(pictures=PICTURE in self._text)
         else:
             document.setPlainText(self._text)
             _space_lines(document)
-        document.setTextWidth(width)
-        self.setDocument(document)
+        self.setDocument(document)  # lays it out, as wide as the widget is
+        if width > 0 and document.textWidth() != width:
+            document.setTextWidth(width)
         old.deleteLater()
         if anchor or position:  # what was selected in a text that grows stays so
             last = document.characterCount() - 1
@@ -228,10 +247,12 @@ class _Dresser:
         self._font = font
         self._mono = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont).families()
 
-    def dress(self) -> None:
+    def dress(self, *, pictures: bool) -> None:
+        """``pictures``: whether there may be some, which are looked for in every stretch of the text."""
         cursor = QTextCursor(self._document)
         cursor.beginEditBlock()
-        self._name_pictures(cursor)
+        if pictures:
+            self._name_pictures(cursor)
         block = self._document.begin()
         while block.isValid():
             self._dress_block(cursor, block)

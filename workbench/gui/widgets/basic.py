@@ -6,12 +6,12 @@ import html
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QIcon, QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStyleOptionButton, QVBoxLayout, QWidget
 
 from workbench.gui.language import tr
 from workbench.gui.widgets.icons import ICON_PX, icon, pixmap
-from workbench.gui.widgets.theme import SPACE, colors, is_theme_change, mark
+from workbench.gui.widgets.theme import SPACE, colors, mark
 
 __all__ = ["Banner", "Button", "ElidedLabel", "IconLabel", "Label", "Panel", "column", "line", "plain_tip", "row"]
 
@@ -91,7 +91,6 @@ class Button(QPushButton):
     def __init__(self, text: str = "", *, icon: str = "", role: str = "", tint: str = "") -> None:
         super().__init__(text)
         self._icon, self._tint = icon, tint or ("on_accent" if role == "primary" else "text")
-        self._drawn = ("", "")
         self.setIconSize(QSize(ICON_PX, ICON_PX))
         self.setAutoDefault(False)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -107,16 +106,19 @@ class Button(QPushButton):
         self.setAccessibleName(name)
         self.setToolTip(plain_tip(name))
 
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if is_theme_change(event) or event.type() == QEvent.Type.EnabledChange:
-            self._retint()
+    def initStyleOption(self, option: QStyleOptionButton) -> None:
+        """Qt asks when it draws the button: the icon has the colour of that moment, and a change of theme, which is
+        told to a button several times, needs nothing of ours."""
+        super().initStyleOption(option)
+        if self._icon:
+            option.icon = self._tinted()
 
     def _retint(self) -> None:
-        wanted = (self._icon, getattr(colors(), self._tint if self.isEnabled() else "muted"))
-        if self._icon and wanted != self._drawn:  # a change of style is told many times
-            self._drawn = wanted
-            self.setIcon(icon(*wanted))
+        if self._icon:
+            self.setIcon(self._tinted())
+
+    def _tinted(self) -> QIcon:
+        return icon(self._icon, getattr(colors(), self._tint if self.isEnabled() else "muted"))
 
 
 class Banner(Panel):

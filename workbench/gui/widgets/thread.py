@@ -20,7 +20,10 @@ from workbench.gui.widgets.theme import SPACE, mark
 __all__ = ["Row", "ThreadView"]
 
 MAX_WIDTH_PX = 780  # longer lines are hard to read
-SETTLE_S = 0.01  # for rows that are near, in one go
+# How long one turn may take to make rows that are in sight, and ones that are near; the next turn goes on. At least one
+# is made in each.
+SEEN_S = 0.015
+SETTLE_S = 0.008
 ROUNDS = 8  # heights that turn out otherwise move others into sight
 LINE_PX = 40
 END_PX = SPACE.wide  # so near to the end counts as the end
@@ -75,6 +78,8 @@ class ThreadView(QAbstractScrollArea):
         self._busy = False
         self._chain: list[QWidget] = []
         self._dirty: set[Row] = set()
+        self._since_s = 0.0  # when this turn began, by ``time.perf_counter``
+        self._measured = 0  # rows in this turn
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(0)
@@ -188,6 +193,18 @@ class ThreadView(QAbstractScrollArea):
         )
         if row:
             self.show_row(row)
+            self._make_next(row)
+
+    def _make_next(self, row: Row) -> None:
+        """Have the next stops of the Tab key there, whether or not there was time for them."""
+        index, width = self._rows.index(row), self._width()
+        for beside in (self._rows[index + 1 :], self._rows[:index][::-1]):
+            for each in beside:
+                if each.widget is None:
+                    self._measure_now(each, width)
+                if each.widget and any(map(_takes_tab, (each.widget, *each.widget.findChildren(QWidget)))):
+                    break
+        self._arrange()
 
     # --- placing ------------------------------------------------------------------------------------------------
 
@@ -210,13 +227,13 @@ class ThreadView(QAbstractScrollArea):
 
     def _place_all(self, anchor: tuple[Row | None, int]) -> None:
         view = self.viewport().rect()
-        whole = self.width()  # the scroll bar stands in the margin, and moves nothing when it appears
-        width = min(MAX_WIDTH_PX, whole - 2 * SPACE.large)
+        whole, width = self.width(), self._width()
         if width <= 0 or view.height() <= 0:
             return
         bar = self.verticalScrollBar()
         row, offset = anchor
         value = bar.value()
+        self._since_s, self._measured = time.perf_counter(), 0
         self._measure_seen(row, offset, width)
         for _ in range(ROUNDS):
             self._measure_tops(width)
@@ -244,6 +261,10 @@ class ThreadView(QAbstractScrollArea):
                 _drop(each)
         self._place_button(value)
         self._chain_focus()
+
+    def _width(self) -> int:
+        """Of the parts. The scroll bar stands in the margin, and moves nothing when it appears."""
+        return min(MAX_WIDTH_PX, self.width() - 2 * SPACE.large)
 
     def _measure_seen(self, anchor: Row | None, offset: int, width: int) -> None:
         """Measure from the edge that stays on, as far as is seen: by estimates alone it would be more than that."""
@@ -286,29 +307,42 @@ class ThreadView(QAbstractScrollArea):
         return first, max(first, bisect_right(self._tops, bottom))
 
     def _measure(self, row: Row, width: int) -> bool:
-        """Have a part's true height; whether that differs from what was taken for it."""
+        """Have a part's true height; whether that differs from what was taken for it. One that this turn has no time
+        for keeps its estimate until the next."""
+        if row.widget is not None and row.measured_at == width:
+            return False
+        if self._is_late(SEEN_S):
+            row.height = row.height or max(1, row.estimate(width))
+            return False
+        return self._measure_now(row, width)
+
+    def _measure_now(self, row: Row, width: int) -> bool:
+        self._measured += 1
         if row.widget is None:
             row.widget = row.make()
             row.widget.setParent(self.viewport())
+            row.widget.resize(width, row.widget.height())  # before it is laid out, which is done once that way
             row.widget.installEventFilter(self)
-            row.measured_at = -1
-        if row.measured_at == width:
-            return False
         before, row.measured_at = row.height, width
         row.widget.ensurePolished()
         wanted = row.widget.heightForWidth(width) if row.widget.hasHeightForWidth() else -1
         row.height = wanted if wanted >= 0 else row.widget.sizeHint().height()
         return row.height != before
 
+    def _is_late(self, limit_s: float) -> bool:
+        """Whether this turn has taken so long, and done something; what is left is then done in the next."""
+        late = self._measured > 0 and time.perf_counter() - self._since_s > limit_s
+        if late:
+            self._later.start()
+        return late
+
     def _settle_near(self, value: int, width: int) -> None:
         """Have a screenful below and above ready, a little at a time."""
-        until = time.perf_counter() + SETTLE_S
         high = self.viewport().height()
         first, last = self._between(value - high, value + 2 * high)
         for row in self._rows[first:last]:
             if row.widget is None or row.measured_at != width:
-                if time.perf_counter() > until:
-                    self._later.start()
+                if self._is_late(SETTLE_S):
                     return
                 if self._measure(row, width):  # what is in sight moves with the next turn
                     self._later.start()
@@ -330,16 +364,15 @@ class ThreadView(QAbstractScrollArea):
 
     def _chain_focus(self) -> None:
         """Tab goes from top to bottom, in whatever order the widgets were made."""
-        chain = [
-            part
-            for widget in self.made
-            for part in (widget, *widget.findChildren(QWidget))
-            if part.focusPolicy() & Qt.FocusPolicy.TabFocus
-        ]
+        chain = [part for widget in self.made for part in (widget, *widget.findChildren(QWidget)) if _takes_tab(part)]
         if chain != self._chain:
             self._chain = chain
             for before, after in zip([self, *chain], [*chain, self.to_end], strict=False):
                 QWidget.setTabOrder(before, after)
+
+
+def _takes_tab(part: QWidget) -> bool:
+    return bool(part.focusPolicy() & Qt.FocusPolicy.TabFocus)
 
 
 def _drop(row: Row) -> None:
