@@ -15,14 +15,11 @@ from typing import Any
 import numpy as np
 
 from exporters.blocks import ATTENTION_INPUTS, Blocks, BlockSettings, dequantize_blocks
-from exporters.gptq import round_by_hessian
+from exporters.gptq import inverse_factor, round_by_factor
 from exporters.own_text import first_tokens, write_text
 from exporters.rewrite import Array
 
 __all__ = ["NOTHING_ROUNDED", "Rounded", "layers_of", "round_by_own_text", "round_layers"]
-
-# Sequences that go through a layer at a time.
-BATCH = 4
 
 
 @dataclass
@@ -112,8 +109,8 @@ def round_layers(
             sums = _Sums(layer)
             for batch in batches:
                 call(batch)
-            for name, module, hessian in sums.finish():
-                _round(name, module, hessian, settings, done)
+            for matrices, hessian in sums.finish():
+                _round(matrices, hessian, settings, done)
             batches = [call(batch) for batch in batches]
             on_progress(number + 1, len(layers), "layers")
     return done
@@ -139,7 +136,7 @@ def _calls(model: Any, layers: list[Any], tokens: Any) -> tuple[list[Callable[[A
 
     hooks = [before(number) for number in range(len(layers))]
     try:
-        for batch in tokens.split(BATCH):
+        for batch in tokens.split(1):
             try:
                 model(batch, use_cache=False)
             except Enough:
@@ -187,33 +184,52 @@ class _Sums:
 
         return take
 
-    def finish(self) -> list[tuple[str, Any, Array]]:
-        """Name, module and sum, float32 [K, K], of each matrix that was used."""
+    def finish(self) -> list[tuple[list[tuple[str, Any]], Array]]:
+        """For each input that was there the matrices that read it, with their names, and its sum, float32 [K, K]."""
         for hook in self._hooks:
             hook.remove()
-        sums = {name: item.numpy() for name, item in self._sums.items()}
-        return [
-            (name, module, sums[self._same.get(name, name)])
-            for name, module in self._modules.items()
-            if self._same.get(name, name) in sums
-        ]
+        readers: dict[str, list[tuple[str, Any]]] = {name: [] for name in self._sums}
+        for name, module in self._modules.items():
+            if (first := self._same.get(name, name)) in readers:
+                readers[first].append((name, module))
+        return [(readers[name], hessian.numpy()) for name, hessian in self._sums.items()]
 
 
-def _round(name: str, module: Any, hessian: Array, settings: BlockSettings, done: Rounded) -> None:
-    """Round one matrix, and put what it has become into the model."""
+def _round(matrices: list[tuple[str, Any]], hessian: Array, settings: BlockSettings, done: Rounded) -> None:
+    """Round the matrices that read one input, and put what they have become into the model."""
+    by_bits: dict[int, list[Any]] = {}
+    for name, module in matrices:
+        is_attention = bool(ATTENTION_INPUTS.intersection(name.split(".")))
+        by_bits.setdefault(settings.attention_bits if is_attention else settings.bits, []).append(module)
+    if len(hessian) % settings.block_size:
+        return
+    try:
+        factor = inverse_factor(hessian)
+    except np.linalg.LinAlgError:
+        return
+    for bits, modules in by_bits.items():
+        weights = [_rows_of(module) for module in modules]
+        blocks = round_by_factor(np.concatenate(weights), factor, bits, settings.block_size)
+        made = dequantize_blocks(blocks, bits, len(hessian))
+        start = 0
+        for module, rows in zip(modules, weights, strict=True):
+            part = slice(start, start + len(rows))
+            done.add(rows, bits, Blocks(blocks.values[part], blocks.scales[part]))
+            _put(module, made[part])
+            start += len(rows)
+
+
+def _rows_of(module: Any) -> Array:
+    """A copy of a weight as [outputs, inputs]."""
+    from torch.nn import Linear
+
+    weight = module.weight.detach().numpy()
+    return np.array(weight if isinstance(module, Linear) else weight.T, np.float32, order="C")
+
+
+def _put(module: Any, rows: Array) -> None:
     import torch
     from torch.nn import Linear
 
-    turned = not isinstance(module, Linear)
-    weight = module.weight.detach().numpy()
-    rows = weight.T if turned else weight
-    bits = settings.attention_bits if ATTENTION_INPUTS.intersection(name.split(".")) else settings.bits
-    if rows.shape[1] % settings.block_size:
-        return
-    try:
-        blocks = round_by_hessian(rows, hessian, bits, settings.block_size)
-    except np.linalg.LinAlgError:
-        return
-    done.add(rows, bits, blocks)
-    made = dequantize_blocks(blocks, bits, rows.shape[1])
-    module.weight.copy_(torch.from_numpy(np.ascontiguousarray(made.T if turned else made)))
+    made = torch.from_numpy(np.ascontiguousarray(rows))
+    module.weight.copy_(made if isinstance(module, Linear) else made.T)

@@ -6,6 +6,7 @@ Optimum makes the graphs, but for decoder-only language models that the builder 
 from __future__ import annotations
 
 import difflib
+import gc
 import json
 import shutil
 import sys
@@ -307,6 +308,7 @@ def _round_beforehand(
     from exporters.quantize import block_settings
 
     source = Path(request.source)
+    gc.collect()  # the builder holds the model that it made the graph of in a circle
     try:
         rounded = round_by_own_text(
             _load_model(source, request), source, block_settings(settings), settings["calibration"], report.progress

@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 
 from exporters.blocks import Blocks, block_scales, dequantize_blocks, quantize_blocks
-from exporters.gptq import round_by_hessian
+from exporters.gptq import inverse_factor, round_by_factor
 
 RANDOM = np.random.default_rng(7)
 INPUTS, OUTPUTS, BLOCK = 64, 24, 32
 ROWS = RANDOM.standard_normal((OUTPUTS, INPUTS)).astype(np.float32)
+
+
+def round_by_hessian(rows: np.ndarray, hessian: np.ndarray, bits: int, block_size: int) -> Blocks:
+    return round_by_factor(rows, inverse_factor(hessian), bits, block_size)
 
 
 def error(blocks: Blocks, bits: int, x: np.ndarray) -> float:
