@@ -61,7 +61,7 @@ def inverse_factor(hessian: Array) -> Array:
     diagonal = damped.diagonal()
     mean = diagonal.mean() or 1.0
     damped[np.diag_indices_from(damped)] = np.where(diagonal == 0, mean, diagonal) + DAMPING * mean
-    # With the order of the inputs turned around, H = L L^T; in their own order L is an upper factor, and so its inverse.
+    # With the inputs in reverse, H = L L^T; in their own order L is an upper factor, and so is its inverse.
     lower = np.linalg.cholesky(damped[::-1, ::-1])
     return np.ascontiguousarray(_inverse_of_lower(lower)[::-1, ::-1], np.float32)
 

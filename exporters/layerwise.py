@@ -147,10 +147,8 @@ def _calls(model: Any, layers: list[Any], tokens: Any) -> tuple[list[Callable[[A
 
     def call_of(layer: Any, inputs: tuple[Any, ...], named: Mapping[str, Any]) -> Callable[[Any], Any]:
         def call(hidden: Any) -> Any:
-            if inputs:
-                made = layer(hidden, *inputs[1:], **named)
-            else:
-                made = layer(**{**named, "hidden_states": hidden})
+            positions = (hidden, *inputs[1:]) if inputs else ()
+            made = layer(*positions, **(named if inputs else {**named, "hidden_states": hidden}))
             return made[0] if isinstance(made, tuple) else made
 
         return call
@@ -168,16 +166,16 @@ class _Sums:
         self._modules = {name: item for name, item in layer.named_modules() if isinstance(item, (Linear, Conv1D))}
         self._sums: dict[str, Any] = {}
         self._same: dict[str, str] = {}
-        self._last: tuple[int, Any, str] | None = None
+        self._last: tuple[Any, str] | None = None
         self._hooks = [item.register_forward_pre_hook(self._taker(name)) for name, item in self._modules.items()]
 
     def _taker(self, name: str) -> Any:
         def take(_: Any, inputs: tuple[Any, ...]) -> None:
             given = inputs[0]
-            if self._last and self._last[1] is given:
-                self._same[name] = self._last[2]
+            if self._last and self._last[0] is given:
+                self._same[name] = self._last[1]
                 return
-            self._last = (0, given, name)
+            self._last = (given, name)
             rows = given.reshape(-1, given.shape[-1])
             made = rows.T @ rows
             self._sums[name] = self._sums[name].add_(made) if name in self._sums else made

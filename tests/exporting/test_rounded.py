@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from exporters.blocks import BlockSettings, Blocks, quantize_blocks, quantize_in_blocks
+from exporters.blocks import Blocks, BlockSettings, quantize_blocks, quantize_in_blocks
 from exporters.layerwise import NOTHING_ROUNDED, Rounded
 
 RANDOM = np.random.default_rng(9)
