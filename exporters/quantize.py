@@ -246,6 +246,10 @@ def to_blocks(source: Path, target: Path, settings: Mapping[str, Any], rounded: 
     2.619, 95 MB; the head instead 2.620, 101 MB; both 2.547, 109 MB; the attention's output instead 2.667, 91 MB. A
     zero point for each block would gain some 0.017 for 2.5 % more bytes. No more than queries, keys and values stay in
     8 bits, because writing is as fast as the weights can be read.
+
+    Those are losses with each weight rounded by itself. Rounded by GPTQ on 1,280 tokens of other readmes, on those of
+    six packages (fp32 1.985), 95 MB lose 0.163 instead of 0.265, and with the head in 8 bits as well, 109 MB, 0.080.
+    On 1,008 tokens of its own text, with the head alone in 8 bits, 100 MB lose 0.246, and none in 8 bits, 86 MB, 0.304.
     """
     model = graphs.load(source, external=False)
     if quantize_in_blocks(model, block_settings(settings), source.parent, rounded.find) == 0:
