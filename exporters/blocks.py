@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,16 @@ from onnx import ModelProto, NodeProto, helper
 
 from exporters.rewrite import Array, WeightRewriter
 
-__all__ = ["BlockSettings", "Blocks", "dequantize_blocks", "pack_nibbles", "quantize_blocks", "quantize_in_blocks"]
+__all__ = [
+    "ATTENTION_INPUTS",
+    "BlockSettings",
+    "Blocks",
+    "block_scales",
+    "dequantize_blocks",
+    "pack_nibbles",
+    "quantize_blocks",
+    "quantize_in_blocks",
+]
 
 DOMAIN = "com.microsoft"
 # What the modules are called that make queries, keys and values; names of nodes hold them between slashes.
@@ -70,16 +80,24 @@ def quantize_blocks(rows: Array, bits: int, block_size: int) -> Blocks:
     return Blocks(values, scales)
 
 
+def block_scales(parts: Array, bits: int, worth: Array) -> Array:
+    """The scales, float32 [N, blocks, 1], of float32 ``parts`` [N, blocks, block size]. An error in a value of 4 bits
+    counts by the ``worth`` of its place in the block, float32 [block size]."""
+    return (_eight_bits(parts) if bits == 8 else _four_bits(parts, worth))[1]
+
+
 def _eight_bits(parts: Array) -> tuple[Array, Array]:
     scale = np.abs(parts).max(axis=2, keepdims=True) / np.float32(127)
     return np.rint(parts / _nonzero(scale)), scale
 
 
-def _four_bits(parts: Array) -> tuple[Array, Array]:
+def _four_bits(parts: Array, places: Array | None = None) -> tuple[Array, Array]:
     """Whole numbers from -8 to 7 for [N, blocks, block size], and scales [N, blocks, 1]."""
     size = np.abs(parts)
     farthest = np.take_along_axis(parts, size.argmax(axis=2)[:, :, None], axis=2)
     worth = size + np.sqrt(np.square(parts).mean(axis=2, keepdims=True))
+    if places is not None:
+        worth = worth * places
     best: tuple[Array, Array] | None = None
     least = np.full(farthest.shape, np.inf, np.float32)
     for place in FARTHEST:
@@ -113,20 +131,25 @@ def pack_nibbles(values: Array) -> Array:
     return packed
 
 
-def quantize_in_blocks(model: ModelProto, settings: BlockSettings, folder: Path) -> int:
+# Looks up the blocks of a weight [N, K] that was rounded beforehand with so many bits, None where it was not.
+Find = Callable[[Array, int], "Blocks | None"]
+
+
+def quantize_in_blocks(model: ModelProto, settings: BlockSettings, folder: Path, find: Find | None = None) -> int:
     """Replace the constant matrices and large embeddings of a model; returns how many nodes were replaced.
 
     ``folder`` is where the external data of the model lies.
     """
-    replaced = _BlockRewriter(model, settings, folder).run()
+    replaced = _BlockRewriter(model, settings, folder, find or (lambda rows, bits: None)).run()
     if replaced and not any(item.domain == DOMAIN for item in model.opset_import):
         model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
     return replaced
 
 
 class _BlockRewriter(WeightRewriter):
-    def __init__(self, model: ModelProto, settings: BlockSettings, folder: Path) -> None:
+    def __init__(self, model: ModelProto, settings: BlockSettings, folder: Path, find: Find) -> None:
         super().__init__(model, folder)
+        self._find = find
         self._settings = settings
         self._stored: dict[tuple[str, bool], tuple[str, str]] = {}
         self._vocabulary = {output.name for output in model.graph.output}
@@ -198,7 +221,8 @@ class _BlockRewriter(WeightRewriter):
         key = (weight, rows_are_outputs)
         if key not in self._stored:
             matrix = self.matrix(weight)
-            made = quantize_blocks(matrix if rows_are_outputs else matrix.T, bits, self._settings.block_size)
+            rows = matrix if rows_are_outputs else matrix.T
+            made = self._find(rows, bits) or quantize_blocks(rows, bits, self._settings.block_size)
             stem = weight if rows_are_outputs else f"{weight}_turned"
             self._stored[key] = (
                 self.add_weight(f"{stem}_blocks", made.values if bits == 8 else pack_nibbles(made.values)),

@@ -6,9 +6,11 @@ Optimum makes the graphs, but for decoder-only language models that the builder 
 from __future__ import annotations
 
 import difflib
+import gc
 import json
 import shutil
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,7 @@ from exporters.voices import is_voice, offer_scales, open_scales
 
 if TYPE_CHECKING:
     from exporters.__main__ import Reporter
+    from exporters.layerwise import Rounded
 
 __all__ = ["answer", "export"]
 
@@ -260,15 +263,24 @@ def _quantize_all(
     from exporters import graphs
     from exporters.activations import read_activations
     from exporters.calibration import recorded_feeds
-    from exporters.quantize import quantize, recipe_for, to_static
+    from exporters.layerwise import NOTHING_ROUNDED
+    from exporters.quantize import block_settings, quantize, recipe_for, to_static
 
     activations = read_activations(output / "reference")
     files: dict[str, list[str]] = {}
     recipes: dict[str, dict[str, Any]] = {}
+    beforehand: dict[str, tuple[Rounded, dict[str, Any]]] = {}
     done, total = 0, len(precisions) * len(fp32)
     for precision in precisions:
         recipe = recipe_for(precision, request.export_task)
         files[precision], recipes[precision] = [], recipe.to_json(fp32)
+        rounded = NOTHING_ROUNDED
+        if "calibration" in recipe.settings:
+            key = repr((block_settings(recipe.settings), recipe.settings["calibration"]))
+            if key not in beforehand:
+                beforehand[key] = _round_beforehand(recipe.settings, request, report)
+            rounded, told = beforehand[key]
+            recipes[precision]["settings"] = {**recipe.settings, **told}
         for stem, path in fp32.items():
             target = path.with_name(f"{stem}{PRECISIONS[precision].suffix}.onnx")
             if recipe.method == "static":
@@ -278,11 +290,36 @@ def _quantize_all(
                 told = to_static(path, target, request.calibration, feeds, tell, activations)
                 recipes[precision]["settings"] = {**recipe.settings, **told, "own_samples": request.own_samples}
             else:
-                quantize(path, target, recipe, activations)
+                quantize(path, target, recipe, activations, rounded)
             files[precision] += [_relative(item, output) for item in graphs.files_of(target)]
             done += 1
             report.progress(done, total, "graphs")
     return files, recipes
+
+
+def _round_beforehand(
+    settings: Mapping[str, Any], request: ExportRequest, report: Reporter
+) -> tuple[Rounded, dict[str, Any]]:
+    """The weights of the torch model's layers, rounded by GPTQ on text of its own, and what the manifest tells of it.
+
+    A model whose layers cannot be run one by one has each weight rounded by itself.
+    """
+    from exporters.layerwise import NOTHING_ROUNDED, round_by_own_text
+    from exporters.quantize import block_settings
+
+    source = Path(request.source)
+    gc.collect()  # the builder holds the model that it made the graph of in a circle
+    try:
+        rounded = round_by_own_text(
+            _load_model(source, request), source, block_settings(settings), settings["calibration"], report.progress
+        )
+    except (MemoryError, OSError, ExportFailure):
+        raise
+    except Exception as error:  # whatever layers of an unknown kind want
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        report.log(f"Each weight is rounded by itself, which is less exact: {reason}")
+        return NOTHING_ROUNDED, {"rounding": "nearest", "not_calibrated": reason}
+    return rounded, {"rounded_matrices": rounded.matrices}
 
 
 def _tell_samples(report: Reporter, samples: int, done: int) -> None:

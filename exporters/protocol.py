@@ -106,7 +106,14 @@ PRECISIONS: dict[str, Precision] = {
             tasks=("text-generation",),
             note="the smallest, writes the fastest; a language model gets noticeably worse, most of all a small one",
         ),
-        Precision("q4f16", "_q4f16"),
+        Precision(
+            "q4f16",
+            "_q4f16",
+            (),
+            exportable=True,
+            tasks=("text-generation",),
+            note="q4 that reckons in half precision, for GPUs; on a processor slower than q4",
+        ),
         Precision("bnb4", "_bnb4"),
     )
 }

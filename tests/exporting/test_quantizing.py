@@ -303,6 +303,18 @@ def test_four_bits_are_for_language_models_only() -> None:
         recipe_for("q4", "text-classification")
 
 
+def test_four_bits_can_be_reckoned_with_in_half_precision(tmp_path: Path) -> None:
+    source, target = tmp_path / "model.onnx", tmp_path / "model_q4f16.onnx"
+    graphs.save(tied(), source)
+    quantize(source, target, recipe_for("q4f16", "text-generation-with-past"))
+    made = graphs.load(target)
+    assert TensorProto.FLOAT not in {item.data_type for item in made.graph.initializer}
+    assert {item.op_type for item in made.graph.node} >= {"MatMulNBits", "GatherBlockQuantized"}
+    answer = run(target, ids=IDS)
+    assert answer.dtype == np.float16
+    assert cosine(run(source, ids=IDS), answer.astype(np.float32)) > 0.98
+
+
 def test_weights_over_the_limit_go_beside_the_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graphs, "EXTERNAL_DATA_FROM_BYTES", 10_000)
     source, target = tmp_path / "model.onnx", tmp_path / "model_int8.onnx"

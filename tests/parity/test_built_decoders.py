@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from onnx import numpy_helper
 
+from exporters import graphs
 from exporters.protocol import BUILT_ARCHITECTURES
+from exporters.quantize import quantize, recipe_for
 from tests.exporting.conftest import spec_of
 from tests.parity.records import record
 from workbench.exporting.job import run_export
@@ -104,7 +107,7 @@ def test_a_known_architecture_gets_the_fast_graph_in_every_precision(
     first: Path, export_decoder: ExportDecoder
 ) -> None:
     name = "llama-tied-scaled"
-    exported = export_decoder(first / name, "fp32", "int8", "q4")
+    exported = export_decoder(first / name, "fp32", "int8", "q4", "q4f16")
     nodes = Counter(node.op_type for node in exported.graph().graph.node)
     assert nodes["GroupQueryAttention"] == 2
     assert exported.recipe("fp32")["settings"]["graph"] == "onnxruntime-genai"
@@ -122,6 +125,33 @@ def test_a_known_architecture_gets_the_fast_graph_in_every_precision(
         assert not [node for node in small.graph.node if node.op_type == "MatMul"]
         got = logits(exported.pipeline(suffix), case)
         assert cosine(got, wanted) > floor
+    # All seven matrices of both layers were rounded by what goes through them, and the graph has them as they are then.
+    check_rounded(exported, 14, products=8)
+    half = exported.graph("_q4f16")
+    assert {value.type.tensor_type.elem_type for value in half.graph.output} == {onnx.TensorProto.FLOAT16}
+    assert cosine(logits(exported.pipeline("_q4f16"), case), wanted) > 0.85
+
+
+def check_rounded(exported: Exported, matrices: int, *, products: int) -> None:
+    """Of so many ``matrices``, and so many ``products`` have other values than their weights alone ask for."""
+    assert exported.recipe("q4")["settings"]["rounded_matrices"] == matrices
+    onnx_folder = exported.folder / "onnx"
+    plain = onnx_folder / "plain.onnx"
+    quantize(onnx_folder / "model.onnx", plain, recipe_for("q4", "text-generation"))
+    alone, rounded = (blocks_of(path) for path in (plain, onnx_folder / "model_q4.onnx"))
+    assert alone.keys() == rounded.keys()
+    assert sum(not np.array_equal(alone[name], rounded[name]) for name in alone) == products
+
+
+def blocks_of(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """The values of all products of a graph, by the names of their nodes."""
+    model = graphs.load(path)
+    weights = graphs.weights_of(model)
+    return {
+        node.name: numpy_helper.to_array(weights[node.input[1]])
+        for node in model.graph.node
+        if node.op_type == "MatMulNBits"
+    }
 
 
 def number(node: onnx.NodeProto, name: str) -> int:
@@ -148,6 +178,7 @@ def test_what_the_builder_does_not_know_is_left_to_optimum(first: Path, export_d
     assert "GPT2LMHeadModel" in settings["not_built"]
     assert any("Optimum makes the graph" in line for line in exported.lines)
     check_tokens(exported, first, "gpt2")
+    check_rounded(exported, 8, products=8)
     nodes = Counter(node.op_type for node in exported.graph("_q4").graph.node)
     assert nodes["MatMulNBits"] == 2 * 4 + 1
 

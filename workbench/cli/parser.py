@@ -69,8 +69,9 @@ def _export_words(words: Any) -> None:
     export.add_argument(
         "--precision",
         default="",
-        help="fp32, fp16, int8, int8-static (convolutions, encoders of texts, pictures, sounds), q4 (language models); "
-        "several are separated by commas (default: fp32, and int8-static for a convolutional network, else int8)",
+        help="fp32, fp16, int8, int8-static (convolutions, encoders of texts, pictures, sounds), q4 (language models), "
+        "q4f16 (those on GPUs); several are separated by commas (default: fp32, and int8-static for a convolutional "
+        "network, else int8)",
         metavar="LIST",
     )
     export.add_argument(

@@ -16,7 +16,7 @@ from workbench.library.weights import read_header
 __all__ = ["ExportEstimate", "check_disk", "estimate_export", "parameter_count"]
 
 # Bytes a parameter takes in each precision; int8 and q4 with their scales, and what of a model stays in fp32.
-BYTES_PER_PARAMETER = {"fp32": 4.0, "fp16": 2.0, "int8": 1.3, "int8-static": 1.3, "q4": 0.7}
+BYTES_PER_PARAMETER = {"fp32": 4.0, "fp16": 2.0, "int8": 1.3, "int8-static": 1.3, "q4": 0.7, "q4f16": 0.7}
 # The worker with its libraries loaded, and how often it holds the fp32 weights at its worst (tracing, then protobuf);
 # measured as peak memory: MiniLM 1.1 GB, Whisper tiny 2.0 GB, SmolLM2-135M 3.6 GB.
 WORKER_BASE_BYTES = 700 << 20
