@@ -20,6 +20,7 @@ from workbench.errors import WorkbenchError
 from workbench.exporting.toolchains import ToolchainStatus
 from workbench.provider_doctor import provider_checks
 from workbench.settings import Settings, data_dir, settings_path
+from workbench.thread_choice import ThreadChoices, candidates, threads_file
 
 __all__ = ["Check", "Diagnosis", "diagnose", "runtime_wheels"]
 
@@ -41,6 +42,7 @@ def diagnose(
         *_providers(host, wheels, cancellation),
         _portaudio(),
         *map(_toolchain, toolchains),
+        _threads(settings),
     ]
     return Diagnosis((*checks, *_folders(settings)))
 
@@ -94,6 +96,16 @@ def _providers(host: EngineHost, wheels: Mapping[str, str], cancellation: Cancel
         return [Check("engine", "engine", "broken", str(error), cure)]
     engine = Check("engine", "engine", "ok", f"onnxruntime {answer['onnxruntime']}, telemetry off")
     return [engine, *provider_checks(answer, wheels)]
+
+
+def _threads(settings: Settings) -> Check:
+    """With how many threads models run on the processor."""
+    tried = " or ".join(map(str, candidates()))
+    known = ThreadChoices(threads_file(data_dir())).count()
+    if settings.threads:
+        return Check("processor", "threads", "ok", f"{settings.threads} for every model, by the setting")
+    measured = f"{tried}: measured for {known} graph{'' if known == 1 else 's'}"
+    return Check("processor", "threads", "ok", f"{measured}, for others with their first receipt")
 
 
 def _portaudio() -> Check:

@@ -165,13 +165,14 @@ def _speeds(shown: Receipt) -> str:
             duration(row.speed.p95_s),
             f"{row.speed.throughput_per_s:.3g}",
             size(row.speed.peak_memory_bytes),
+            str(row.speed.threads or "auto"),
         )
         for row in shown.rows
         if row.speed
     ]
     if not rows:
         return ""
-    headings = ("speed", "size", "load", "first", "median", "p95", "per s", "memory")
+    headings = ("speed", "size", "load", "first", "median", "p95", "per s", "memory", "threads")
     return table(headings, rows, right=range(1, len(headings)))
 
 
