@@ -125,8 +125,8 @@ def precision_of_suffix(stem: str) -> tuple[str, str]:
 STAGES = ("stage", "load", "reference", "export", "quantize", "verify", "publish", "receipt")
 
 
-# What a worker does of an export: all of it; the fp32 graphs and the reference answers, whatever the precisions; or the
-# precisions, out of the graphs that the worker before it has made.
+# What a worker does of an export: all of it; the reference answers and torch's graphs, whatever the precisions; or what
+# is made of the graphs that the worker before it has left.
 PARTS = ("all", "fp32", "others")
 
 

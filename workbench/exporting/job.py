@@ -208,24 +208,15 @@ class _Job:
         )
         if reuse_fp32:
             return self._ask_worker(request, source)
-        graphs = self._ask_worker(replace(request, part="fp32"), source)
-        others = [name for name in precisions if name != "fp32"]
-        made = graphs
-        if others:
-            made = self._ask_worker(replace(request, precisions=others, part="others"), source)
-        return self._joined(graphs, made, precisions)
-
-    def _joined(self, graphs: ExportAnswer, made: ExportAnswer, precisions: tuple[str, ...]) -> ExportAnswer:
-        """What both workers did; the fp32 graphs go, where they were only on the way to the others."""
-        if "fp32" not in precisions:
-            for name in graphs.files["fp32"]:
-                (self.output / name).unlink()
+        traced = self._ask_worker(replace(request, part="fp32"), source)
+        made = self._ask_worker(replace(request, part="others"), source)
+        recipes = {**traced.recipes, **made.recipes}
         return replace(
-            graphs,
-            files={name: (made if name in made.files else graphs).files[name] for name in precisions},
-            recipes={name: (made if name in made.recipes else graphs).recipes[name] for name in precisions},
-            times_s={**made.times_s, **graphs.times_s},
-            peak_rss_bytes=max(graphs.peak_rss_bytes, made.peak_rss_bytes),
+            traced,
+            files=made.files,
+            recipes={name: recipes[name] for name in precisions},
+            times_s={**made.times_s, **traced.times_s},
+            peak_rss_bytes=max(traced.peak_rss_bytes, made.peak_rss_bytes),
         )
 
     def _ask_worker(self, request: ExportRequest, source: StagedSource) -> ExportAnswer:
