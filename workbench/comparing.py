@@ -177,9 +177,18 @@ class _Measured:
             return
         self._host = self._host or EngineHost(self._memory_limit_bytes)
         target = self.plan.target
-        how = {"cancellation": cancellation, "batch": self.plan.batch, "budget_s": budget_s}
         try:
-            report = running.bench(self._host, target.choice, target.variant, inputs, params, rounds, **how)
+            report = running.bench(
+                self._host,
+                target.choice,
+                target.variant,
+                inputs,
+                params,
+                rounds,
+                cancellation=cancellation,
+                batch=self.plan.batch,
+                budget_s=budget_s,
+            )
         except WorkbenchError as caught:
             self.error = caught
             self.let_go()

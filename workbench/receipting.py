@@ -20,6 +20,7 @@ from workbench.engine.request import ModelChoice
 from workbench.errors import Cancelled, ModelError, Notice, ProviderError, WorkbenchError, error_to_wire
 from workbench.machine import this_machine
 from workbench.measured_model import MeasuredModel
+from workbench.published_files import check_files
 from workbench.receipt_files import read_receipts, write_receipt
 from workbench.receipts import Agreed, Receipt, ReceiptRow, Speed, WorstSample
 from workbench.reference_answers import OwnSamples, ReferenceAnswers, reference_answers
@@ -73,11 +74,13 @@ def measure(
     with the export, and ``checkpoint`` then tells what to ask about them. ``on_progress`` gets ``stage`` (``answers``,
     ``time`` or ``verify``), ``done``, ``total`` and ``unit``, and the ``precision`` and ``provider`` that is measured.
     Raises UsageError, ProviderError for a named provider that does not work here, ModelError and InputError where
-    there is nothing to compare with, Cancelled.
+    there is nothing to compare with or files are not those that were published, Cancelled.
     """
     cancel = cancellation or Cancellation()
     tell = on_progress or (lambda body: None)
     chosen = model.chosen(precisions)
+    if model.manifest:
+        check_files(model.folder, model.manifest, lambda body: None, cancel, chosen)
     with _engine(settings) as host:
         known, version = working_providers(settings, cancel, host)
     asked = _wanted(providers, known)
