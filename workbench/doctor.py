@@ -103,9 +103,9 @@ def _threads(settings: Settings) -> Check:
     tried = " or ".join(map(str, candidates()))
     known = ThreadChoices(threads_file(data_dir())).count()
     if settings.threads:
-        return Check("processor", "threads", "ok", f"{settings.threads} for every model, by the setting")
+        return Check("engine", "threads", "ok", f"{settings.threads} for every model, by the setting")
     measured = f"{tried}: measured for {known} graph{'' if known == 1 else 's'}"
-    return Check("processor", "threads", "ok", f"{measured}, for others with their first receipt")
+    return Check("engine", "threads", "ok", f"{measured}, for others with their first receipt")
 
 
 def _portaudio() -> Check:

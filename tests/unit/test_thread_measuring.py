@@ -9,10 +9,11 @@ from typing import Any, cast
 import pytest
 
 from tests.unit.test_comparing import choice
-from workbench import thread_measuring
+from workbench import doctor, thread_measuring
 from workbench.engine.host import EngineHost
 from workbench.errors import Cancelled, EngineError
-from workbench.thread_choice import ThreadChoices
+from workbench.settings import Settings, data_dir
+from workbench.thread_choice import ThreadChoices, threads_file
 from workbench.thread_measuring import measure_threads
 
 
@@ -84,3 +85,13 @@ def test_a_single_core_needs_no_measurement(tmp_path: Path, monkeypatch: pytest.
     engine = Engine({})
     assert measure(engine, tmp_path, "one").known(choice(tmp_path / "one")) == 1
     assert engine.asked == []
+
+
+def test_the_doctor_tells_what_is_known(tmp_path: Path) -> None:
+    def said(threads: int) -> str:
+        return doctor._threads(Settings(threads=threads)).detail
+
+    assert "measured for 0 graphs" in said(0)
+    ThreadChoices(threads_file(data_dir())).keep(choice(tmp_path / "one"), {1: 2.0, 4: 9.0})
+    assert "measured for 1 graph," in said(0)
+    assert said(3) == "3 for every model, by the setting"
