@@ -165,15 +165,16 @@ def _speeds(shown: Receipt) -> str:
             duration(row.speed.p95_s),
             f"{row.speed.throughput_per_s:.3g}",
             size(row.speed.peak_memory_bytes),
-            str(row.speed.threads or "auto"),
         )
         for row in shown.rows
         if row.speed
     ]
     if not rows:
         return ""
-    headings = ("speed", "size", "load", "first", "median", "p95", "per s", "memory", "threads")
-    return table(headings, rows, right=range(1, len(headings)))
+    headings = ("speed", "size", "load", "first", "median", "p95", "per s", "memory")
+    text = table(headings, rows, right=range(1, len(headings)))
+    counts = [f"{_name(shown, row)} {row.speed.threads or 'auto'}" for row in shown.rows if row.speed]
+    return f"{text}\nthreads: {', '.join(counts)}"
 
 
 def _worst(shown: Receipt, row: ReceiptRow) -> str:
