@@ -2,29 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
-from onnx import GraphProto, ModelProto, NodeProto, helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
 
 from exporters import graphs
+from exporters.rewrite import Array
 
 __all__ = ["convert_to_float16"]
 
+SLICE_ELEMENTS = 1 << 20
 
-def convert_to_float16(model: ModelProto, *, keep_io_types: bool) -> ModelProto:
-    """The model in float16, with inputs and outputs as they were if ``keep_io_types``. Changes the one given."""
+
+def convert_to_float16(model: ModelProto, *, keep_io_types: bool, folder: Path | None = None) -> ModelProto:
+    """The model in float16, with inputs and outputs as they were if ``keep_io_types``. Changes the one given.
+
+    ``folder`` is where the weights lie of a model that was loaded without them. The converter, which would hold six
+    copies of all weights, sees none of the large ones: they are converted one after the other behind it.
+    """
+    from onnx.shape_inference import infer_shapes
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     optional = _take_optional_inputs(model)
     _name_values_of_branches_apart(model)
     # Inference of shapes passes the model through one protobuf message, which ends at 2 GiB.
-    large = model.ByteSize() >= graphs.EXTERNAL_DATA_FROM_BYTES
-    converted: ModelProto = convert_float_to_float16(model, keep_io_types=keep_io_types, disable_shape_infer=large)
+    if model.ByteSize() < graphs.EXTERNAL_DATA_FROM_BYTES:
+        model = infer_shapes(model)
+    outside = _take_weights_out(model)
+    converted: ModelProto = convert_float_to_float16(model, keep_io_types=keep_io_types, disable_shape_infer=True)
     _move_casts_into_branches(converted)
+    _put_weights_in(converted, outside, folder)
     for tensor in converted.graph.initializer:
         if tensor.name in optional:
             converted.graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
     return converted
+
+
+def _take_weights_out(model: ModelProto) -> dict[str, TensorProto]:
+    """Leave empty tensors in the place of those that lie in a file, and return what told of them."""
+    outside = {}
+    for graph in graphs.graphs_within(model.graph):
+        for tensor in graph.initializer:
+            if tensor.data_location == TensorProto.EXTERNAL:
+                outside[tensor.name] = kept = TensorProto()
+                kept.CopyFrom(tensor)
+                tensor.ClearField("data_location")
+                del tensor.external_data[:]
+                tensor.dims[:] = [0]
+    return outside
+
+
+def _put_weights_in(model: ModelProto, outside: Mapping[str, TensorProto], folder: Path | None) -> None:
+    """Give the tensors their shape and their values again, those in float16 that the converter made so."""
+    for tensor in graphs.weights_of(model).values():
+        if tensor.name in outside:
+            told = outside[tensor.name]
+            values = graphs.array_of(told, folder)
+            is_converted = tensor.data_type != told.data_type
+            tensor.dims[:] = told.dims
+            tensor.raw_data = b"".join(_halves(values)) if is_converted else values.tobytes()
+    for item in model.graph.value_info:
+        # What the converter appends to the name of a weight that it casts back for a node.
+        told_of = outside.get(item.name.removesuffix("_cast_to_fp32"))
+        if told_of is not None:
+            made = helper.make_tensor_value_info(item.name, item.type.tensor_type.elem_type, told_of.dims)
+            item.CopyFrom(made)
+
+
+def _halves(values: Array) -> Iterator[bytes]:
+    """In slices: the converter's own function makes several arrays of the size of what it is given."""
+    from onnxruntime.transformers.float16 import convert_np_to_float16
+
+    flat = values.reshape(-1)
+    for start in range(0, len(flat), SLICE_ELEMENTS):
+        yield convert_np_to_float16(flat[start : start + SLICE_ELEMENTS]).tobytes()
 
 
 def _take_optional_inputs(model: ModelProto) -> set[str]:

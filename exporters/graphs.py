@@ -11,6 +11,8 @@ import numpy as np
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from exporters.outlines import EXTERNAL_MIN_BYTES, outline
+
 __all__ = [
     "EXTERNAL_DATA_FROM_BYTES",
     "EXTERNAL_MIN_BYTES",
@@ -30,23 +32,23 @@ __all__ = [
 
 # A protobuf message ends at 2 GiB; a graph near it has its weights beside it.
 EXTERNAL_DATA_FROM_BYTES = 1_900_000_000
-# What is smaller stays in the graph's own file.
-EXTERNAL_MIN_BYTES = 1024
 
 
 def load(path: Path, *, external: bool = True) -> ModelProto:
     """The graph with its weights, from the file and the external data beside it.
 
-    Without ``external`` what lies in the latter is left there, for :func:`array_of` and :func:`bring_in`.
+    Without ``external`` large weights are left where they are, be it external data or the graph's own file, for
+    :func:`array_of` and :func:`bring_in`: a message that was read keeps the memory of all that it ever held.
     """
+    if not external:
+        return ModelProto.FromString(outline(path))
     model = onnx.load(str(path), load_external_data=False)
-    if external:
-        bring_in(model, path.parent)
+    bring_in(model, path.parent)
     return model
 
 
 def array_of(tensor: TensorProto, folder: Path | None = None) -> np.ndarray[Any, np.dtype[Any]]:
-    """A weight; one in external data, a file in ``folder``, is mapped and not read.
+    """A weight; one in a file in ``folder`` is mapped and not read.
 
     Not by onnx's own reader, which refuses hard links: a graph that is used again is one.
     """
@@ -60,11 +62,11 @@ def array_of(tensor: TensorProto, folder: Path | None = None) -> np.ndarray[Any,
 
 
 def bring_in(model: ModelProto, folder: Path) -> None:
-    """Read the weights that are still in external data, a file in ``folder``."""
+    """Read the weights that are still in files in ``folder``."""
     for tensor in weights_of(model).values():
         if tensor.data_location == TensorProto.EXTERNAL:
             tensor.raw_data = array_of(tensor, folder).tobytes()
-            tensor.data_location = TensorProto.DEFAULT
+            tensor.ClearField("data_location")
             del tensor.external_data[:]
 
 

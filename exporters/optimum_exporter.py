@@ -5,12 +5,13 @@ Optimum makes the graphs, but for decoder-only language models that the builder 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import gc
 import json
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,12 +32,19 @@ __all__ = ["answer", "export"]
 SPEECH = "automatic-speech-recognition-with-past"
 # Optimum writes these on its way to the merged decoder, which holds both of them.
 STEPS_TO_MERGED = ("decoder_model", "decoder_with_past_model")
+FEW_PARAMETERS = 50_000_000
+# Where graphs are written to by tracing, in the folder of results.
+TRACED = ".exported"
 NEAR = 5
 NAMED = 3
 
 
 def export(request: ExportRequest, report: Reporter) -> ExportAnswer:
-    """Do one export. Results lie below ``request.output``; nothing else is left. Raises ExportFailure."""
+    """Do one export. Results lie below ``request.output``; nothing else is left. Raises ExportFailure.
+
+    The app asks for what torch does first and, in another worker, for the rest: one in whose memory neither torch nor
+    the checkpoint is left.
+    """
     from exporters import graphs
     from exporters.quantize import check_recipes, operators_of_graph, recipe_for
 
@@ -48,19 +56,25 @@ def export(request: ExportRequest, report: Reporter) -> ExportAnswer:
     onnx_folder.mkdir(parents=True, exist_ok=True)
     answered = 0
     skipped: list[tuple[int, str]] = []
-    made: dict[str, Any] = {}
-    if not request.reuse_fp32:
+    recipes: dict[str, dict[str, Any]] = {}
+    if not (request.reuse_fp32 or request.part == "others"):
         answered, skipped, made = _export_fp32(request, source, output, report)
+        recipes["fp32"] = {"method": "export", "settings": {"task": request.export_task, **made}}
+    if request.part == "fp32":
+        report.finish()
+        return ExportAnswer({}, recipes, versions(), answered, report.times_s, _peak_rss_bytes(), skipped)
+    _finish_graphs(request, output, report)
     fp32 = {path.stem: path for path in sorted(onnx_folder.glob("*.onnx"))}
     if request.reuse_fp32:
         operators = [item for path in fp32.values() for item in operators_of_graph(graphs.load(path, external=False))]
         check_recipes(operators, precisions, request.export_task)
     report.stage("quantize")
-    files, recipes = _quantize_all(fp32, precisions, request, output, report)
+    files, others = _quantize_all(fp32, precisions, request, output, report)
+    recipes |= others
     if "fp32" in request.precisions:
         files["fp32"] = [_relative(item, output) for path in fp32.values() for item in graphs.files_of(path)]
-        recipes["fp32"] = {"method": "export", "settings": {"task": request.export_task, **made}}
     elif not request.reuse_fp32:
+        recipes.pop("fp32", None)
         for path in fp32.values():
             for item in graphs.files_of(path):
                 item.unlink()
@@ -79,9 +93,18 @@ def answer(request: ExportRequest, report: Reporter) -> dict[str, Any]:
     report.stage("load")
     _check_task(_read_config(source), request.export_task)
     model = _load_model(source, request)
+    _spare_threads(model)
     report.stage("reference")
     answered, skipped = write_answers(model, request, source, Path(request.output), report)
     return {"answered": answered, "skipped": skipped}
+
+
+def _spare_threads(model: Any) -> None:
+    """Let a small model answer with one thread: a sentence takes MiniLM 39 ms so, 38 ms with two that both work."""
+    import torch
+
+    if sum(item.numel() for item in model.parameters()) < FEW_PARAMETERS:
+        torch.set_num_threads(1)
 
 
 def _export_fp32(
@@ -92,7 +115,6 @@ def _export_fp32(
     Returns how many samples were answered, which were not, and what the manifest says of how the graphs were made.
     """
     from exporters.activations import watched
-    from exporters.attention import shorten
     from exporters.quantize import check_recipes, operators_of_torch
     from exporters.reference import write_reference
 
@@ -111,19 +133,33 @@ def _export_fp32(
     reason = _build(model, request.export_task, output, report)
     if reason is None:
         return answered, skipped, {"graph": "onnxruntime-genai"}
-    exported = output / ".exported"
+    exported = output / TRACED
     _run_optimum(model, request.export_task, exported, source)
-    voice = is_voice(model)
-    del model
-    if voice:
+    if is_voice(model):
         offer_scales(exported / "model.onnx")
+    made = {"graph": "optimum"}
+    return answered, skipped, made | ({"not_built": reason} if _is_decoder_only(request.export_task) else {})
+
+
+def _finish_graphs(request: ExportRequest, output: Path, report: Reporter) -> None:
+    """What needs the traced graphs alone, and no torch: one decoder out of two, shorter attention, the place of all."""
+    from exporters.attention import shorten
+
+    exported = output / TRACED
+    if not exported.exists():
+        return
+    report.stage("export")
+    first, further, merged = (exported / f"{name}.onnx" for name in (*STEPS_TO_MERGED, "decoder_model_merged"))
+    if first.exists() and further.exists() and not merged.exists():
+        from optimum.onnx.graph_transformations import merge_decoders
+
+        # The one with past does not give the keys and values of the encoder, which stay the same.
+        merge_decoders(decoder=first, decoder_with_past=further, save_path=merged, strict=False)
     keep_files_of_export(exported, output)
     _move_graphs(exported, output / "onnx")
     if request.export_task == SPEECH:
         shorten(output / "onnx")
     shutil.rmtree(exported)
-    made = {"graph": "optimum"}
-    return answered, skipped, made | ({"not_built": reason} if _is_decoder_only(request.export_task) else {})
 
 
 def _build(model: Any, export_task: str, output: Path, report: Reporter) -> str | None:
@@ -243,9 +279,24 @@ def _run_optimum(model: Any, export_task: str, exported: Path, source: Path) -> 
     if task == "text-classification" and getattr(model.config, "pad_token_id", None) is None:
         pads = [item.pad_token_id for item in preprocessors if getattr(item, "pad_token_id", None) is not None]
         model.config.pad_token_id = pads[0] if pads else 0
-    onnx_export_from_model(
-        model=model, output=exported, task=task, preprocessors=preprocessors, do_validation=False, device="cpu"
-    )
+    with _decoders_apart():
+        onnx_export_from_model(
+            model=model, output=exported, task=task, preprocessors=preprocessors, do_validation=False, device="cpu"
+        )
+
+
+@contextlib.contextmanager
+def _decoders_apart() -> Iterator[None]:
+    """Keep Optimum from merging decoders behind an encoder: with the model still in memory, that takes five times its
+    size. See :func:`_finish_graphs`."""
+    import optimum.onnx
+
+    kept = optimum.onnx.merge_decoders
+    optimum.onnx.merge_decoders = lambda **words: None
+    try:
+        yield
+    finally:
+        optimum.onnx.merge_decoders = kept
 
 
 def _move_graphs(exported: Path, onnx_folder: Path) -> None:

@@ -10,6 +10,7 @@ __all__ = [
     "BUILT_ARCHITECTURES",
     "CALIBRATIONS",
     "MANIFEST_SCHEMA",
+    "PARTS",
     "PRECISIONS",
     "STAGES",
     "ExportAnswer",
@@ -131,6 +132,11 @@ def precision_of_suffix(stem: str) -> tuple[str, str]:
 STAGES = ("stage", "load", "reference", "export", "quantize", "verify", "publish", "receipt")
 
 
+# What a worker does of an export: all of it; the reference answers and torch's graphs, whatever the precisions; or what
+# is made of the graphs that the worker before it has left.
+PARTS = ("all", "fp32", "others")
+
+
 @dataclass(frozen=True)
 class ExportRequest:
     """The body of the one ``request`` an export worker gets.
@@ -140,7 +146,7 @@ class ExportRequest:
     :data:`PRECISIONS`, none where the checkpoint is only to answer. ``samples`` are inputs as the task takes them: a
     text, the path of a picture or of a sound file, or a mapping of fields. ``own_samples`` are a user's: one that
     cannot be answered is passed over. With ``reuse_fp32`` the fp32 graphs and the reference answers already lie below
-    ``output`` and are not made again. ``calibration`` is one of :data:`CALIBRATIONS`.
+    ``output`` and are not made again. ``calibration`` is one of :data:`CALIBRATIONS`. ``part`` is one of :data:`PARTS`.
     """
 
     source: str
@@ -153,6 +159,7 @@ class ExportRequest:
     reuse_fp32: bool = False
     own_samples: bool = False
     calibration: str = CALIBRATIONS[0]
+    part: str = PARTS[0]
 
     def to_body(self, method: str = "export") -> dict[str, Any]:
         """``answer`` only asks the checkpoint for its answers to the samples, into ``output`` itself."""

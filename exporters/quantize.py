@@ -228,8 +228,8 @@ def to_dynamic(source: Path, target: Path, settings: Mapping[str, Any], activati
 
 def to_float16(source: Path, target: Path, settings: Mapping[str, Any], activations: Mapping[str, Activations]) -> None:
     """Weights and activations in float16; inputs and outputs stay as they were."""
-    model = graphs.load(source)
-    graphs.save(convert_to_float16(model, keep_io_types=settings["keep_io_types"]), target)
+    model = graphs.load(source, external=False)
+    graphs.save(convert_to_float16(model, keep_io_types=settings["keep_io_types"], folder=source.parent), target)
 
 
 def block_settings(settings: Mapping[str, Any]) -> BlockSettings:

@@ -1,7 +1,11 @@
-"""Variants of a model × providers × batch sizes × thread counts, each measured in an engine of its own."""
+"""Variants of a model × providers × batch sizes × thread counts, each measured in an engine of its own.
+
+They are measured in turns, a part of the rounds of each, so that what else the machine does hits all of them alike.
+"""
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,16 +13,18 @@ from typing import Any
 from workbench import running
 from workbench.cancellation import Cancellation
 from workbench.engine.host import EngineHost
-from workbench.errors import WorkbenchError, error_to_wire
+from workbench.errors import Cancelled, WorkbenchError, error_to_wire
 from workbench.reports import BenchReport
 from workbench.targets import RunTarget
 
-__all__ = ["CompareRow", "Comparison", "Plan", "compare", "plan_rows", "thread_rates"]
+__all__ = ["CompareRow", "Comparison", "Plan", "compare", "joined", "plan_rows", "thread_rates"]
 
 # What one row may take, after loading and warming up.
 BUDGET_S = 5.0
 # More rounds say nothing more; a short graph has made so many long before the time is over.
 MAX_ROUNDS = 50
+# In how many parts a row is measured.
+TURNS = 4
 
 
 @dataclass(frozen=True)
@@ -111,40 +117,109 @@ def compare(
     on_progress: Callable[[str, int, int], None] | None = None,
     cancellation: Cancellation | None = None,
 ) -> Comparison:
-    """Measure all rows, one after the other. One that fails, or takes its engine with it, has its error, and the others
-    go on.
+    """Measure all rows, in turns. One that fails, or takes its engine with it, has its error, and the others go on.
 
-    ``on_row`` gets each as it is measured, ``on_progress`` what is measured, how many are done and how many there are.
-    Raises Cancelled; what ``on_row`` got by then holds.
+    ``on_row`` gets each once it is measured, ``on_progress`` what is measured, how many parts of rows are done and how
+    many there are. Raises Cancelled; ``on_row`` has then got what was measured of the rows by then.
     """
-    rows: list[CompareRow] = []
-    for number, plan in enumerate(plans):
-        if on_progress:
-            on_progress(_named(plan), number, len(plans))
-        host = EngineHost(memory_limit_bytes)
-        report, error = None, None
+    parts = min(TURNS, rounds)
+    measured = [_Measured(plan, memory_limit_bytes) for plan in plans]
+    try:
+        for part in range(parts):
+            for number, item in enumerate(measured):
+                if on_progress:
+                    on_progress(_named(item.plan), part * len(plans) + number, parts * len(plans))
+                count = rounds * (part + 1) // parts - rounds * part // parts
+                item.measure(inputs, params, count, BUDGET_S / parts, cancellation)
+                # Engines that together need more than there may be are started anew each time.
+                if sum(other.held_bytes for other in measured) > memory_limit_bytes:
+                    item.let_go()
+    except Cancelled:
+        if on_row:
+            for item in measured:
+                if item.reports or item.error:
+                    on_row(item.row())
+        raise
+    finally:
+        for item in measured:
+            item.let_go()
+    rows = [item.row() for item in measured]
+    if on_row:
+        for row in rows:
+            on_row(row)
+    first = plans[0].target
+    return Comparison(first.task.id, first.choice.name, ranked(rows))
+
+
+class _Measured:
+    """A row while it is measured: its engine, and what the turns gave."""
+
+    def __init__(self, plan: Plan, memory_limit_bytes: int) -> None:
+        self.plan = plan
+        self.reports: list[BenchReport] = []
+        self.error: WorkbenchError | None = None
+        self._memory_limit_bytes = memory_limit_bytes
+        self._host: EngineHost | None = None
+
+    @property
+    def held_bytes(self) -> int:
+        return self.reports[-1].peak_memory_bytes if self._host and self.reports else 0
+
+    def measure(
+        self,
+        inputs: Sequence[Any],
+        params: Mapping[str, Any],
+        rounds: int,
+        budget_s: float,
+        cancellation: Cancellation | None,
+    ) -> None:
+        if self.error:
+            return
+        self._host = self._host or EngineHost(self._memory_limit_bytes)
+        target = self.plan.target
         try:
             report = running.bench(
-                host,
-                plan.target.choice,
-                plan.target.variant,
+                self._host,
+                target.choice,
+                target.variant,
                 inputs,
                 params,
                 rounds,
                 cancellation=cancellation,
-                batch=plan.batch,
-                budget_s=BUDGET_S,
+                batch=self.plan.batch,
+                budget_s=budget_s,
             )
         except WorkbenchError as caught:
-            error = caught
-        finally:
-            host.close()
-        row = CompareRow(plan.target.variant, plan.provider, plan.batch, plan.threads, report, error)
-        rows.append(row)
-        if on_row:
-            on_row(row)
-    first = plans[0].target
-    return Comparison(first.task.id, first.choice.name, ranked(rows))
+            self.error = caught
+            self.let_go()
+        else:
+            self.reports.append(report)
+
+    def let_go(self) -> None:
+        if self._host:
+            self._host.close()
+            self._host = None
+
+    def row(self) -> CompareRow:
+        plan = self.plan
+        report = None if self.error or not self.reports else joined(self.reports)
+        return CompareRow(plan.target.variant, plan.provider, plan.batch, plan.threads, report, self.error)
+
+
+def joined(reports: Sequence[BenchReport]) -> BenchReport:
+    """One report of the parts of a measurement: all their times; loading and the first run are those of the first."""
+    times = sorted(time_s for report in reports for time_s in report.times_s)
+    spent_s = [sum(report.times_s) for report in reports]
+    answered = sum(report.throughput_per_s * seconds for report, seconds in zip(reports, spent_s, strict=True))
+    return replace(
+        reports[0],
+        median_s=statistics.median(times),
+        p95_s=times[min(len(times) - 1, int(0.95 * len(times)))],
+        throughput_per_s=answered / sum(spent_s),
+        runs=len(times),
+        peak_memory_bytes=max(report.peak_memory_bytes for report in reports),
+        times_s=tuple(times),
+    )
 
 
 def ranked(rows: Sequence[CompareRow]) -> tuple[CompareRow, ...]:

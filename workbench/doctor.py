@@ -21,6 +21,7 @@ from workbench.errors import Notice, WorkbenchError, error_from_wire
 from workbench.exporting.toolchains import ToolchainStatus
 from workbench.provider_doctor import provider_checks
 from workbench.settings import Settings, data_dir, settings_path
+from workbench.thread_choice import ThreadChoices, candidates, threads_file
 
 __all__ = ["Check", "Diagnosis", "diagnose", "runtime_wheels"]
 
@@ -42,6 +43,7 @@ def diagnose(
         *_providers(host, wheels, cancellation),
         _portaudio(),
         *map(_toolchain, toolchains),
+        _threads(settings),
     ]
     return Diagnosis((*checks, *_folders(settings)))
 
@@ -96,6 +98,16 @@ def _providers(host: EngineHost, wheels: Mapping[str, str], cancellation: Cancel
         return [Check.of("engine", "engine", "broken", _notice(error), Notice.of("cure-one-extra"))]
     engine = Check.of("engine", "engine", "ok", Notice.of("doctor-engine", version=answer["onnxruntime"]))
     return [engine, *provider_checks(answer, wheels)]
+
+
+def _threads(settings: Settings) -> Check:
+    """With how many threads models run on the processor."""
+    tried = " or ".join(map(str, candidates()))
+    known = ThreadChoices(threads_file(data_dir())).count()
+    if settings.threads:
+        return Check("engine", "threads", "ok", f"{settings.threads} for every model, by the setting")
+    measured = f"{tried}: measured for {known} graph{'' if known == 1 else 's'}"
+    return Check("engine", "threads", "ok", f"{measured}, for others with their first receipt")
 
 
 def _portaudio() -> Check:

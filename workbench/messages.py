@@ -48,6 +48,7 @@ MESSAGES: dict[str, str] = {
     "doing-places": "looking where {model} runs ({task})",
     "doing-measure": "measuring {model} ({task})",
     "doing-measure-on": "measuring {model} on {provider}",
+    "doing-threads": "looking for the best number of threads for {model}",
     "doing-verify": "verifying {precision}",
     "doing-verify-on": "verifying {model} on {provider}",
     "doing-record": "asking {model} for its answers",

@@ -3,17 +3,16 @@ machine as the checkpoint did, without torch."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from workbench.cancellation import Cancellation
 from workbench.engine.host import EngineHost
 from workbench.errors import Cancelled, ModelError, Notice, ProviderError, WorkbenchError, error_to_wire
-from workbench.library.manifest import FileEntry, Manifest
+from workbench.library.manifest import Manifest
 from workbench.measured_model import MeasuredModel
+from workbench.published_files import check_files
 from workbench.receipting import agreed_of, working_providers
 from workbench.receipts import Agreed
 from workbench.running import short_provider
@@ -21,11 +20,10 @@ from workbench.settings import PROVIDERS, Settings
 from workbench.verification import MIN_AGREEMENT_TO_RECOMMEND
 from workbench.wire import Message
 
-__all__ = ["Proof", "ProofRow", "check_files", "prove"]
+__all__ = ["Proof", "ProofRow", "prove"]
 
 Tell = Callable[[Mapping[str, Any]], None]
 
-READ_BYTES = 4 << 20
 # Where the export itself measured less than is asked for, an artifact may come so near to that: processors round
 # differently, and so do providers.
 LEEWAY = 0.02
@@ -128,33 +126,6 @@ def prove(
             recorded = _recorded(model.manifest, precision)
             rows.append(_row(model, settings, precision, provider, _least(recorded, threshold), recorded, tell, cancel))
     return Proof(model, files, model.manifest.bytes, tuple(rows))
-
-
-def check_files(folder: Path, manifest: Manifest, tell: Tell, cancellation: Cancellation) -> int:
-    """Compare every file with the manifest's hash; how many there are. Raises ModelError, Cancelled."""
-    entries = tuple(_entries(manifest))
-    total, done = sum(entry.bytes for entry in entries), 0
-    for entry in entries:
-        digest = hashlib.sha256()
-        path = folder / entry.name
-        try:
-            with path.open("rb") as stream:
-                while part := stream.read(READ_BYTES):
-                    cancellation.check()
-                    digest.update(part)
-                    done += len(part)
-                    tell({"stage": "files", "done": done / 1e6, "total": total / 1e6, "unit": "MB"})
-        except OSError as error:
-            raise ModelError("file-unreadable", file=path, reason=error.strerror or error) from error
-        if digest.hexdigest() != entry.sha256:
-            raise ModelError("artifact-changed", file=path)
-    return len(entries)
-
-
-def _entries(manifest: Manifest) -> Iterator[FileEntry]:
-    yield from manifest.files
-    for variant in manifest.variants:
-        yield from variant.files
 
 
 def _asked(settings: Settings, providers: Sequence[str] | None, cancellation: Cancellation) -> tuple[str, ...]:

@@ -1,11 +1,13 @@
-"""Measuring a receipt: every variant on every provider that works here, each in an engine of its own.
+"""Measuring a receipt: every variant on every provider that works here, each in an engine of its own, with as many
+threads as suit it.
 
 A variant that brings the engine down, or a provider that cannot run it, has its error in its row; the others go on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,16 +16,20 @@ from typing import TYPE_CHECKING, Any
 from workbench import __version__
 from workbench.cancellation import Cancellation
 from workbench.engine.host import EngineHost
+from workbench.engine.request import ModelChoice
 from workbench.errors import Cancelled, ModelError, Notice, ProviderError, WorkbenchError, error_to_wire
 from workbench.machine import this_machine
 from workbench.measured_model import MeasuredModel
+from workbench.published_files import check_files
 from workbench.receipt_files import read_receipts, write_receipt
 from workbench.receipts import Agreed, Receipt, ReceiptRow, Speed, WorstSample
 from workbench.reference_answers import OwnSamples, ReferenceAnswers, reference_answers
 from workbench.running import placements_of, short_provider
-from workbench.settings import Settings
+from workbench.settings import Settings, data_dir
 from workbench.targets import LAST_RECEIPTS, recommended_by, recommended_of_rows
 from workbench.tasks.catalog import check_params
+from workbench.thread_choice import ThreadChoices, threads_file
+from workbench.thread_measuring import measure_threads
 from workbench.verification import is_fast
 from workbench.wire import Message
 
@@ -39,6 +45,7 @@ TIMING_S = 5.0
 TIMED_INPUTS = 16
 # With a whole answer of a language model, one sample would take all the time there is.
 TIMED_WITH: Mapping[str, Mapping[str, Any]] = {"text-generation": {"max_new_tokens": 32, "do_sample": False}}
+FEW_TOKENS: Mapping[str, Mapping[str, Any]] = {"text-generation": {"max_new_tokens": 8, "do_sample": False}}
 
 
 @dataclass(frozen=True)
@@ -67,14 +74,20 @@ def measure(
     with the export, and ``checkpoint`` then tells what to ask about them. ``on_progress`` gets ``stage`` (``answers``,
     ``time`` or ``verify``), ``done``, ``total`` and ``unit``, and the ``precision`` and ``provider`` that is measured.
     Raises UsageError, ProviderError for a named provider that does not work here, ModelError and InputError where
-    there is nothing to compare with, Cancelled.
+    there is nothing to compare with or files are not those that were published, Cancelled.
     """
     cancel = cancellation or Cancellation()
     tell = on_progress or (lambda body: None)
     chosen = model.chosen(precisions)
-    known, version = working_providers(settings, cancel)
+    if model.manifest:
+        check_files(model.folder, model.manifest, lambda body: None, cancel, chosen)
+    with _engine(settings) as host:
+        known, version = working_providers(settings, cancel, host)
     asked = _wanted(providers, known)
     with reference_answers(model, own, checkpoint, settings, tell, cancel) as answers:
+        if "cpu" in asked and not settings.threads:
+            with _engine(settings) as host:
+                _know_threads(host, model, chosen, answers, cancel)
 
         def again(row: ReceiptRow) -> Speed | None:
             return _Row(model, settings, answers, row.precision, row.provider, tell, cancel).speed()
@@ -208,7 +221,7 @@ class _Row:
             host.close()
 
     def _timed(self, host: EngineHost, row: ReceiptRow) -> ReceiptRow:
-        choice = self.model.choice(self.precision, self.provider, self.settings.threads)
+        choice = self._choice
         timed = TIMED_WITH.get(self.model.shown.id)
         params = check_params(self.model.shown, {**self.model.task.verified_with, **(timed or {})})
         body = {
@@ -227,9 +240,8 @@ class _Row:
         return replace(row, speed=speed, providers_got=got, placements=placements_of(found))
 
     def _compared(self, host: EngineHost, row: ReceiptRow) -> tuple[ReceiptRow, tuple[tuple[str, str], ...]]:
-        choice = self.model.choice(self.precision, self.provider, self.settings.threads)
         body = {
-            "model": choice.to_body(),
+            "model": self._choice.to_body(),
             "reference": str(self.answers.folder),
             "params": self.model.params,
             "skip_unreadable": self.answers.samples.kind == "own",
@@ -244,6 +256,14 @@ class _Row:
         return replace(row, agreement=agreed, outputs=found["outputs"]), skipped
 
     @property
+    def _choice(self) -> ModelChoice:
+        """As a run has it: with the threads of the setting, else those that were measured for this machine."""
+        choice = self.model.choice(self.precision, self.provider, self.settings.threads)
+        if self.settings.threads or self.provider != "cpu":
+            return choice
+        return replace(choice, threads=ThreadChoices(threads_file(data_dir())).known(choice))
+
+    @property
     def _doing(self) -> Notice:
         name = f"{self.model.name} {self.precision}"
         return Notice.of("doing-measure-on", model=name, provider=self.provider)
@@ -255,6 +275,35 @@ class _Row:
                 self.tell({**message.body, **where})
 
         return receive
+
+
+@contextmanager
+def _engine(settings: Settings) -> Iterator[EngineHost]:
+    """An engine for the length of the block."""
+    host = EngineHost(settings.memory_limit_bytes)
+    try:
+        yield host
+    finally:
+        host.close()
+
+
+def _know_threads(
+    host: EngineHost,
+    model: MeasuredModel,
+    precisions: Sequence[str],
+    answers: ReferenceAnswers,
+    cancellation: Cancellation,
+) -> None:
+    """With how many threads each variant is best run here, where that is not known: rows are measured so."""
+    measure_threads(
+        host,
+        [model.choice(name, "cpu") for name in precisions],
+        _spread(answers.inputs),
+        check_params(model.shown, {**model.task.verified_with, **FEW_TOKENS.get(model.shown.id, {})}),
+        ThreadChoices(threads_file(data_dir())),
+        cancellation,
+        skip_unreadable=answers.samples.kind == "own",
+    )
 
 
 def _spread(inputs: Sequence[Any]) -> list[Any]:

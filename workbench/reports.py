@@ -106,7 +106,7 @@ class BenchReport:
     """How fast a variant is. Seconds and bytes; where ``batch`` inputs went together, seconds of a batch.
 
     ``bare_s`` and ``paired_s`` are the same graph calls and whole runs, measured in turns, None where the calls were
-    too many to be repeated.
+    too many to be repeated. ``times_s`` are those of all runs, in no order.
     """
 
     task: str
@@ -126,6 +126,7 @@ class BenchReport:
     peak_memory_bytes: int
     placements: tuple[Placement, ...] = ()
     batch: int = 1
+    times_s: tuple[float, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         def ms(seconds: float | None) -> float | None:

@@ -156,6 +156,7 @@ def bench(
     placements = placements_of(result)
     for name in ("providers", "providers_tried", "fallback_reason", "placements"):
         del result[name]
+    result["times_s"] = tuple(result["times_s"])
     return BenchReport(
         task=choice.task,
         model=choice.name,

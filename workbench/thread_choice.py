@@ -1,7 +1,7 @@
 """How many threads a model runs best with on this machine: measured once, kept in a small file, used ever after.
 
-Nobody waits for it: it is measured where measuring is what was asked for (``bench``), or at the end of an export. A run
-looks up what is known, and leaves the number to onnxruntime where nothing is.
+Nobody waits for it: it is measured where measuring is what was asked for: by ``bench``, and before the first receipt of
+a model, which ends an export. A run looks up what is known, and leaves the number to onnxruntime where nothing is.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from workbench.library.variants import external_data
 
 __all__ = ["ThreadChoices", "best_of", "candidates", "threads_file"]
 
-SCHEMA = 1
+SCHEMA = 2
 MAX_ENTRIES = 500
 MAX_FILE_BYTES = 1 << 20
 # Of a graph's file, so many bytes at both ends are read to tell it from another of the same size.
@@ -79,6 +79,10 @@ class ThreadChoices:
             write_atomically(self._file, json.dumps({"schema": SCHEMA, "choices": kept}, indent=1) + "\n")
         return chosen
 
+    def count(self) -> int:
+        """Of how many graphs something is known."""
+        return len(self._read())
+
     def _read(self) -> dict[str, Any]:
         try:
             if self._file.stat().st_size > MAX_FILE_BYTES:
@@ -91,9 +95,9 @@ class ThreadChoices:
 
 
 def _key(choice: ModelChoice) -> str:
-    """What the best count depends on: graphs, task, processor."""
+    """What the best count depends on: graphs and processor. Tasks that share a graph share its count."""
     known = hashlib.sha256()
-    known.update(json.dumps([choice.task, _processor()]).encode())
+    known.update(json.dumps(_processor()).encode())
     for name, path in sorted(choice.paths.items()):
         parts = [path, *external_data(path)]
         sizes = [part.stat().st_size if part.is_file() else -1 for part in parts]

@@ -13,7 +13,8 @@ from workbench.batching import BatchLimits, Share
 from workbench.cancellation import Cancellation
 from workbench.errors import Cancelled, UsageError
 from workbench.results import Result, Text
-from workbench.runtime.benchmark import Benchmark
+from workbench.runtime import benchmark
+from workbench.runtime.benchmark import Benchmark, is_settled
 from workbench.tasks.base import ModelFiles, Outputs, Pipeline, Run
 
 LIMITS = BatchLimits(4, 100)
@@ -98,3 +99,20 @@ def test_a_stop_between_groups() -> None:
     cancellation.cancel()
     with pytest.raises(Cancelled):
         measured.round()
+
+
+def test_times_have_settled_when_their_halves_agree() -> None:
+    turn = [1.0, 2.0, 9.0]
+    assert not is_settled(turn * 10, 3)  # too few
+    assert is_settled(turn * 50, 3)
+    assert not is_settled(turn * 25 + [1.0, 2.2, 9.0] * 25, 3)
+    assert not is_settled([1.0] * 500, 400)  # not twice around
+
+
+def test_what_has_settled_does_not_take_its_whole_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(number * 0.01 for number in range(100_000))
+    monkeypatch.setattr(benchmark.time, "perf_counter", lambda: next(clock))
+    measured = bench(Together(), ["a", "b"], 1)
+    spent = list(measured.budgeted(1000.0))
+    assert benchmark.SETTLED_RUNS <= len(spent) <= benchmark.SETTLED_RUNS + 1
+    assert spent[-1] >= benchmark.SETTLED_S

@@ -14,7 +14,7 @@ import pytest
 from tests.engine.tiny import tiny_model
 from tests.receipts.made import row, speed
 from tests.receipts.tiny_export import DIFFERING, TEXTS, published
-from workbench import receipting
+from workbench import receipting, thread_measuring
 from workbench.api import Workbench
 from workbench.cancellation import Cancellation
 from workbench.errors import Cancelled, InputError, ModelError, ProviderError, UsageError
@@ -23,6 +23,8 @@ from workbench.measured_model import of_artifact
 from workbench.receipts import ReceiptRow, Speed, receipt_json
 
 pytestmark = pytest.mark.usefixtures("short")
+
+know_threads = receipting._know_threads  # the fixture puts another in its place
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,35 @@ def test_a_variant_that_cannot_be_loaded_has_its_error_and_the_others_go_on(
     assert made.recommended == "fp32"
     assert "could not be measured" in str(workbench.verdicts(made)[1])
     assert workbench.receipts(broken) == (made,)
+
+
+def test_files_that_were_changed_are_not_measured(workbench: Workbench, export: Artifact) -> None:
+    graph = export.folder / "onnx" / "model_int8.onnx"
+    graph.write_bytes(graph.read_bytes()[:-1] + b"?")
+    with pytest.raises(ModelError) as caught:
+        workbench.measure_receipt(export)
+    assert caught.value.code == "artifact-changed"
+    assert caught.value.arguments["file"] == str(graph)
+    assert workbench.receipts(export) == ()
+
+
+def test_threads_are_known_before_rows_are_measured_with_them(
+    workbench: Workbench, export: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receipting, "_know_threads", know_threads)
+    monkeypatch.setattr(thread_measuring, "RUNNING_S", 0.05)
+    monkeypatch.setattr(thread_measuring, "candidates", lambda: (1, 2))
+    rows = workbench.measure_receipt(export).rows
+    counts = [row.speed.threads for row in rows if row.speed]
+    assert len(counts) == 2
+    assert set(counts) <= {1, 2}
+    for precision, count in zip(("fp32", "int8"), counts, strict=True):
+        assert workbench.target(export.id, precision=precision).choice.threads == count  # as a run has it
+        assert workbench.target(export.id, precision=precision, threads=0).choice.threads == 0
+    workbench.change_setting("threads", "3")
+    (row,) = workbench.new_receipt(of_artifact(export), precisions=["int8"]).receipt.rows
+    assert row.speed is not None
+    assert row.speed.threads == 3
 
 
 def test_a_variant_that_brings_the_engine_down(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from workbench.comparing import CompareRow, plan_rows, ranked, thread_rates
+from workbench import running
+from workbench.cancellation import Cancellation
+from workbench.comparing import CompareRow, Plan, compare, joined, plan_rows, ranked, thread_rates
 from workbench.engine.request import ModelChoice
-from workbench.errors import EngineError
+from workbench.errors import Cancelled, EngineError
 from workbench.reports import BenchReport
 from workbench.targets import RunTarget
 from workbench.tasks.catalog import task_info
@@ -55,6 +58,64 @@ def test_the_fastest_first_and_ratios_to_the_first_that_was_measured() -> None:
         ("fp32", 1.0, False),
         ("fp16", None, False),
     ]
+
+
+def part(threads: int, times_s: tuple[float, ...], peak: int = 1) -> BenchReport:
+    spent = sum(times_s)
+    return BenchReport(
+        *(TASK.id, "m", "fp32", "cpu", ("cpu",), threads, 0.5, 0.4, times_s[0], times_s[-1], len(times_s) / spent),
+        *(len(times_s), None, None, peak, (), 1, times_s),
+    )
+
+
+def test_parts_of_a_measurement_are_one(tmp_path: Path) -> None:
+    whole = joined([part(1, (0.1, 0.2), 5), part(1, (0.3,), 7)])
+    assert (whole.median_s, whole.p95_s, whole.runs, whole.peak_memory_bytes) == (0.2, 0.3, 3, 7)
+    assert whole.throughput_per_s == pytest.approx(3 / 0.6)
+    assert (whole.load_s, whole.first_s) == (0.5, 0.4)
+
+
+def plans_of(folder: Path, *counts: int) -> list[Plan]:
+    return plan_rows([RunTarget(TASK, choice(folder / "one"), "fp32", "asked")], ["cpu"], [1], counts)
+
+
+def test_rows_are_measured_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def bench(host: object, chosen: ModelChoice, *words: Any, **more: Any) -> BenchReport:
+        rounds = words[-1]
+        asked.append((chosen.threads, rounds))
+        return part(chosen.threads, (0.1,) * rounds)
+
+    monkeypatch.setattr(running, "bench", bench)
+    told: list[tuple[int, int]] = []
+    comparison = compare(
+        plans_of(tmp_path, 1, 2),
+        ["a"],
+        {},
+        rounds=10,
+        memory_limit_bytes=1,
+        on_progress=lambda what, done, total: told.append((done, total)),
+    )
+    assert asked == [(1, 2), (2, 2), (1, 3), (2, 3), (1, 2), (2, 2), (1, 3), (2, 3)]
+    assert [row.report.runs for row in comparison.rows if row.report] == [10, 10]
+    assert told == [(number, 8) for number in range(8)]
+
+
+def test_a_stop_tells_what_was_measured_by_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cancellation = Cancellation()
+
+    def bench(host: object, chosen: ModelChoice, *words: Any, **more: Any) -> BenchReport:
+        if cancellation.requested:
+            raise Cancelled
+        cancellation.cancel()
+        return part(chosen.threads, (0.1,))
+
+    monkeypatch.setattr(running, "bench", bench)
+    rows: list[CompareRow] = []
+    with pytest.raises(Cancelled):
+        compare(plans_of(tmp_path, 1, 2), ["a"], {}, rounds=8, memory_limit_bytes=1, on_row=rows.append)
+    assert [row.threads for row in rows] == [1]
 
 
 def test_nothing_measured_has_no_best() -> None:

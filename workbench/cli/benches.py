@@ -48,7 +48,7 @@ def _one(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> in
         items = inputs or workbench.samples(target.task)
         if auto:
             target = workbench.choose_threads(
-                target, items, params, lambda what, done, total: line.show(what, done, total, "counts"), cancellation
+                target, items, params, lambda what, done, total: line.show(what, done, total, "turns"), cancellation
             )
         report = workbench.bench(
             target,
@@ -66,6 +66,7 @@ def _one(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> in
         ("model", f"{report.model} ({report.task})"),
         ("variant", report.variant),
         ("provider", f"asked {report.provider_asked}, got {', '.join(report.providers_got)}"),
+        ("threads", str(report.threads) if report.threads else "as onnxruntime chooses"),
         ("load", duration(report.load_s)),
         ("first run", duration(report.first_s)),
         ("median of " + str(report.runs), duration(report.median_s)),
@@ -94,7 +95,7 @@ def _compare(workbench: Workbench, arguments: Any, cancellation: Cancellation) -
                 params,
                 arguments.rounds or DEFAULT_ROUNDS,
                 on_row=rows.append,
-                on_progress=lambda what, done, total: line.show(what, done, total, "rows"),
+                on_progress=lambda what, done, total: line.show(what, done, total, "turns"),
                 cancellation=cancellation,
             )
         except Cancelled:

@@ -172,7 +172,9 @@ def _speeds(shown: Receipt) -> str:
     if not rows:
         return ""
     headings = ("speed", "size", "load", "first", "median", "p95", "per s", "memory")
-    return table(headings, rows, right=range(1, len(headings)))
+    text = table(headings, rows, right=range(1, len(headings)))
+    counts = [f"{_name(shown, row)} {row.speed.threads or 'auto'}" for row in shown.rows if row.speed]
+    return f"{text}\nthreads: {', '.join(counts)}"
 
 
 def _worst(shown: Receipt, row: ReceiptRow) -> str:

@@ -17,15 +17,21 @@ __all__ = ["ExportEstimate", "check_disk", "estimate_export", "parameter_count"]
 
 # Bytes a parameter takes in each precision; int8 and q4 with their scales, and what of a model stays in fp32.
 BYTES_PER_PARAMETER = {"fp32": 4.0, "fp16": 2.0, "int8": 1.3, "int8-static": 1.3, "q4": 0.7, "q4f16": 0.7}
-# The worker with its libraries loaded, and how often it holds the fp32 weights at its worst (tracing, then protobuf);
-# measured as peak memory: MiniLM 1.1 GB, Whisper tiny 2.0 GB, SmolLM2-135M 3.6 GB.
-WORKER_BASE_BYTES = 700 << 20
-WEIGHT_COPIES = 6
-# The same of a language model whose graph is built, where nothing is traced: SmolLM2-135M 1.7 GB.
-BUILT_COPIES = 2
-QUANTIZER_COPIES = 4
-# onnxruntime's converter to half precision: SmolLM2-135M 3.8 GB.
-FLOAT16_COPIES = 6
+# The worker that has torch: its libraries, and how often it holds the fp32 weights at its worst, which is when a graph
+# is traced. Seen: MiniLM 0.86 GB; Whisper tiny, whose decoder is traced twice, 1.54 GB.
+TORCH_BYTES = 560_000_000
+TRACED_COPIES = 3.5
+DECODER_COPIES = 6.75
+# A language model whose graph is built is at its worst when it is loaded, out of half as many bytes: SmolLM2-135M 1.24
+# GB.
+BUILT_COPIES = 1.5
+# The worker behind it, which reads the graphs: its libraries, and copies of the fp32 weights by precision. What is
+# quantized on samples needs torch to prepare these. Seen: MiniLM 0.37 GB, with static int8 0.65 GB; SmolLM2-135M 0.94
+# GB.
+QUANTIZER_BYTES = 110_000_000
+STATIC_BYTES = 450_000_000
+QUANTIZER_COPIES = {"fp16": 1.6, "int8": 3.0, "int8-static": 2.5, "q4": 1.6, "q4f16": 1.6}
+BLOCK_COPIES = 1.6
 # What Optimum has on disk at its worst, in copies of the fp32 weights: two whole decoders on the way to a merged one,
 # and a graph over the limit of protobuf once more while its weights are gathered in one file. Measured: MiniLM 1.0,
 # SmolLM2-135M 1.0, Whisper tiny 2.9.
@@ -70,9 +76,7 @@ def estimate_export(spec: ExportSpec, artifacts_dir: Path, *, reuse_fp32: bool =
     fp32 = 4 * count
     published = sum(int(BYTES_PER_PARAMETER[name] * count) for name in spec.precisions)
     if reuse_fp32:
-        return ExportEstimate(
-            count, published, published + BESIDE_BYTES, WORKER_BASE_BYTES + _copies(spec, QUANTIZER_COPIES) * fp32
-        )
+        return ExportEstimate(count, published, published + BESIDE_BYTES, _quantizer_bytes(spec, fp32))
     task = spec.export_task.removesuffix("-with-past")
     copies = EXPORT_COPIES.get(task, 1) + (fp32 > ONE_FILE_BYTES)
     beside = BESIDE_BYTES + (LOGITS_BYTES if task in EXPORT_COPIES or task == "text-generation" else 0)
@@ -86,12 +90,26 @@ def estimate_export(spec: ExportSpec, artifacts_dir: Path, *, reuse_fp32: bool =
         parameter_count=count,
         published_bytes=published,
         disk_bytes=staged + max(copies * fp32, made) + beside,
-        memory_bytes=WORKER_BASE_BYTES + _copies(spec, BUILT_COPIES if _is_built(spec) else WEIGHT_COPIES) * fp32,
+        memory_bytes=max(_torch_bytes(spec, fp32), _quantizer_bytes(spec, fp32)),
     )
 
 
-def _copies(spec: ExportSpec, least: int) -> int:
-    return max(least, FLOAT16_COPIES) if "fp16" in spec.precisions else least
+def _torch_bytes(spec: ExportSpec, fp32: int) -> int:
+    if _is_built(spec):
+        return TORCH_BYTES + int(BUILT_COPIES * fp32)
+    has_decoder = spec.export_task.removesuffix("-with-past") in EXPORT_COPIES
+    return TORCH_BYTES + int((DECODER_COPIES if has_decoder else TRACED_COPIES) * fp32)
+
+
+def _quantizer_bytes(spec: ExportSpec, fp32: int) -> int:
+    """The most that any of the precisions takes: they are made one after the other."""
+    in_blocks = spec.task == "text-generation"
+    most = QUANTIZER_BYTES
+    for name in spec.precisions:
+        copies = BLOCK_COPIES if in_blocks and name == "int8" else QUANTIZER_COPIES.get(name, 0.0)
+        base = STATIC_BYTES if name == "int8-static" else QUANTIZER_BYTES
+        most = max(most, base + int(copies * fp32))
+    return most
 
 
 def _is_built(spec: ExportSpec) -> bool:

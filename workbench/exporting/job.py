@@ -193,6 +193,7 @@ class _Job:
         return source, answer, verified
 
     def _run_worker(self, source: StagedSource, precisions: tuple[str, ...], *, reuse_fp32: bool) -> ExportAnswer:
+        """Two workers, one after the other: what torch took is given back before anything is quantized."""
         request = ExportRequest(
             source=str(source.folder),
             output=str(self.output),
@@ -205,6 +206,20 @@ class _Job:
             own_samples=self.spec.own_samples,
             calibration=self.spec.calibration,
         )
+        if reuse_fp32:
+            return self._ask_worker(request, source)
+        traced = self._ask_worker(replace(request, part="fp32"), source)
+        made = self._ask_worker(replace(request, part="others"), source)
+        recipes = {**traced.recipes, **made.recipes}
+        return replace(
+            traced,
+            files=made.files,
+            recipes={name: recipes[name] for name in precisions},
+            times_s={**made.times_s, **traced.times_s},
+            peak_rss_bytes=max(traced.peak_rss_bytes, made.peak_rss_bytes),
+        )
+
+    def _ask_worker(self, request: ExportRequest, source: StagedSource) -> ExportAnswer:
         copy = ensure_worker_copy(self.data_dir)
         teller = _Teller(self.tell)
         child = start_worker(

@@ -14,10 +14,13 @@ from workbench.runtime.memory import peak_memory_bytes
 from workbench.runtime.session import Call, Session
 from workbench.tasks.base import Pipeline, Run
 
-__all__ = ["Benchmark"]
+__all__ = ["Benchmark", "is_settled"]
 
 # A generation makes a call per token, each with a grown cache; more than this is not kept to be repeated bare.
 MAX_RECORDED_CALLS = 64
+# A measurement within a budget is over before, once so much time and so many runs agree: the medians of their halves
+# differ by no more than a part. Other work of the machine keeps them apart, and takes the budget.
+SETTLED_S, SETTLED_RUNS, SETTLED_PART = 2.0, 128, 0.03
 # How much more time than it was given a measurement takes to have run every input once.
 MAX_OVER = 4
 
@@ -60,8 +63,8 @@ class Benchmark:
             self._answered = 0
 
     def budgeted(self, budget_s: float) -> Iterator[float]:
-        """Every input again and again, without bare calls, until so many seconds are spent; each at least once, unless
-        that takes :data:`MAX_OVER` times as long. Yields the seconds spent after each.
+        """Every input again and again, without bare calls, until so many seconds are spent or the times have settled;
+        each at least once, unless that takes :data:`MAX_OVER` times as long. Yields the seconds spent after each.
         """
         started = time.perf_counter()
         spent_s, count = 0.0, 0
@@ -71,6 +74,8 @@ class Benchmark:
             count += 1
             spent_s = time.perf_counter() - started
             yield spent_s
+            if count % len(self._inputs) == 0 and spent_s >= SETTLED_S and is_settled(self._times_s, len(self._inputs)):
+                break
 
     def round(self) -> None:
         """Every input once, and after the first input its graph calls bare."""
@@ -105,6 +110,7 @@ class Benchmark:
             "runs": len(ordered),
             "bare_s": statistics.median(self._bare_s) if self._bare_s else None,
             "paired_s": statistics.median(self._paired_s) if self._paired_s else None,
+            "times_s": ordered,
             "peak_memory_bytes": peak_memory_bytes(),
         }
 
@@ -140,3 +146,13 @@ class Benchmark:
         started = time.perf_counter()
         self._pipeline(item, self._params, Run(cancellation=self._cancellation))
         return time.perf_counter() - started
+
+
+def is_settled(times_s: Sequence[float], inputs: int) -> bool:
+    """Whether more runs would hardly tell another median. ``times_s`` are those of ``inputs`` in turns, again and
+    again; each half is of whole turns, so that both are of the same inputs."""
+    half = len(times_s) // inputs // 2 * inputs
+    if len(times_s) < SETTLED_RUNS or not half:
+        return False
+    first, second = statistics.median(times_s[:half]), statistics.median(times_s[-half:])
+    return abs(first - second) <= SETTLED_PART * min(first, second)

@@ -45,6 +45,7 @@ MESSAGES: dict[str, str] = {
     "doing-places": "查看 {model} 在哪里运行（{task}）",
     "doing-measure": "测量 {model}（{task}）",
     "doing-measure-on": "在 {provider} 上测量 {model}",
+    "doing-threads": "为 {model} 寻找最佳线程数",
     "doing-verify": "验证 {precision}",
     "doing-verify-on": "在 {provider} 上验证 {model}",
     "doing-record": "记录 {model} 的回答",
