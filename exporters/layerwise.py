@@ -9,17 +9,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from exporters.blocks import ATTENTION_INPUTS, Blocks, BlockSettings, dequantize_blocks
 from exporters.gptq import inverse_factor, round_by_factor
-from exporters.own_text import first_tokens, write_text
 from exporters.rewrite import Array
 
-__all__ = ["NOTHING_ROUNDED", "Rounded", "layers_of", "round_by_own_text", "round_layers"]
+__all__ = ["NOTHING_ROUNDED", "Rounded", "layers_of", "round_by_text", "round_layers"]
 
 
 @dataclass
@@ -60,24 +58,32 @@ def _key(row: Array) -> bytes:
     return hashlib.blake2b(np.ascontiguousarray(row, np.float32).tobytes(), digest_size=16).digest()
 
 
-def round_by_own_text(
+def round_by_text(
     model: Any,
-    source: Path,
+    tokenizer: Any,
+    text: str,
     settings: BlockSettings,
     calibration: Mapping[str, Any],
     on_progress: Callable[[float, float, str], None],
 ) -> Rounded:
-    """Round the layers of a torch decoder in place, by text that it writes before.
+    """Round the layers of a torch decoder in place, by a text.
 
-    ``calibration`` is that of a recipe: how many ``sequences`` of how many ``tokens``. Raises ValueError where the
-    layers of the model cannot be told, and what they raise.
+    ``calibration`` is that of a recipe: at most so many ``sequences`` of so many ``tokens``. Raises ValueError where
+    the layers of the model cannot be told or the text is too short, and what the layers raise.
     """
+    import torch
+
     layers = layers_of(model)
     if layers is None:
         raise ValueError("the layers of this model cannot be told")
-    length = min(calibration["tokens"], getattr(model.config.get_text_config(), "max_position_embeddings", None) or 512)
-    text = write_text(model, first_tokens(model, source), calibration["sequences"], length, on_progress)
-    return round_layers(model, layers, text, settings, on_progress)
+    most = getattr(model.config.get_text_config(), "max_position_embeddings", None) or calibration["tokens"]
+    first = tokenizer("").input_ids[:1]  # what its texts begin with, where that is anything
+    part = min(calibration["tokens"], most) - len(first)
+    ids = tokenizer(text, add_special_tokens=False).input_ids
+    rows = [first + ids[start : start + part] for start in range(0, len(ids) - part + 1, part)]
+    if not rows:
+        raise ValueError(f"the text has {len(ids)} tokens, fewer than {part}")
+    return round_layers(model, layers, torch.tensor(rows[: calibration["sequences"]]), settings, on_progress)
 
 
 def layers_of(model: Any) -> list[Any] | None:

@@ -351,18 +351,25 @@ def _quantize_all(
 def _round_beforehand(
     settings: Mapping[str, Any], request: ExportRequest, report: Reporter
 ) -> tuple[Rounded, dict[str, Any]]:
-    """The weights of the torch model's layers, rounded by GPTQ on text of its own, and what the manifest tells of it.
+    """The weights of the torch model's layers, rounded by GPTQ on a text, and what the manifest tells of it.
 
     A model whose layers cannot be run one by one has each weight rounded by itself.
     """
-    from exporters.layerwise import NOTHING_ROUNDED, round_by_own_text
+    from exporters.answers import load_tokenizer
+    from exporters.layerwise import NOTHING_ROUNDED, round_by_text
     from exporters.quantize import block_settings
 
     source = Path(request.source)
     gc.collect()  # the builder holds the model that it made the graph of in a circle
+    tokenizer = load_tokenizer(source, request.task)
     try:
-        rounded = round_by_own_text(
-            _load_model(source, request), source, block_settings(settings), settings["calibration"], report.progress
+        rounded = round_by_text(
+            _load_model(source, request),
+            tokenizer,
+            request.calibration_text,
+            block_settings(settings),
+            settings["calibration"],
+            report.progress,
         )
     except (MemoryError, OSError, ExportFailure):
         raise

@@ -146,7 +146,8 @@ class ExportRequest:
     :data:`PRECISIONS`, none where the checkpoint is only to answer. ``samples`` are inputs as the task takes them: a
     text, the path of a picture or of a sound file, or a mapping of fields. ``own_samples`` are a user's: one that
     cannot be answered is passed over. With ``reuse_fp32`` the fp32 graphs and the reference answers already lie below
-    ``output`` and are not made again. ``calibration`` is one of :data:`CALIBRATIONS`. ``part`` is one of :data:`PARTS`.
+    ``output`` and are not made again. ``calibration`` is one of :data:`CALIBRATIONS`; ``calibration_text`` is
+    what language models are rounded by. ``part`` is one of :data:`PARTS`.
     """
 
     source: str
@@ -159,6 +160,7 @@ class ExportRequest:
     reuse_fp32: bool = False
     own_samples: bool = False
     calibration: str = CALIBRATIONS[0]
+    calibration_text: str = ""
     part: str = PARTS[0]
 
     def to_body(self, method: str = "export") -> dict[str, Any]:

@@ -80,7 +80,7 @@ BLOCKS = {"block_size": 32, "symmetric": True, "accuracy_level": 4}
 BLOCKS_INT8 = Recipe(
     "int8", "blocks", convolutions=True, settings={"bits": 8, "attention_bits": 8, "head_bits": 8, **BLOCKS}
 )
-GPTQ = {"rounding": "gptq", "calibration": {"text": "own", "sequences": 12, "tokens": 128}}
+GPTQ = {"rounding": "gptq", "calibration": {"text": "built-in", "sequences": 40, "tokens": 128}}
 BLOCKS_Q4 = Recipe(
     "q4", "blocks", convolutions=True, settings={"bits": 4, "attention_bits": 8, "head_bits": 4, **BLOCKS, **GPTQ}
 )

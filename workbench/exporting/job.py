@@ -26,6 +26,7 @@ from workbench.exporting.toolchains import Toolchain
 from workbench.exporting.worker import start_worker
 from workbench.exporting.worker_copy import ensure_worker_copy
 from workbench.library.manifest import MANIFEST_NAME, Manifest, read_manifest
+from workbench.tasks.samples import calibration_text
 from workbench.wire import Message
 
 __all__ = ["clean_staging", "run_export"]
@@ -205,6 +206,7 @@ class _Job:
             reuse_fp32=reuse_fp32,
             own_samples=self.spec.own_samples,
             calibration=self.spec.calibration,
+            calibration_text=calibration_text() if self.spec.task == "text-generation" else "",
         )
         if reuse_fp32:
             return self._ask_worker(request, source)

@@ -8,7 +8,7 @@ from typing import Any
 
 from workbench.resources import assets_dir
 
-__all__ = ["samples"]
+__all__ = ["calibration_text", "samples"]
 
 # Task → the lists of assets/samples/texts.json that it gets, in this order.
 TEXT_LISTS: dict[str, tuple[str, ...]] = {
@@ -55,6 +55,11 @@ def samples(task_id: str) -> tuple[Any, ...]:
     name, suffixes = MEDIA[task_id]
     folder = assets_dir() / "samples" / name
     return tuple(str(path.absolute()) for path in sorted(folder.iterdir()) if path.suffix.lower() in suffixes)
+
+
+def calibration_text() -> str:
+    """A text of many kinds and some languages, by which the weights of language models are rounded."""
+    return (assets_dir() / "samples" / "calibration.txt").read_text("utf-8")
 
 
 def _placed(item: Any) -> Any:
