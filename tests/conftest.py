@@ -15,6 +15,9 @@ from hypothesis import settings
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Tests run side by side, and torch's threads spin while they wait for each other: a process gets one.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Machines differ: what a test takes is no error, and examples that failed elsewhere are kept nowhere.
 settings.register_profile("here", deadline=None, database=None)
