@@ -169,6 +169,7 @@ ANSWER = "\n\n".join(
 LONG_ANSWER = "\n\n".join([ANSWER] * 11)  # about 4,000 tokens
 
 
+@pytest.mark.slow
 def test_while_a_long_conversation_goes_on(open_window: Open, qtbot: QtBot) -> None:
     """200 messages, with answers of 4,000 tokens; the last one streams, token by token."""
     made: list[Talker] = []

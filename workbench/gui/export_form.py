@@ -34,7 +34,7 @@ def precision_help(name: str) -> str:
         "fp16": tr("Half the size; no faster on a processor"),
         "int8": tr("A quarter of the size and faster; small differences"),
         "int8-static": tr("A quarter of the size and fastest for convolutions; its ranges are set on samples"),
-        "q4": tr("A sixth of the size; writes fastest, with more differences"),
+        "q4": tr("A fifth of the size; writes fastest, with more differences"),
         "q4f16": tr("As q4, for GPUs; slower on a processor"),
     }
     return texts.get(name, "")

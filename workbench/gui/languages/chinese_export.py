@@ -14,7 +14,7 @@ TEXTS: dict[str, str] = {
     "Half the size; no faster on a processor": "大小减半；在处理器上不会更快",
     "A quarter of the size and faster; small differences": "大小约为四分之一，速度更快；结果有细微差异",
     "A quarter of the size and fastest for convolutions; its ranges are set on samples": "大小约为四分之一，卷积网络最快；数值范围由样本确定",
-    "A sixth of the size; writes fastest, with more differences": "大小约为六分之一，生成速度最快；结果差异更多",
+    "A fifth of the size; writes fastest, with more differences": "大小约为五分之一，生成速度最快；结果差异更多",
     "As q4, for GPUs; slower on a processor": "同 q4，适合 GPU；在处理器上更慢",
     "I trust who made this model: allow loading pickles": "我信任该模型的制作者：允许加载 pickle 文件",
     "Samples:": "样本：",
