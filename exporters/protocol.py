@@ -105,7 +105,7 @@ PRECISIONS: dict[str, Precision] = {
             ("int4",),
             exportable=True,
             tasks=("text-generation",),
-            note="a fifth of the size, writes the fastest; a language model gets somewhat worse, most of all a small one",
+            note="a fifth of the size, writes the fastest; a language model gets somewhat worse, a small one most",
         ),
         Precision(
             "q4f16",
