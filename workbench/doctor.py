@@ -102,12 +102,12 @@ def _providers(host: EngineHost, wheels: Mapping[str, str], cancellation: Cancel
 
 def _threads(settings: Settings) -> Check:
     """With how many threads models run on the processor."""
-    tried = " or ".join(map(str, candidates()))
-    known = ThreadChoices(threads_file(data_dir())).count()
     if settings.threads:
-        return Check("engine", "threads", "ok", f"{settings.threads} for every model, by the setting")
-    measured = f"{tried}: measured for {known} graph{'' if known == 1 else 's'}"
-    return Check("engine", "threads", "ok", f"{measured}, for others with their first receipt")
+        told = Notice.of("doctor-threads-set", threads=settings.threads)
+    else:
+        known = ThreadChoices(threads_file(data_dir())).count()
+        told = Notice.of("doctor-threads-measured", counts="/".join(map(str, candidates())), graphs=known)
+    return Check.of("engine", "threads", "ok", told)
 
 
 def _portaudio() -> Check:

@@ -171,6 +171,8 @@ MESSAGES: dict[str, str] = {
     "doctor-not-installed": "not installed",
     "doctor-no-wheel": "no onnxruntime is installed",
     "doctor-wheels": "{wheels} overwrite each other's files",
+    "doctor-threads-set": "{threads} for every model, by the setting",
+    "doctor-threads-measured": "the best of {counts}, measured with a model's first receipt; known for {graphs} graphs so far",
     "doctor-engine": "works with onnxruntime {version}, telemetry off",
     "doctor-audio": "{version}: {inputs} microphones, {outputs} outputs",
     "doctor-audio-unasked": "it could not be asked: {reason}",

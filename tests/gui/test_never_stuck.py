@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from tests.bench.scan import build_tree
 from tests.engine.tiny import tiny_model
 from tests.gui.conftest import Open
-from tests.gui.heartbeat import Heartbeat, beating, freest
+from tests.gui.heartbeat import LIMIT_S, Heartbeat, beating, freest
 from tests.gui.looks import dressed, put_theme
 from tests.gui.talker import SPEED, Talker, core_of, words
 from tests.gui.test_window import answers, drop, files, ran
@@ -24,7 +24,6 @@ from workbench.gui.views.reading import ReadingText
 from workbench.gui.views.table import VIEWS, view_for
 from workbench.results import Segment, Span, Spans, Text, Transcript
 
-LIMIT_S = 0.1
 LEFT = Qt.MouseButton.LeftButton
 
 
@@ -169,7 +168,6 @@ ANSWER = "\n\n".join(
 LONG_ANSWER = "\n\n".join([ANSWER] * 11)  # about 4,000 tokens
 
 
-@pytest.mark.slow
 def test_while_a_long_conversation_goes_on(open_window: Open, qtbot: QtBot) -> None:
     """200 messages, with answers of 4,000 tokens; the last one streams, token by token."""
     made: list[Talker] = []

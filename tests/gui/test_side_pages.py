@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from tests.gui.conftest import Open
-from tests.gui.heartbeat import Heartbeat, beating, freest
+from tests.gui.heartbeat import LIMIT_S, Heartbeat, beating, freest
 from tests.gui.receipts.fakes import receipt
 from tests.gui.test_window import ran
 from workbench.gui import language
@@ -20,7 +20,6 @@ from workbench.gui.main_window import MainWindow
 from workbench.gui.receipts import Judged, ReceiptState
 
 LEFT = Qt.MouseButton.LeftButton
-LIMIT_S = 0.1
 CJK = re.compile(r"[\u4e00-\u9fff]")
 
 

@@ -32,6 +32,8 @@ warnings.simplefilter("ignore")
 # Neighbouring scores, and the best from the next, are at least so far apart.
 GAP, LEAD = 2e-7, 1e-5
 SEEDS = 80
+# Seeds that were found once, tried first: of some models only one in forty is clear enough.
+KNOWN_SEEDS: dict[str, tuple[int, ...]] = {}
 NLI = {
     "three": {0: "contradiction", 1: "neutral", 2: "entailment"},
     "first": {0: "ENTAILMENT", 1: "neutral", 2: "contradiction"},
@@ -125,7 +127,7 @@ def config(family: str, tokenizer: Any, head: dict[str, Any]) -> Any:
 def make(name: str, tokenizer: Any, folder: Path) -> list[dict[str, Any]]:
     """The first seed whose answers are clear, exported; what the reference answers."""
     _, family, task, head = MODELS[name]
-    for seed in range(SEEDS):
+    for seed in (*KNOWN_SEEDS.get(name, ()), *range(SEEDS)):
         torch.manual_seed(seed)
         spread = 10 if family == "modernbert" else 60  # its last norm lets the head see more
         model = AUTO[task].from_config(config(family, tokenizer, head)).eval()
@@ -143,6 +145,7 @@ def make(name: str, tokenizer: Any, folder: Path) -> list[dict[str, Any]]:
             model.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
             store_settings(folder / "tokenizer.json", tokenizer)
+            print(name, "seed", seed, len(rows), flush=True)
             return rows
     raise SystemExit(f"{name}: no seed gives clear answers")
 
@@ -260,7 +263,6 @@ def main(folder: Path, texts_file: Path, *only: str) -> None:
         rows = make(name, made[tokenizer], folder / name)
         export(folder / name, task)
         found[name] = {"task": task, "family": family, "cases": rows}
-        print(name, len(rows), flush=True)
     (folder / "answers.json").write_text(json.dumps(found, default=float), "utf-8")
 
 

@@ -40,6 +40,12 @@ class Appearance(QObject):
             self._parts.append(part)
             part.installEventFilter(self)
 
+    def dress_later(self, *parts: QWidget) -> None:
+        """The same for a page that is made while the window is open."""
+        self.dress(*parts)
+        self._undressed += parts
+        self._dressing.start()
+
     def begin(self) -> None:
         """Put the theme into force. Once the window is made: each part would be styled again as it gets its place.
 

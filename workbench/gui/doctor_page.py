@@ -66,6 +66,7 @@ class DoctorPage(Panel):
         summary.addWidget(self.summary, 1)
         self._summary_line.setLayout(summary)
         self.groups = Redone()
+        self._below = (self._bar, self.banner, self._summary_line, self.groups)
         self._build()
         self.back.clicked.connect(self.closed)
         self.refresh.clicked.connect(self.look)
@@ -82,11 +83,19 @@ class DoctorPage(Panel):
         head.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignTop)
         inside = column(space=SPACE.medium)
         inside.setContentsMargins(SPACE.wide, SPACE.large, SPACE.wide, SPACE.wide)
-        inside.addLayout(head)
-        for part in (self._bar, self.banner, self._summary_line, self.groups):
+        self._head = QWidget()
+        self._head.setLayout(head)
+        inside.addWidget(self._head)
+        for part in self._below:
             inside.addWidget(part)
         inside.addStretch(1)
-        self.setLayout(column(Sheet(inside, COLUMN_PX)))
+        self._sheet = Sheet(inside, COLUMN_PX)
+        self.setLayout(column(self._sheet))
+
+    @property
+    def parts(self) -> tuple[QWidget, ...]:
+        """What wears a style sheet of its own, so that the page is opened in short steps."""
+        return (self._sheet.verticalScrollBar(), self._head, *self._below)
 
     def retranslate(self) -> None:
         self.back.describe(tr("Back"))

@@ -59,22 +59,30 @@ class ReceiptPage(Panel):
         self._timer = QTimer(self)
         self._timer.setInterval(SECOND_MS)
         self._timer.timeout.connect(self._tick)
+        self._actions = QWidget()
+        self._below = (self.banner, self.progress, self._actions, self.offer, self.view)
         self._build()
         self._connect()
         self.retranslate()
+
+    @property
+    def parts(self) -> tuple[QWidget, ...]:
+        """What wears a style sheet of its own, so that the page is opened in short steps."""
+        return (self._sheet.verticalScrollBar(), self._head, *self._below)
 
     def _build(self) -> None:
         names = column(self._title, self._subtitle, space=0)
         head = row(space=SPACE.small)
         head.addWidget(self.back, 0, Qt.AlignmentFlag.AlignTop)
         head.addLayout(names, 1)
-        self._actions = QWidget()
+        self._head = QWidget()
+        self._head.setLayout(head)
         actions = row(self.again, self.own, 1, self.earlier, self.copy, self.save, space=SPACE.tight)
         self._actions.setLayout(actions)
         inside = column(space=SPACE.medium)
         inside.setContentsMargins(SPACE.wide, SPACE.large, SPACE.wide, SPACE.wide)
-        inside.addLayout(head)
-        for part in (self.banner, self.progress, self._actions, self.offer, self.view):
+        inside.addWidget(self._head)
+        for part in self._below:
             inside.addWidget(part)
         inside.addStretch(1)
         self._sheet = Sheet(inside, COLUMN_PX)

@@ -12,7 +12,6 @@ from workbench.gui.core import Core
 from workbench.gui.doctor_page import DoctorPage
 from workbench.gui.receipt_page import ReceiptPage
 from workbench.gui.receipts import Receipts
-from workbench.gui.widgets.theme import style_sheet
 from workbench.library.entries import Entry
 
 __all__ = ["SidePages"]
@@ -65,7 +64,7 @@ class SidePages(QObject):
 
     def prepare(self) -> None:
         """Make the page that will be wanted first: making one takes a moment."""
-        self.receipt.ensurePolished()
+        _ = self.receipt
 
     def show_receipt(self, entry: Entry, task: str) -> None:
         page = self.receipt
@@ -88,7 +87,6 @@ class SidePages(QObject):
         self._pages.setCurrentWidget(page)
         page.back.setFocus(Qt.FocusReason.OtherFocusReason)  # who works by keyboard is on the page that is shown
 
-    def _take(self, page: QWidget) -> None:
+    def _take(self, page: ReceiptPage | DoctorPage) -> None:
         self._pages.addWidget(page)
-        self._appearance.dress(page)
-        page.setStyleSheet(style_sheet())
+        self._appearance.dress_later(*page.parts)

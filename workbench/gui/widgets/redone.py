@@ -44,7 +44,8 @@ class Redone(QWidget):
         made.show()
         self._steps = steps or iter(())
         self._timer.start()
-        self._go_on()
+        if self.isVisible():  # else nobody sees it before the next turn
+            self._go_on()
 
     def _go_on(self) -> None:
         until = time.perf_counter() + TURN_S
