@@ -113,12 +113,12 @@ class TestCompare:
 
     @pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT to send")
     def test_a_stop_shows_what_was_measured(self, workbench: Command, tiny_repo: Path) -> None:
-        # The second row begins once the first is measured, and goes on for seconds.
+        # Two rows in four turns each; the second begins once the first has had its first, and goes on for seconds.
         process = workbench.start(
             "bench", TINY, "pause", "--compare", "--provider", "cpu", "--threads", "1,2", "--rounds", "100000"
         )
         assert process.stderr is not None
-        while b"1/2 rows" not in process.stderr.readline():
+        while b"1/8 turns" not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
