@@ -38,8 +38,8 @@ sys.exit(start.run())
 LOOK = """
     def look(self):
         children = [line for file in Path("/proc/self/task").glob("*/children") for line in file.read_text().split()]
-        commands = [Path(f"/proc/{child}/cmdline").read_bytes() for child in children]
-        if any(b"workbench.engine" in command for command in commands):
+        # The engine is there once it has onnxruntime in its memory; on a busy machine that takes many seconds.
+        if any("onnxruntime" in Path(f"/proc/{child}/maps").read_text() for child in children):
             QTimer.singleShot(3000, QApplication.quit)
         else:
             QTimer.singleShot(100, self.look)

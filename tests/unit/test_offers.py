@@ -49,7 +49,7 @@ def test_a_transformer_gets_both_and_dynamic_int8_unasked(tmp_path: Path) -> Non
 
 def test_what_writes_text_gets_no_static_int8(tmp_path: Path) -> None:
     offers = offered_precisions("text-generation", [weights(tmp_path, [(64, 64)])])
-    assert [offer.precision for offer in offers] == ["fp32", "fp16", "int8", "q4"]
+    assert [offer.precision for offer in offers] == ["fp32", "fp16", "int8", "q4", "q4f16"]
 
 
 def test_a_pickle_or_a_broken_header_tells_nothing(tmp_path: Path) -> None:
