@@ -16,6 +16,7 @@ __all__ = ["run"]
 
 EXTRAS = ("cpu", "gui", "lint", "test")
 HUB = STATE / "test-hub"
+SOURCES = ("workbench", "exporters", "tests")
 MOST_WORKERS = 4  # torch and the models need memory, too
 
 
@@ -24,6 +25,8 @@ def run(console: Console, arguments: Sequence[str], *, slow: bool, prepare_only:
     console.say(f"Preparing the tests. What commands say is kept in {console.log}.")
     system.install_missing(console)
     python = make_environment(EXTRAS, console)
+    # Tests start thousands of processes, which would compile all modules where bytecode is not to be written.
+    subprocess.run([python, "-m", "compileall", "-q", *SOURCES], cwd=ROOT, check=False)
     toolchain = _toolchain(console)
     with console.step(f"Real models for the tests in {HUB}"):
         command = [python, "-m", "tests.realmodels", HUB, *(["all"] if slow else [])]

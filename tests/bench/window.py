@@ -85,7 +85,9 @@ def main() -> None:
         hub = Path(folder) / "hub"
         hub.mkdir()
         build_tree(hub, arguments.models, 6)
-        environment = os.environ | {
+        # With modules compiled by the round that does not count, as after the first start of an installed app.
+        kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        environment = kept | {
             "HF_HUB_CACHE": str(hub),
             "WORKBENCH_DATA_DIR": str(Path(folder) / "data"),
             "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen"),
