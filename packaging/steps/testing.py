@@ -18,6 +18,11 @@ EXTRAS = ("cpu", "gui", "lint", "test")
 HUB = STATE / "test-hub"
 SOURCES = ("workbench", "exporters", "tests")
 MOST_WORKERS = 4  # torch and the models need memory, too
+# Side by side, a file's tests in one process: what they share is made once. A process that dies ends the run: xdist
+# would start another and then wait for work that it does not hand out.
+SIDE_BY_SIDE = ("--dist", "loadfile", "--max-worker-restart", "0")
+# A test that hangs tells where, and ends its process.
+NO_HANGING = ("-o", "faulthandler_timeout=900", "-o", "faulthandler_exit_on_timeout=true")
 
 
 def run(console: Console, arguments: Sequence[str], *, slow: bool, prepare_only: bool) -> int:
@@ -42,9 +47,9 @@ def run(console: Console, arguments: Sequence[str], *, slow: bool, prepare_only:
         QT_QPA_PLATFORM=os.environ.get("QT_QPA_PLATFORM", "offscreen"),
     )
     marks = [] if slow else ["-m", "not slow"]
-    # Side by side, a file's tests in one process: what they share is made once. Who says what to run has it plainly.
-    workers = [] if arguments else ["-n", str(min(MOST_WORKERS, os.cpu_count() or 1)), "--dist", "loadfile"]
-    command = [python, "-m", "pytest", *marks, *workers, *arguments]
+    # Who says what to run has it plainly.
+    how = [] if arguments else ["-n", str(min(MOST_WORKERS, os.cpu_count() or 1)), *SIDE_BY_SIDE, *NO_HANGING]
+    command = [python, "-m", "pytest", *marks, *how, *arguments]
     return subprocess.run(command, cwd=ROOT, env=variables).returncode
 
 

@@ -37,16 +37,25 @@ def modules_are_no_garbage() -> Iterator[None]:
     gc.unfreeze()
 
 
-@pytest.fixture(autouse=True)
-def threads_as_in_the_app(modules_are_no_garbage: None) -> Iterator[None]:
-    """No collection deletes widgets in the thread of a job, and the GUI thread gets its turn soon."""
-    before_s = sys.getswitchinterval()
-    gc.collect()
+def pytest_runtest_logstart() -> None:
+    """As in the app, no collection deletes widgets in the thread of a job."""
     gc.disable()
+
+
+def pytest_runtest_logfinish() -> None:
+    """What a test left is collected here, in the GUI thread: Qt does not survive that a thread of the next test does
+    it. A fixture would come too early, since pytest still holds the windows then."""
+    gc.collect()
+    gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def turns_as_in_the_app(modules_are_no_garbage: None) -> Iterator[None]:
+    """The GUI thread gets its turn soon."""
+    before_s = sys.getswitchinterval()
     hand_over_quickly()
     yield
     sys.setswitchinterval(before_s)
-    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,5 @@
-"""Tiny models for tasks beyond classes and vectors, and the references' answers: ``text_tasks.py FOLDER TEXTS_JSON``.
+"""Tiny models for tasks beyond classes and vectors, and the references' answers:
+``text_tasks.py FOLDER TEXTS_JSON NAME…``.
 
     FOLDER/NAME/              checkpoint, tokenizer and onnx/model.onnx
     FOLDER/answers.json       {NAME: {"task", "family", "cases": [{"input", "params", "answer"}]}}
@@ -249,7 +250,7 @@ def export(folder: Path, task: str) -> None:
     main_export(folder, folder / "onnx", task=task, do_validation=False, library_name="transformers")
 
 
-def main(folder: Path, texts_file: Path, *only: str) -> None:
+def main(folder: Path, texts_file: Path, *names: str) -> None:
     samples = json.loads(texts_file.read_text("utf-8"))
     texts = [*samples["sentences"], *samples["entities"], *samples["prompts"], *TEXTS]
     made = tokenizers(texts)
@@ -257,9 +258,8 @@ def main(folder: Path, texts_file: Path, *only: str) -> None:
     pairs = made["roberta"].backend_tokenizer
     made["bart"] = transformers.BartTokenizerFast(tokenizer_object=pairs, model_max_length=48)
     found: dict[str, Any] = {}
-    for name, (tokenizer, family, task, _) in MODELS.items():
-        if only and name not in only:
-            continue
+    for name in names:
+        tokenizer, family, task, _ = MODELS[name]
         rows = make(name, made[tokenizer], folder / name)
         export(folder / name, task)
         found[name] = {"task": task, "family": family, "cases": rows}
