@@ -14,6 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from exporters.protocol import BUILT_ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -29,7 +31,10 @@ SCALED_BY_WIDTH = frozenset({"GemmaForCausalLM", "Gemma3ForCausalLM"})
 WINDOWED_IN_TURNS = frozenset({"Gemma3ForCausalLM", "SmolLM3ForCausalLM"})
 # Longer contexts by scaled rotary embeddings: which kinds the builder's class takes into account.
 SCALED_ROTATIONS = {"LlamaForCausalLM": frozenset({"llama3"}), "SmolLM3ForCausalLM": frozenset({"llama3"})}
+KEEP = "num_logits_to_keep"
+END = (1 << 63) - 1  # of an axis, whatever its length
 TABLE, HEAD = "model.embed_tokens.weight", "lm_head.MatMul.weight"
+HEAD_NODE = "/lm_head/MatMul"
 
 
 def has_builder() -> bool:
@@ -93,6 +98,7 @@ def build_decoder(model: Any, architecture: str, target: Path, report: Reporter)
         if config.tie_word_embeddings:
             _tie_head(ir, graph)
         _name_head_size(ir, graph, builder.head_size)
+        _let_keep(ir, graph)
         graph.sort()
         # One weight after the other is written, so no second copy of them is ever held.
         ir.save(
@@ -152,6 +158,29 @@ def _tie_head(ir: Any, graph: Any) -> None:
     graph.insert_before(user, turned)
     head.replace_all_uses_with(turned.outputs[0])
     del graph.initializers[HEAD]
+
+
+def _let_keep(ir: Any, graph: Any) -> None:
+    """Give the graph an input that has a default: how many tokens have logits, counted from the end; 0 is all of them.
+
+    Of a long prompt only the last token's are wanted, and the head is a fifth of the work on SmolLM2-135M.
+    """
+    product = next(node for node in graph if node.name == HEAD_NODE)
+    numbers = {KEEP: np.array(0, np.int64)}
+    numbers |= {f"{KEEP}_{name}": np.array([number]) for name, number in (("axis", 0), ("end", END), ("tokens", 1))}
+    keep, axis, end, tokens = (ir.val(name, const_value=ir.tensor(number)) for name, number in numbers.items())
+    for value in (keep, axis, end, tokens):
+        graph.register_initializer(value)
+    graph.inputs.append(keep)
+    back = ir.node("Neg", [keep], name=f"/{KEEP}/Neg")
+    start = ir.node("Unsqueeze", [back.outputs[0], axis], name=f"/{KEEP}/Unsqueeze")
+    kept = ir.node("Slice", [product.inputs[0], start.outputs[0], end, tokens], name=f"/{KEEP}/Slice")
+    graph.insert_before(product, [back, start, kept])
+    product.replace_input_with(0, kept.outputs[0])
+    value = product.outputs[0]
+    while value is not None:  # whatever lies between the product and the logits
+        value.shape = ir.Shape([value.shape[0], "kept_length", value.shape[2]])
+        value = next((use.node.outputs[0] for use in value.uses()), None)
 
 
 def _name_head_size(ir: Any, graph: Any, head_size: int) -> None:

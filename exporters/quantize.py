@@ -76,7 +76,7 @@ class Operator:
     shape: tuple[int, ...]
 
 
-BLOCKS = {"block_size": 32, "symmetric": True, "accuracy_level": 4}
+BLOCKS = {"block_size": 32, "block_size_8": 64, "symmetric": True, "accuracy_level": 4}
 BLOCKS_INT8 = Recipe(
     "int8", "blocks", convolutions=True, settings={"bits": 8, "attention_bits": 8, "head_bits": 8, **BLOCKS}
 )

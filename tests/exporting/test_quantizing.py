@@ -125,7 +125,7 @@ def test_two_values_of_four_bits_share_a_byte() -> None:
 @pytest.mark.parametrize(("bits", "head_bits", "least"), [(8, 8, 0.9999), (4, 8, 0.99), (4, 4, 0.98)])
 def test_the_head_and_the_embedding_have_bits_of_their_own(bits: int, head_bits: int, least: float) -> None:
     model = tied()
-    assert quantize_in_blocks(model, BlockSettings(bits, 8, head_bits, 32, 4), Path()) == 3
+    assert quantize_in_blocks(model, BlockSettings(bits, 8, head_bits, 32, 64, 4), Path()) == 3
     found = {node.name: graphs.attribute(node, "bits", 0) for node in model.graph.node if node.domain}
     assert found == {"hidden": bits, "embed_values": head_bits, "head": head_bits}
     source, made = (
@@ -140,7 +140,7 @@ def test_positions_are_looked_up_by_ids_of_any_shape(ids: Any) -> None:
     model = model_of([helper.make_node("Gather", ["table", "ids"], ["logits"], name="embed")], {"table": TABLE})
     del model.graph.input[0].type.tensor_type.shape.dim[:]
     model.graph.input[0].type.tensor_type.ClearField("shape")
-    assert quantize_in_blocks(model, BlockSettings(8, 8, 8, 32, 4), Path()) == 1
+    assert quantize_in_blocks(model, BlockSettings(8, 8, 8, 32, 64, 4), Path()) == 1
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     got = session.run(None, {"ids": ids})[0]
     assert got.shape == (*ids.shape, WIDTH)
@@ -151,7 +151,7 @@ def test_positions_are_looked_up_by_ids_of_any_shape(ids: Any) -> None:
 def test_queries_keys_and_values_have_bits_of_their_own(name: str) -> None:
     model = tied()
     model.graph.node[1].name = name
-    quantize_in_blocks(model, BlockSettings(4, 8, 4, 32, 4), Path())
+    quantize_in_blocks(model, BlockSettings(4, 8, 4, 32, 64, 4), Path())
     assert {graphs.attribute(node, "bits", 0) for node in model.graph.node if node.name == name} == {8}
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from workbench.runtime.binding import Binding, Buffer
-from workbench.runtime.cache_feeds import PAST, PRESENT, check_inputs, empty_past, fitting
+from workbench.runtime.cache_feeds import PAST, PRESENT, check_inputs, empty_past, fitting, optional_inputs
 from workbench.runtime.causal_decoder import INPUTS, KEEP, causal_feeds
 from workbench.runtime.logits_processors import FloatArray
 from workbench.tasks.base import Array, Outputs, Run, SessionLike
@@ -104,7 +104,7 @@ class _Inputs:
         self._arrays: dict[str, Array] = {}
         self._shape = (0, 0)  # of the last call: how many tokens, and how many of their scores
         self._mask = np.ones((1, 0))
-        self.can_keep = KEEP in session.input_names
+        self.can_keep = KEEP in session.input_names or KEEP in optional_inputs(session)
 
     def feed(self, before: int, token_ids: Sequence[int], keep: int) -> None:
         """Have the graph read these tokens behind ``before`` others, and give the scores of the last ``keep``."""
@@ -140,7 +140,7 @@ class SharedCacheState:
         self.capacity = 0  # how many tokens there is room for
         self._logits = np.empty((1, 0, decoder.vocabulary), decoder.dtype)
         self.tokens: list[int] = []
-        self.vocabulary: int | None = decoder.vocabulary
+        self.vocabulary = None if self._inputs.can_keep else decoder.vocabulary
 
     @property
     def length(self) -> int:
