@@ -65,6 +65,21 @@ def test_a_buffer_that_grows_keeps_what_was_read(graph: Path, limit: int | None)
     assert state.capacity == (600 if limit == 600 else 2 * FIRST_CAPACITY)
 
 
+def test_single_tokens_and_several_take_turns(graph: Path) -> None:
+    state, other = shared(graph).start(), CausalDecoder(load(graph)).start()
+    for count in (1, 1, 3, 1, 1, 7, 1):
+        part = TOKENS[state.length : state.length + count]
+        np.testing.assert_allclose(state.advance(part, Run()), other.advance(part, Run()), atol=1e-5)
+
+
+def test_more_numbers_than_there_are_cannot_be_fed(graph: Path) -> None:
+    binding = load(graph).bind()
+    binding.read("attention_mask", np.ones((1, 4), np.int64))
+    binding.cut("attention_mask", (1, 3))
+    with pytest.raises(ValueError, match="has 4 numbers"):
+        binding.cut("attention_mask", (1, 5))
+
+
 @pytest.mark.parametrize("kind", [CausalDecoder, shared])
 def test_a_state_goes_back_and_on_as_if_nothing_had_been_there(graph: Path, kind: Any) -> None:
     decoder = kind(load(graph)) if kind is CausalDecoder else kind(graph)

@@ -113,20 +113,25 @@ class _Inputs:
             feeds = causal_feeds(before, token_ids, keep) | {"use_cache_branch": np.array([True])}
             self._arrays = fitting(self._session, feeds)
             for name, value in self._arrays.items():
-                self._binding.read(name, value)
+                if name == MASK:
+                    self._read_ones(value.shape[1], value.dtype)
+                else:
+                    self._binding.read(name, value)
             self._shape = shape
             return
         for name, value in self._arrays.items():
             if name == MASK:
-                self._binding.read(name, self._ones(before + 1, value.dtype))
+                self._read_ones(before + 1, value.dtype)
             elif name in CHANGING:
                 value[...] = token_ids[0] if name == "input_ids" else before
                 self._binding.refresh(name)
 
-    def _ones(self, length: int, dtype: np.dtype[Any]) -> Array:
+    def _read_ones(self, length: int, dtype: np.dtype[Any]) -> None:
+        """Have a mask of ``length`` ones read, the beginning of one that is longer: it lies where the last one did."""
         if length > self._mask.shape[1] or dtype != self._mask.dtype:
             self._mask = np.ones((1, max(FIRST_CAPACITY, 2 * length)), dtype)
-        return self._mask[:, :length]
+            self._binding.read(MASK, self._mask)
+        self._binding.cut(MASK, (1, length))
 
 
 class SharedCacheState:
