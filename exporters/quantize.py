@@ -76,13 +76,16 @@ class Operator:
     shape: tuple[int, ...]
 
 
-BLOCKS = {"block_size": 32, "block_size_8": 64, "symmetric": True, "accuracy_level": 4}
+BLOCKS = {"block_size": 32, "block_size_8": 32, "symmetric": True, "accuracy_level": 4}
 BLOCKS_INT8 = Recipe(
     "int8", "blocks", convolutions=True, settings={"bits": 8, "attention_bits": 8, "head_bits": 8, **BLOCKS}
 )
 GPTQ = {"rounding": "gptq", "calibration": {"text": "built-in", "sequences": 40, "tokens": 128}}
 BLOCKS_Q4 = Recipe(
-    "q4", "blocks", convolutions=True, settings={"bits": 4, "attention_bits": 8, "head_bits": 8, **BLOCKS, **GPTQ}
+    "q4",
+    "blocks",
+    convolutions=True,
+    settings={"bits": 4, "attention_bits": 8, "head_bits": 8, **BLOCKS, "block_size_8": 64, **GPTQ},
 )
 BLOCKS_Q4F16 = replace(BLOCKS_Q4, precision="q4f16", settings={**BLOCKS_Q4.settings, "float16": True})
 DYNAMIC_INT8 = Recipe(
