@@ -14,8 +14,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from exporters.protocol import BUILT_ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -169,9 +167,10 @@ def _let_keep(ir: Any, graph: Any) -> None:
     a prompt of 512 at 495 tokens a second instead of 374.
     """
     product = next(node for node in graph if node.name == HEAD_NODE)
-    numbers = {KEEP: np.array(0, np.int64)}
-    numbers |= {f"{KEEP}_{name}": np.array([number]) for name, number in (("axis", 0), ("end", END), ("tokens", 1))}
-    keep, axis, end, tokens = (ir.val(name, const_value=ir.tensor(number)) for name, number in numbers.items())
+    numbers: dict[str, Any] = {KEEP: 0, f"{KEEP}_axis": [0], f"{KEEP}_end": [END], f"{KEEP}_tokens": [1]}
+    keep, axis, end, tokens = (
+        ir.val(name, const_value=ir.tensor(number, dtype=ir.DataType.INT64)) for name, number in numbers.items()
+    )
     for value in (keep, axis, end, tokens):
         graph.register_initializer(value)
     graph.inputs.append(keep)
