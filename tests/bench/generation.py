@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -130,11 +131,13 @@ def for_last_token(file: Path, folder: Path) -> Path:
     if not defaults:
         return file
     defaults[0].CopyFrom(numpy_helper.from_array(np.array(1, np.int64), KEEP))
+    logits = next(item for item in model.graph.output if item.name == "logits")
+    logits.type.tensor_type.shape.dim[1].dim_value = 1  # by which genai knows how many there will be
     made = folder / file.stem / "onnx" / file.name
     made.parent.mkdir(parents=True)
     (made.parents[1] / "config.json").symlink_to(file.parents[1].absolute() / "config.json")
     for data in file.parent.glob(f"{file.name}_data"):
-        (made.parent / data.name).symlink_to(data.absolute())
+        shutil.copyfile(data, made.parent / data.name)  # onnxruntime follows no link out of the folder
     made.write_bytes(model.SerializeToString())
     return made
 
