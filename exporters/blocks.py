@@ -38,15 +38,20 @@ class BlockSettings:
     ``attention_bits`` have the weights that make queries, keys and values, ``head_bits`` the output head and the
     embedding, ``bits`` all others.
 
-    ``block_size`` values share a scale, a power of two from 16 on. ``accuracy_level`` is that of MatMulNBits: 4
-    multiplies in int8, 1 in fp32.
+    ``block_size`` values share a scale, a power of two from 16 on; of weights of 8 bits ``block_size_8``, where so many
+    divide a row. ``accuracy_level`` is that of MatMulNBits: 4 multiplies in int8, 1 in fp32.
     """
 
     bits: int
     attention_bits: int
     head_bits: int
     block_size: int
+    block_size_8: int
     accuracy_level: int
+
+    def block_size_of(self, bits: int, width: int) -> int:
+        """How many values of a row of this width share a scale."""
+        return self.block_size_8 if bits == 8 and width % self.block_size_8 == 0 else self.block_size
 
 
 @dataclass(frozen=True)
@@ -162,6 +167,7 @@ class _BlockRewriter(WeightRewriter):
         outputs, inputs = (rows, columns) if rows_are_outputs else (columns, rows)
         is_head = self.is_tied(weight) or bool(self._vocabulary & {*node.output, output})
         bits = self._settings.head_bits if is_head else self._bits_of(node)
+        block_size = self._settings.block_size_of(bits, inputs)
         values, scales = self._blocks(weight, bits, rows_are_outputs=rows_are_outputs)
         return [
             helper.make_node(
@@ -173,7 +179,7 @@ class _BlockRewriter(WeightRewriter):
                 K=inputs,
                 N=outputs,
                 bits=bits,
-                block_size=self._settings.block_size,
+                block_size=block_size,
                 accuracy_level=self._settings.accuracy_level,
             )
         ]
@@ -209,7 +215,7 @@ class _BlockRewriter(WeightRewriter):
                 name=f"{name}_values",
                 domain=DOMAIN,
                 bits=bits,
-                block_size=self._settings.block_size,
+                block_size=self._settings.block_size_of(bits, width),
                 gather_axis=0,
                 quantize_axis=2,
             ),
@@ -222,7 +228,8 @@ class _BlockRewriter(WeightRewriter):
         if key not in self._stored:
             matrix = self.matrix(weight)
             rows = matrix if rows_are_outputs else matrix.T
-            made = self._find(rows, bits) or quantize_blocks(rows, bits, self._settings.block_size)
+            block_size = self._settings.block_size_of(bits, rows.shape[1])
+            made = self._find(rows, bits) or quantize_blocks(rows, bits, block_size)
             stem = weight if rows_are_outputs else f"{weight}_turned"
             self._stored[key] = (
                 self.add_weight(f"{stem}_blocks", made.values if bits == 8 else pack_nibbles(made.values)),

@@ -29,7 +29,11 @@ SCALED_BY_WIDTH = frozenset({"GemmaForCausalLM", "Gemma3ForCausalLM"})
 WINDOWED_IN_TURNS = frozenset({"Gemma3ForCausalLM", "SmolLM3ForCausalLM"})
 # Longer contexts by scaled rotary embeddings: which kinds the builder's class takes into account.
 SCALED_ROTATIONS = {"LlamaForCausalLM": frozenset({"llama3"}), "SmolLM3ForCausalLM": frozenset({"llama3"})}
+# The graph's own input, under the name that the exporters of others have for it.
+KEEP = "num_logits_to_keep"
+END = (1 << 63) - 1  # of an axis, whatever its length
 TABLE, HEAD = "model.embed_tokens.weight", "lm_head.MatMul.weight"
+HEAD_NODE = "/lm_head/MatMul"
 
 
 def has_builder() -> bool:
@@ -67,8 +71,9 @@ def reason_against(config: Any, architecture: str, export_task: str) -> str | No
 def build_decoder(model: Any, architecture: str, target: Path, report: Reporter) -> None:
     """Write the float32 graph of a loaded torch model to ``target``, its weights beside it in ``.onnx_data``.
 
-    All positions have logits: verification and drafts of several tokens need them. Raises what the builder raises for
-    a model that it cannot map: NotImplementedError, AttributeError, and others.
+    All positions have logits, since verification and drafts of several tokens need them, unless fewer are asked for by
+    the input :data:`KEEP`. Raises what the builder raises for a model that it cannot map: NotImplementedError,
+    AttributeError, and others.
     """
     _find_builder()
     import builders
@@ -93,6 +98,7 @@ def build_decoder(model: Any, architecture: str, target: Path, report: Reporter)
         if config.tie_word_embeddings:
             _tie_head(ir, graph)
         _name_head_size(ir, graph, builder.head_size)
+        _let_keep(ir, graph)
         graph.sort()
         # One weight after the other is written, so no second copy of them is ever held.
         ir.save(
@@ -152,6 +158,31 @@ def _tie_head(ir: Any, graph: Any) -> None:
     graph.insert_before(user, turned)
     head.replace_all_uses_with(turned.outputs[0])
     del graph.initializers[HEAD]
+
+
+def _let_keep(ir: Any, graph: Any) -> None:
+    """Give the graph an input that has a default: how many tokens have logits, counted from the end; 0 is all of them.
+
+    Of a prompt only the last token's are wanted, and the head is a fifth of SmolLM2-135M's products: in 4 bits it reads
+    a prompt of 512 at 495 tokens a second instead of 374.
+    """
+    product = next(node for node in graph if node.name == HEAD_NODE)
+    numbers: dict[str, Any] = {KEEP: 0, f"{KEEP}_axis": [0], f"{KEEP}_end": [END], f"{KEEP}_tokens": [1]}
+    keep, axis, end, tokens = (
+        ir.val(name, const_value=ir.tensor(number, dtype=ir.DataType.INT64)) for name, number in numbers.items()
+    )
+    for value in (keep, axis, end, tokens):
+        graph.register_initializer(value)
+    graph.inputs.append(keep)
+    back = ir.node("Neg", [keep], name=f"/{KEEP}/Neg")
+    start = ir.node("Unsqueeze", [back.outputs[0], axis], name=f"/{KEEP}/Unsqueeze")
+    kept = ir.node("Slice", [product.inputs[0], start.outputs[0], end, tokens], name=f"/{KEEP}/Slice")
+    graph.insert_before(product, [back, start, kept])
+    product.replace_input_with(0, kept.outputs[0])
+    value = product.outputs[0]
+    while value is not None:  # whatever lies between the product and the logits
+        value.shape = ir.Shape([value.shape[0], "kept_length", value.shape[2]])
+        value = next((use.node.outputs[0] for use in value.uses()), None)
 
 
 def _name_head_size(ir: Any, graph: Any, head_size: int) -> None:

@@ -213,7 +213,8 @@ def _round(matrices: list[tuple[str, Any]], hessian: Array, settings: BlockSetti
         return
     for bits, modules in by_bits.items():
         weights = [_rows_of(module) for module in modules]
-        blocks = round_by_factor(np.concatenate(weights), factor, bits, settings.block_size)
+        block_size = settings.block_size_of(bits, len(hessian))
+        blocks = round_by_factor(np.concatenate(weights), factor, bits, block_size)
         made = dequantize_blocks(blocks, bits, len(hessian))
         start = 0
         for module, rows in zip(modules, weights, strict=True):

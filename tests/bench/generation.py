@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -28,8 +29,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+from onnx import numpy_helper
 
 from workbench.engine.host import engine_environment
+from workbench.runtime.causal_decoder import KEEP
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tests" / "bench" / "generation_engines.py"
@@ -119,6 +123,25 @@ def quantized(python: str, file: Path, folder: Path) -> dict[str, Path]:
     return made
 
 
+def for_last_token(file: Path, folder: Path) -> Path:
+    """A copy of a graph, below ``folder``, whose scores are those of the last token alone. genai feeds no input that
+    has a default, and would make the scores of a whole prompt."""
+    model = onnx.load(str(file), load_external_data=False)
+    defaults = [item for item in model.graph.initializer if item.name == KEEP]
+    if not defaults:
+        return file
+    defaults[0].CopyFrom(numpy_helper.from_array(np.array(1, np.int64), KEEP))
+    logits = next(item for item in model.graph.output if item.name == "logits")
+    logits.type.tensor_type.shape.dim[1].dim_value = 1  # by which genai knows how many there will be
+    made = folder / file.stem / "onnx" / file.name
+    made.parent.mkdir(parents=True)
+    (made.parents[1] / "config.json").symlink_to(file.parents[1].absolute() / "config.json")
+    for data in file.parent.glob(f"{file.name}_data"):
+        shutil.copyfile(data, made.parent / data.name)  # onnxruntime follows no link out of the folder
+    made.write_bytes(model.SerializeToString())
+    return made
+
+
 def has(python: str | None, module: str) -> bool:
     if python is None:
         return False
@@ -137,7 +160,8 @@ def engines(words: argparse.Namespace, folder: Path) -> list[Engine]:
             print(f"left out, since it is not installed: {module}", file=sys.stderr)
         elif kind == "genai":
             for name, file in there.items():
-                started.append(Engine.start(f"genai {name}", words.peers, kind, file, words.threads))
+                last = for_last_token(file, folder)
+                started.append(Engine.start(f"genai {name}", words.peers, kind, last, words.threads))
         elif words.gguf is None:
             print("left out, since there is no --gguf: llama.cpp", file=sys.stderr)
         else:

@@ -42,7 +42,7 @@ def feed_forward(*, shared: bool = False) -> ModelProto:
 
 def quantized(bits: int, *, shared: bool = False) -> ModelProto:
     model = feed_forward(shared=shared)
-    quantize_in_blocks(model, BlockSettings(bits, bits, bits, 32, 4), Path())
+    quantize_in_blocks(model, BlockSettings(bits, bits, bits, 32, 64, 4), Path())
     return model
 
 

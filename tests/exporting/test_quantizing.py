@@ -125,7 +125,7 @@ def test_two_values_of_four_bits_share_a_byte() -> None:
 @pytest.mark.parametrize(("bits", "head_bits", "least"), [(8, 8, 0.9999), (4, 8, 0.99), (4, 4, 0.98)])
 def test_the_head_and_the_embedding_have_bits_of_their_own(bits: int, head_bits: int, least: float) -> None:
     model = tied()
-    assert quantize_in_blocks(model, BlockSettings(bits, 8, head_bits, 32, 4), Path()) == 3
+    assert quantize_in_blocks(model, BlockSettings(bits, 8, head_bits, 32, 64, 4), Path()) == 3
     found = {node.name: graphs.attribute(node, "bits", 0) for node in model.graph.node if node.domain}
     assert found == {"hidden": bits, "embed_values": head_bits, "head": head_bits}
     source, made = (
@@ -135,12 +135,33 @@ def test_the_head_and_the_embedding_have_bits_of_their_own(bits: int, head_bits:
     assert cosine(source.run(None, feeds)[0], made.run(None, feeds)[0]) > least
 
 
+@pytest.mark.parametrize(("width", "block_size"), [(64, 64), (192, 64), (96, 32), (50, 32)])
+def test_weights_of_8_bits_have_blocks_of_their_own_where_they_divide_a_row(width: int, block_size: int) -> None:
+    random = np.random.default_rng(4)
+    weight, x = (random.standard_normal(shape).astype(np.float32) for shape in ((width, 16), (3, width)))
+
+    def model(bits: int, *, quantized: bool) -> ModelProto:
+        made = model_of([helper.make_node("MatMul", ["x", "weight"], ["logits"])], {"weight": weight}, ids=False)
+        if quantized:
+            assert quantize_in_blocks(made, BlockSettings(bits, bits, bits, 32, 64, 4), Path()) == 1
+        return made
+
+    for bits, wanted, least in ((8, block_size, 0.9999), (4, 32, 0.98)):
+        made = model(bits, quantized=True)
+        assert graphs.attribute(made.graph.node[0], "block_size", 0) == wanted
+        plain, small = (
+            ort.InferenceSession(item.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
+            for item in (model(bits, quantized=False), made)
+        )
+        assert cosine(plain, small) > least
+
+
 @pytest.mark.parametrize("ids", [IDS, IDS[0], IDS[:, :, None]])
 def test_positions_are_looked_up_by_ids_of_any_shape(ids: Any) -> None:
     model = model_of([helper.make_node("Gather", ["table", "ids"], ["logits"], name="embed")], {"table": TABLE})
     del model.graph.input[0].type.tensor_type.shape.dim[:]
     model.graph.input[0].type.tensor_type.ClearField("shape")
-    assert quantize_in_blocks(model, BlockSettings(8, 8, 8, 32, 4), Path()) == 1
+    assert quantize_in_blocks(model, BlockSettings(8, 8, 8, 32, 64, 4), Path()) == 1
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     got = session.run(None, {"ids": ids})[0]
     assert got.shape == (*ids.shape, WIDTH)
@@ -151,7 +172,7 @@ def test_positions_are_looked_up_by_ids_of_any_shape(ids: Any) -> None:
 def test_queries_keys_and_values_have_bits_of_their_own(name: str) -> None:
     model = tied()
     model.graph.node[1].name = name
-    quantize_in_blocks(model, BlockSettings(4, 8, 4, 32, 4), Path())
+    quantize_in_blocks(model, BlockSettings(4, 8, 4, 32, 64, 4), Path())
     assert {graphs.attribute(node, "bits", 0) for node in model.graph.node if node.name == name} == {8}
 
 

@@ -58,7 +58,7 @@ def test_a_graph_gets_what_was_rounded() -> None:
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    assert quantize_in_blocks(model, BlockSettings(4, 8, 4, 32, 4), Path(), rounded().find) == 2
+    assert quantize_in_blocks(model, BlockSettings(4, 8, 4, 32, 64, 4), Path(), rounded().find) == 2
     weights = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
     assert set(weights["turned_turned_blocks"].ravel()) == {0x33}
     assert len(set(weights["other_turned_blocks"].ravel())) > 16

@@ -22,6 +22,9 @@ from workbench.exporting.job import run_export
 from workbench.exporting.spec import LogLine
 from workbench.exporting.toolchains import Toolchain
 from workbench.library.manifest import Manifest, read_manifest
+from workbench.runtime.cache_feeds import empty_past, fitting
+from workbench.runtime.causal_decoder import causal_feeds
+from workbench.runtime.generate import language_decoder
 from workbench.runtime.session import Session, SessionOptions
 from workbench.tasks.base import ModelFiles, Run
 from workbench.tasks.text_generation import PIPELINE, TextGeneration
@@ -127,9 +130,26 @@ def test_a_known_architecture_gets_the_fast_graph_in_every_precision(
         assert cosine(got, wanted) > floor
     # All seven matrices of both layers were rounded by what goes through them, and the graph has them as they are then.
     check_rounded(exported, 14, products=8)
+    for suffix, tolerance in (("", 1e-5), ("_int8", 1e-2), ("_q4", 1e-2), ("_q4f16", 5e-2)):
+        check_last_alone(exported.folder / f"onnx/model{suffix}.onnx", case["token_ids"][:9], tolerance)
     half = exported.graph("_q4f16")
     assert {value.type.tensor_type.elem_type for value in half.graph.output} == {onnx.TensorProto.FLOAT16}
     assert cosine(logits(exported.pipeline("_q4f16"), case), wanted) > 0.85
+
+
+def check_last_alone(path: Path, tokens: list[int], tolerance: float) -> None:
+    """The graph gives the scores of all tokens, and of the last alone to who wants no others."""
+    session = Session(path, SessionOptions("cpu", threads=1))
+    assert "num_logits_to_keep" not in session.input_names, "who does not know the input must not need it"
+    decoder = language_decoder(session)
+    everything = decoder.start().advance(tokens, Run()).copy()
+    assert everything.shape[0] == len(tokens)
+    last = decoder.start().advance(tokens, Run(), keep=1)
+    assert last.size == everything.shape[1]
+    np.testing.assert_allclose(last[0], everything[-1], atol=tolerance * np.abs(everything[-1]).max())
+    feeds = causal_feeds(0, tokens, 1) | empty_past(session)
+    (made,) = session.run(fitting(session, feeds), Run(), ("logits",)).values()
+    assert made.shape == (1, 1, everything.shape[1])
 
 
 def check_rounded(exported: Exported, matrices: int, *, products: int) -> None:

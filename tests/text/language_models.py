@@ -22,11 +22,11 @@ TYPES = {"float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16}
 
 
 def grouped_query_model(
-    path: Path, *, vocabulary: int = len(WORDS), dtype: str = "float32", keeps: bool = False, bias: Any = None
+    path: Path, *, vocabulary: int = len(WORDS), dtype: str = "float32", keeps: str = "", bias: Any = None
 ) -> Path:
     """A graph with GroupQueryAttention and rotated positions; ``bias`` float [vocabulary] is added to the scores.
 
-    ``keeps`` gives it an input ``num_logits_to_keep``.
+    ``keeps`` gives it an input ``num_logits_to_keep``, which is "asked" for or has a "default".
     """
     rng = np.random.default_rng(3)
     angles = np.arange(POSITIONS)[:, None] * 100.0 ** (-np.arange(SIZE // 2) / (SIZE // 2))
@@ -87,6 +87,8 @@ def grouped_query_model(
         info("logits", kind, ["batch", "kept", vocabulary]),
         *(info(f"present.0.{part}", kind, present) for part in ("key", "value")),
     ]
+    if keeps == "default":
+        constants["num_logits_to_keep"] = np.array(0, np.int64)
     initializers = [numpy_helper.from_array(value, name) for name, value in constants.items()]
     _save(path, nodes, inputs, outputs, initializers)
     return path

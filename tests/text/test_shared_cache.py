@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from tests.text.language_models import KV_HEADS, POSITIONS, SIZE, grouped_query_model, growing_model, load
 from tests.text.models import session as encoder_session
 from workbench.errors import Cancelled, EngineError
+from workbench.runtime import generate as generate_module
 from workbench.runtime.generate import (
     CausalDecoder,
     SharedCacheDecoder,
@@ -63,6 +65,21 @@ def test_a_buffer_that_grows_keeps_what_was_read(graph: Path, limit: int | None)
     assert state.capacity == (600 if limit == 600 else 2 * FIRST_CAPACITY)
 
 
+def test_single_tokens_and_several_take_turns(graph: Path) -> None:
+    state, other = shared(graph).start(), CausalDecoder(load(graph)).start()
+    for count in (1, 1, 3, 1, 1, 7, 1):
+        part = TOKENS[state.length : state.length + count]
+        np.testing.assert_allclose(state.advance(part, Run()), other.advance(part, Run()), atol=1e-5)
+
+
+def test_more_numbers_than_there_are_cannot_be_fed(graph: Path) -> None:
+    binding = load(graph).bind()
+    binding.read("attention_mask", np.ones((1, 4), np.int64))
+    binding.cut("attention_mask", (1, 3))
+    with pytest.raises(ValueError, match="has 4 numbers"):
+        binding.cut("attention_mask", (1, 5))
+
+
 @pytest.mark.parametrize("kind", [CausalDecoder, shared])
 def test_a_state_goes_back_and_on_as_if_nothing_had_been_there(graph: Path, kind: Any) -> None:
     decoder = kind(load(graph)) if kind is CausalDecoder else kind(graph)
@@ -104,13 +121,36 @@ def test_a_cache_keeps_its_type(tmp_path: Path) -> None:
     np.testing.assert_allclose(got, teacher_forced(CausalDecoder(load(path)).start(), TOKENS[:60], Run()), atol=0.05)
 
 
-@pytest.mark.parametrize("keeps", [False, True])
-def test_only_the_last_scores_are_made_where_a_graph_can_leave_out_the_others(tmp_path: Path, keeps: bool) -> None:
+@pytest.mark.parametrize("keeps", ["", "asked", "default"])
+def test_only_the_last_scores_are_made_where_a_graph_can_leave_out_the_others(tmp_path: Path, keeps: str) -> None:
     path = grouped_query_model(tmp_path / "model.onnx", keeps=keeps)
+    made: list[int] = []
     for decoder in (shared(path), CausalDecoder(load(path))):
         everything = decoder.start().advance(TOKENS[:9], Run()).copy()
         assert everything.shape == (9, 10)
-        np.testing.assert_allclose(decoder.start().advance(TOKENS[:9], Run(), keep=2), everything[-2:], atol=1e-5)
+        state = decoder.start()
+        last = state.advance(TOKENS[:9], Run(), keep=2)
+        np.testing.assert_allclose(last, everything[-2:], atol=1e-5)
+        made.append(last.shape[0] if last.base is None else last.base.shape[-2])
+    assert made == ([2, 2] if keeps else [9, 9])
+
+
+@pytest.mark.parametrize("keeps", ["", "asked", "default"])
+def test_a_prompt_goes_in_at_once_where_a_graph_makes_the_last_scores_only(
+    tmp_path: Path, keeps: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoder = shared(grouped_query_model(tmp_path / "model.onnx", keeps=keeps))
+    monkeypatch.setattr(generate_module, "CHUNK_BYTES", 100 * 4 * decoder.vocabulary)
+    state, parts = decoder.start(), []
+    advance = state.advance
+
+    def noted(tokens: Sequence[int], run: Run, keep: int = 0) -> Any:
+        parts.append(len(tokens))
+        return advance(tokens, run, keep)
+
+    monkeypatch.setattr(state, "advance", noted)
+    read_prompt(state, TOKENS[:300], Run())
+    assert parts == ([300] if keeps else [100, 100, 100])
 
 
 def test_a_prompt_in_parts_is_the_prompt(graph: Path) -> None:

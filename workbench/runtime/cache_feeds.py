@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from workbench.errors import ModelError
 from workbench.tasks.base import Array, SessionLike
 
-__all__ = ["PAST", "PRESENT", "as_past", "check_inputs", "empty_past", "fitting", "logits_and_cache"]
+__all__ = ["PAST", "PRESENT", "as_past", "check_inputs", "empty_past", "fitting", "logits_and_cache", "optional_inputs"]
 
 PAST = "past_key_values."
 PRESENT = "present."
 
 
 def fitting(session: SessionLike, feeds: Mapping[str, Array]) -> dict[str, Array]:
-    """Of the feeds those that the graph asks for, in its types."""
-    dtypes = session.input_dtypes
-    return {name: feeds[name].astype(dtypes[name], copy=False) for name in session.input_names if name in feeds}
+    """Of the feeds those that the graph asks for or has a default for, in its types."""
+    dtypes = {**session.input_dtypes, **optional_inputs(session)}
+    return {name: feeds[name].astype(dtype, copy=False) for name, dtype in dtypes.items() if name in feeds}
+
+
+def optional_inputs(session: SessionLike) -> Mapping[str, np.dtype[Any]]:
+    """Inputs that the graph has a default for, by their types."""
+    found: Mapping[str, np.dtype[Any]] = getattr(session, "optional_inputs", {})
+    return found
 
 
 def check_inputs(session: SessionLike, known: set[str]) -> None:

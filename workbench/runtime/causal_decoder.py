@@ -34,7 +34,8 @@ class CachedState(Protocol):
 
     @property
     def vocabulary(self) -> int | None:
-        """How many scores there are for a token; None while that is not known."""
+        """How many scores the graph gives for each token that it reads; None while that is not known, and where it
+        gives those alone that are wanted."""
         ...
 
     def rewind(self, length: int) -> None:

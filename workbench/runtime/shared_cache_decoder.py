@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from workbench.runtime.binding import Binding, Buffer
-from workbench.runtime.cache_feeds import PAST, PRESENT, check_inputs, empty_past, fitting
+from workbench.runtime.cache_feeds import PAST, PRESENT, check_inputs, empty_past, fitting, optional_inputs
 from workbench.runtime.causal_decoder import INPUTS, KEEP, causal_feeds
 from workbench.runtime.logits_processors import FloatArray
 from workbench.tasks.base import Array, Outputs, Run, SessionLike
@@ -104,7 +104,7 @@ class _Inputs:
         self._arrays: dict[str, Array] = {}
         self._shape = (0, 0)  # of the last call: how many tokens, and how many of their scores
         self._mask = np.ones((1, 0))
-        self.can_keep = KEEP in session.input_names
+        self.can_keep = KEEP in session.input_names or KEEP in optional_inputs(session)
 
     def feed(self, before: int, token_ids: Sequence[int], keep: int) -> None:
         """Have the graph read these tokens behind ``before`` others, and give the scores of the last ``keep``."""
@@ -113,20 +113,25 @@ class _Inputs:
             feeds = causal_feeds(before, token_ids, keep) | {"use_cache_branch": np.array([True])}
             self._arrays = fitting(self._session, feeds)
             for name, value in self._arrays.items():
-                self._binding.read(name, value)
+                if name == MASK:
+                    self._read_ones(value.shape[1], value.dtype)
+                else:
+                    self._binding.read(name, value)
             self._shape = shape
             return
         for name, value in self._arrays.items():
             if name == MASK:
-                self._binding.read(name, self._ones(before + 1, value.dtype))
+                self._read_ones(before + 1, value.dtype)
             elif name in CHANGING:
                 value[...] = token_ids[0] if name == "input_ids" else before
                 self._binding.refresh(name)
 
-    def _ones(self, length: int, dtype: np.dtype[Any]) -> Array:
+    def _read_ones(self, length: int, dtype: np.dtype[Any]) -> None:
+        """Have a mask of ``length`` ones read, the beginning of one that is longer: it lies where the last one did."""
         if length > self._mask.shape[1] or dtype != self._mask.dtype:
             self._mask = np.ones((1, max(FIRST_CAPACITY, 2 * length)), dtype)
-        return self._mask[:, :length]
+            self._binding.read(MASK, self._mask)
+        self._binding.cut(MASK, (1, length))
 
 
 class SharedCacheState:
@@ -140,7 +145,7 @@ class SharedCacheState:
         self.capacity = 0  # how many tokens there is room for
         self._logits = np.empty((1, 0, decoder.vocabulary), decoder.dtype)
         self.tokens: list[int] = []
-        self.vocabulary: int | None = decoder.vocabulary
+        self.vocabulary = None if self._inputs.can_keep else decoder.vocabulary
 
     @property
     def length(self) -> int:
