@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen
@@ -13,8 +13,10 @@ from workbench.gui.language import message_of, task_title, tr
 from workbench.gui.widgets.basic import plain_tip
 from workbench.gui.widgets.icons import pixmap
 from workbench.gui.widgets.theme import SPACE, colors, scaled_font
-from workbench.library.entries import Entry, Standing
 from workbench.units import size
+
+if TYPE_CHECKING:
+    from workbench.library.entries import Entry, Standing
 
 __all__ = ["ENTRY", "EntryDelegate", "EntryRows", "second_line"]
 
@@ -61,7 +63,7 @@ class EntryRows(QAbstractListModel):
         changed = {name for name in {*self._busy, *busy} if self._busy.get(name) != busy.get(name)}
         self._busy = busy
         for row, item in enumerate(self._rows):
-            if isinstance(item, Entry) and item.name in changed:
+            if not isinstance(item, _Heading) and item.name in changed:
                 index = self.index(row)
                 self.dataChanged.emit(index, index)
 
@@ -71,10 +73,15 @@ class EntryRows(QAbstractListModel):
     @property
     def count(self) -> int:
         """Entries that are shown."""
-        return sum(isinstance(item, Entry) for item in self._rows)
+        return sum(not isinstance(item, _Heading) for item in self._rows)
 
     def row_of(self, name: str) -> int | None:
-        return next((row for row, item in enumerate(self._rows) if isinstance(item, Entry) and item.name == name), None)
+        return next((row for row in range(len(self._rows)) if (entry := self.entry(row)) and entry.name == name), None)
+
+    def entry(self, row: int) -> Entry | None:
+        """What is in this row; None of a heading."""
+        item = self._rows[row]
+        return None if isinstance(item, _Heading) else item
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, Qt's own signature
         return 0 if parent.isValid() else len(self._rows)

@@ -7,13 +7,15 @@ compares the fields of both languages and finds texts without a translation.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.errors import Notice, WorkbenchError, sentence
 from workbench.gui.languages import chinese, chinese_messages, english_messages
 from workbench.gui.provider_names import provider_names
 from workbench.messages import MESSAGES
-from workbench.tasks.catalog import TASKS, Param
+
+if TYPE_CHECKING:
+    from workbench.tasks.catalog import Param
 
 __all__ = [
     "Language",
@@ -81,6 +83,8 @@ def message_of(what: WorkbenchError | Notice) -> str:
 
 def task_title(task: str | None) -> str:
     """The title of a pipeline tag of the hub, ours or not; the tag itself where nobody has named it."""
+    from workbench.tasks.catalog import TASKS  # not before the window is shown: nobody sees a task until then
+
     if task is None:
         return tr("Unknown task")
     if current() == "zh_CN" and task in chinese_messages.TASKS:
