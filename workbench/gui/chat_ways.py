@@ -60,11 +60,10 @@ class ChatWays(Panel):
         self.bar = QWidget()
         self.bar.setLayout(inner)
         self.bar.hide()
-        self._stack = QStackedLayout()
+        below = QWidget()
+        self._stack = QStackedLayout(below)  # without a widget it would show its first page as a window
         self._stack.addWidget(form)
         self._stack.addWidget(self.panel)
-        below = QWidget()
-        below.setLayout(self._stack)
         layout = column(self.bar, space=0)
         layout.addWidget(below, 1)
         self.setLayout(layout)

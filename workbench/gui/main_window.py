@@ -149,6 +149,11 @@ class MainWindow(QMainWindow):
             self._show_entry(entry)
 
     @property
+    def has_pages(self) -> bool:
+        """Whether the pages for models are made; who asks for one of them before has them made at once."""
+        return self._later.are_made
+
+    @property
     def run_page(self) -> RunPage:
         return self._later.run
 
@@ -316,7 +321,7 @@ class MainWindow(QMainWindow):
     @property
     def _runs(self) -> bool:
         """Whether a model that can run is shown."""
-        return self._later.are_made and self.pages.currentWidget() is self.run_page
+        return self.has_pages and self.pages.currentWidget() is self.run_page
 
     def takes_text(self) -> bool:
         """Whether a text typed now would be the input."""
@@ -357,7 +362,7 @@ class MainWindow(QMainWindow):
         self.router.take(event.mimeData())
 
     def _show_drop(self, comes: bool) -> None:
-        if self._later.are_made:
+        if self.has_pages:
             self.run_page.input.set_drop_active(comes)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -411,7 +416,7 @@ class MainWindow(QMainWindow):
             return tr("A recording is running. What was recorded is kept.")
         if self.receipts.measuring:
             return tr("A receipt is being measured. Nothing of it is kept if you close the window now.")
-        if self._later.are_made and self.run_page.running:
+        if self.has_pages and self.run_page.running:
             return tr("A model is running. Its answer is lost if you close the window now.")
         return ""
 
