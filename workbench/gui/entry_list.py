@@ -43,9 +43,11 @@ class EntryRows(QAbstractListModel):
         self._search = ""
         self._modality: str | None = None
         self._busy: dict[str, str] = {}
+        self._said: dict[str, str] = {}  # what a search looks into, by name
 
     def set_entries(self, entries: tuple[Entry, ...]) -> None:
         self._entries = entries
+        self._said.clear()
         self._arrange()
 
     def set_search(self, text: str) -> None:
@@ -68,6 +70,7 @@ class EntryRows(QAbstractListModel):
                 self.dataChanged.emit(index, index)
 
     def retranslate(self) -> None:
+        self._said.clear()
         self._arrange()
 
     @property
@@ -125,8 +128,9 @@ class EntryRows(QAbstractListModel):
             return False
         if not words:
             return True
-        precisions = (name for names in entry.precisions.values() for name in names)
-        said = " ".join((entry.name, entry.title, entry.task or "", task_title(entry.task), *precisions)).casefold()
+        said = self._said.get(entry.name)
+        if said is None:
+            said = self._said[entry.name] = _said_of(entry)
         return all(word in said for word in words)
 
 
@@ -204,6 +208,11 @@ def second_line(entry: Entry) -> str:
         parts.append(", ".join(entry.precisions[entry.tasks[0]]))
     parts.append(size(entry.size_bytes))
     return " · ".join(parts)
+
+
+def _said_of(entry: Entry) -> str:
+    precisions = (name for names in entry.precisions.values() for name in names)
+    return " ".join((entry.name, entry.title, entry.task or "", task_title(entry.task), *precisions)).casefold()
 
 
 def _heading_text(heading: _Heading) -> str:

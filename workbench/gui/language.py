@@ -7,6 +7,7 @@ compares the fields of both languages and finds texts without a translation.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.errors import Notice, WorkbenchError, sentence
@@ -15,7 +16,7 @@ from workbench.gui.provider_names import provider_names
 from workbench.messages import MESSAGES
 
 if TYPE_CHECKING:
-    from workbench.tasks.catalog import Param
+    from workbench.tasks.catalog import Param, TaskInfo
 
 __all__ = [
     "Language",
@@ -83,15 +84,21 @@ def message_of(what: WorkbenchError | Notice) -> str:
 
 def task_title(task: str | None) -> str:
     """The title of a pipeline tag of the hub, ours or not; the tag itself where nobody has named it."""
-    from workbench.tasks.catalog import TASKS  # not before the window is shown: nobody sees a task until then
-
     if task is None:
         return tr("Unknown task")
     if current() == "zh_CN" and task in chinese_messages.TASKS:
         return chinese_messages.TASKS[task]
-    if task in TASKS:
-        return TASKS[task].title
+    if task in _tasks():
+        return _tasks()[task].title
     return english_messages.TASKS.get(task, task)
+
+
+@cache
+def _tasks() -> Mapping[str, TaskInfo]:
+    """The tasks that there are. Nobody sees one before the window is shown, and they take a while to import."""
+    from workbench.tasks.catalog import TASKS
+
+    return TASKS
 
 
 def param_title(param: Param) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
-from PySide6.QtWidgets import QStackedWidget, QWidget
+from PySide6.QtWidgets import QScrollArea, QStackedWidget, QWidget
 
 from workbench.gui.appearance import Appearance
 from workbench.gui.background import Background
@@ -102,13 +102,16 @@ class LaterPages(QObject):
                 self.made.emit()
 
     def _make(self) -> Iterator[None]:
-        """Each step takes a few hundredths of a second."""
+        """Each step takes one or two hundredths of a second."""
         from workbench.gui.chat_panel import ChatPanel
         from workbench.gui.export_page import ExportPage
         from workbench.gui.input_panel import InputPanel
         from workbench.gui.run_page import RunPage
         from workbench.gui.side_pages import SidePages
 
+        # When Python meets the first widget that Qt has made by itself, it makes classes for all kinds of widgets.
+        QScrollArea().viewport()
+        yield
         given = InputPanel(self._microphone)
         yield
         chat = ChatPanel(self._core, self._background, lambda said, params: self.run.chat_order(said, params))
@@ -121,6 +124,7 @@ class LaterPages(QObject):
         self._beside = SidePages(
             self._pages, self._core, self._background, self._appearance, self._receipts, self._pages
         )
+        yield
 
     def _take(self, page: QWidget, *parts: QWidget) -> None:
         self._pages.addWidget(page)
