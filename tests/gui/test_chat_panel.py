@@ -69,7 +69,7 @@ def test_below_the_conversation_stands_where_the_latest_answer_was_made(talk: Ta
     assert line.isVisible()
     assert line.verdict.isVisible()
     talk.qtbot.mouseClick(line.verdict.receipt, LEFT)
-    assert talk.window.pages.currentWidget() is talk.window.beside.receipt
+    talk.qtbot.waitUntil(lambda: talk.window.pages.currentWidget() is talk.window.beside.receipt)
     talk.window.beside.close()
     talk.window.sidebar.select("someone/other")
     talk.qtbot.waitUntil(lambda: page.entry is not None and page.entry.name == "someone/other")
