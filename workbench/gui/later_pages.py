@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LaterPages"]
 
+PREPARE_MS = 20
 MODULES = ("run_page", "export_page", "side_pages")
 
 
@@ -80,10 +81,11 @@ class LaterPages(QObject):
     def prepare(self) -> None:
         """Import the modules in the background, then make the pages; ``made`` tells when they are there. Only the first
         call does something."""
-        if self._prepared:
-            return
-        self._prepared = True
+        if not self._prepared:
+            self._prepared = True
+            QTimer.singleShot(PREPARE_MS, self, self._import)  # what is to be seen now is painted first
 
+    def _import(self) -> None:
         def work(job: object) -> None:
             for name in MODULES:
                 importlib.import_module(f"workbench.gui.{name}")
