@@ -222,6 +222,22 @@ def test_a_long_message_is_shown_in_part_and_sent_whole(talk: Talk) -> None:
     assert f"… and {len(text) - MAX_BUBBLE:,} more characters" in talk.labels()
 
 
+def test_what_changes_in_one_turn_is_shown_together(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    talk.say("Hi")
+    view = talk.panel.thread_view
+    placed: list[int] = []
+    set_rows = view.set_rows
+    monkeypatch.setattr(view, "set_rows", lambda rows: placed.append(1) or set_rows(rows))
+    talk.chat.set_system("Be brief.")
+    talk.chat.set_system("Be kind.")
+    view.follow()
+    assert view.is_behind
+    assert placed == []
+    talk.done()
+    assert len(placed) == 1
+    assert any("Be kind." in label for label in talk.labels())
+
+
 def test_the_view_stays_where_the_reader_is(talk: Talk) -> None:
     talk.talker.script = lambda messages: words("line of text\n\n" * 60, 40)
     talk.say("Hi")

@@ -421,6 +421,11 @@ def test_search_filters_and_enter_chooses(window: MainWindow, qtbot: QtBot) -> N
     assert sidebar.rows.count == 1
     qtbot.keyClick(sidebar.search, Qt.Key.Key_Return)
     assert sidebar.list.hasFocus()
+    sidebar.search.setText("文本分类")
+    assert sidebar.rows.count == 0
+    window.appearance.set_language("zh_CN")
+    qtbot.waitUntil(lambda: sidebar.rows.count == 1)  # titles of tasks are those of the language
+    window.appearance.set_language("en")
 
 
 def test_every_control_has_a_name_and_can_be_reached_by_the_keyboard(window: MainWindow, qtbot: QtBot) -> None:
