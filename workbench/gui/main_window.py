@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -20,7 +18,6 @@ from PySide6.QtGui import (
     QKeySequence,
 )
 from PySide6.QtWidgets import QFileDialog, QMainWindow, QMessageBox, QStackedWidget, QWidget
-from shiboken6 import isValid
 
 from workbench.errors import WorkbenchError
 from workbench.gui.appearance import Appearance
@@ -33,6 +30,7 @@ from workbench.gui.language import message_of, tr
 from workbench.gui.later_pages import LaterPages
 from workbench.gui.library import Library
 from workbench.gui.microphone import Microphone
+from workbench.gui.readying import Readying
 from workbench.gui.receipts import Receipts
 from workbench.gui.sidebar import Sidebar
 from workbench.gui.simple_pages import UnusablePage, WelcomePage
@@ -46,14 +44,11 @@ if TYPE_CHECKING:
     from workbench.gui.export_page import ExportPage
     from workbench.gui.run_page import RunPage
     from workbench.gui.side_pages import SidePages
-    from workbench.gui.views.base import View
     from workbench.library.entries import Entry
 
 __all__ = ["MainWindow"]
 
 SIDEBAR_PX = 280
-POLISH_S = 0.004
-READY_MS = 150
 LOOK_AGAIN_S = 10.0
 
 
@@ -67,12 +62,7 @@ class MainWindow(QMainWindow):
         self.appearance = appearance
         self._core = core
         self._background = background
-        self._readied = False
         self._to_open: str | None = None
-        self._views: Mapping[type[Any], Callable[[], View]] = {}
-        self._unpolished: list[QWidget] = []
-        self._polishing = QTimer(self)
-        self._polishing.timeout.connect(self._polish_some)
         self.library = Library(core, background, self)
         self.exports = Exports(core, background, self)
         self.receipts = Receipts(core, background, self)
@@ -93,6 +83,9 @@ class MainWindow(QMainWindow):
             self.exports,
             self.receipts,
             settings.provider,
+        )
+        self._readying = Readying(
+            core, background, appearance, self.library, self.microphone, self._later, self, self._tell_error
         )
         main = QWidget()
         inner = column(space=0)
@@ -176,17 +169,6 @@ class MainWindow(QMainWindow):
         self.library.failed.connect(self._later.prepare)
         self.library.refresh()
 
-    def _polish_some(self) -> None:
-        """Style what is not shown yet, a little at a time: a page that is styled at once when it is opened would
-        stall the window."""
-        until = time.perf_counter() + POLISH_S
-        while self._unpolished and time.perf_counter() < until:
-            part = self._unpolished.pop()
-            if isValid(part):  # some are made anew meanwhile
-                part.ensurePolished()
-        if not self._unpolished:
-            self._polishing.stop()
-
     def retranslate(self) -> None:
         self.setWindowTitle(tr("Offline AI Workbench"))
         self.banner.setAccessibleName(tr("Message"))
@@ -260,46 +242,18 @@ class MainWindow(QMainWindow):
             self._to_open = name  # the listing that knows of the export is on its way
 
     def _library_changed(self) -> None:
-        if not self._readied:  # not sooner: they would take the processor from the listing and the first page
-            self._readied = True
-            QTimer.singleShot(READY_MS, self, self._get_ready)
+        self._readying.begin()
         if not self.library.entries:
             self.pages.setCurrentWidget(self.welcome)
         self.run_page.input.microphone.set_speech_model(self.library.first_ready("audio") is not None)
         if self._to_open and (entry := self.library.entry(self._to_open)) and entry.standing == "ready":
             self._open(entry.name)
         self.welcome.show_listing(self.library.listing)
-        self._make_views()
-
-    def _get_ready(self) -> None:
-        """Have the engine, the audio process, the views and the look of all pages there before they are needed."""
-        self.appearance.dress_unseen()
-        self._unpolished = [part for part in self.findChildren(QWidget) if not part.isVisible()]
-        self._polishing.start()
-        self._background.start(lambda job: self._core.workbench.engine.start(), failed=self._tell_error)
-        self.microphone.look()
-        QTimer.singleShot(READY_MS, self, self.beside.prepare)
-        # The views bring numpy along, which is long to import: no answer waits for that later.
-        self._background.start(lambda job: importlib.import_module("workbench.gui.views.table"), done=self._keep_table)
-
-    def _keep_table(self, table: ModuleType) -> None:
-        self._views = table.VIEWS
-        self._make_views()
-
-    def _make_views(self) -> None:
-        """The views that models which are ready will need, one after the other, with time for what the user does in
-        between. Others are made when they are needed: each makes a change of theme longer."""
-        from workbench.tasks.catalog import TASKS
-
-        ready = (entry for entry in self.library.entries if entry.standing == "ready")
-        wanted = {TASKS[task].result for entry in ready for task in entry.tasks}
-        factories = [factory for cls, factory in self._views.items() if cls.__name__ in wanted]
-        for number, factory in enumerate(factories):
-            QTimer.singleShot(READY_MS * (number + 1), self, partial(self.run_page.result.prepare, factory))
+        self._readying.make_views()
 
     def _look_again(self) -> None:
         """Models may have come while another program was in front, a download for instance."""
-        if self._readied and time.monotonic() - self.library.read_at_s > LOOK_AGAIN_S:
+        if self.library.listing is not None and time.monotonic() - self.library.read_at_s > LOOK_AGAIN_S:
             self.library.refresh()
 
     def _show_busy(self) -> None:
