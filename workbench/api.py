@@ -12,31 +12,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporters.protocol import CALIBRATIONS
-from workbench import previews, running
-from workbench.audio.host import Devices, Recording
 from workbench.cancellation import Cancellation
 from workbench.chatting import can_chat
 from workbench.engine.host import EngineHost
 from workbench.errors import AudioError, Notice
 from workbench.exporting.spec import DEFAULT_TOOLCHAIN, Event
 from workbench.receipt_methods import ReceiptMethods
-from workbench.reports import BenchReport, ItemReport, PlacesReport, RunReport
-from workbench.results import Result
 from workbench.settings import data_dir
 from workbench.targets import RunTarget, Wish, choose_target, precisions_of, with_threads
 from workbench.tasks.catalog import TASKS, TaskInfo
 from workbench.tasks.samples import samples
 from workbench.thread_choice import ThreadChoices, candidates, threads_file
 
-# What only an export, a comparison or the doctor needs is imported by the methods that do those: a window that opens,
-# and a command that runs, start sooner.
+# What only a run, a preview, an export, a comparison or the doctor needs is imported by the methods that do those:
+# models are listed sooner in a window that opens.
 if TYPE_CHECKING:
+    from workbench import previews
+    from workbench.audio.host import Devices, Recording
     from workbench.comparing import CompareRow, Comparison, Plan
     from workbench.doctor import Diagnosis
     from workbench.exporting.report import ExportReport
     from workbench.exporting.toolchain_install import Torch
     from workbench.exporting.toolchains import ToolchainStatus
     from workbench.planning import ExportPlan, OwnSamples
+    from workbench.reports import BenchReport, ItemReport, PlacesReport, RunReport
+    from workbench.results import Result
 
 __all__ = ["RunTarget", "Wish", "Workbench"]
 
@@ -104,6 +104,8 @@ class Workbench(ReceiptMethods):
         cancellation: Cancellation | None = None,
     ) -> RunReport:
         """Answer all inputs, see :func:`workbench.running.run`. ``params`` come from ``check_params``."""
+        from workbench import running
+
         return running.run(
             self.engine,
             target.choice,
@@ -126,18 +128,26 @@ class Workbench(ReceiptMethods):
         cancellation: Cancellation | None = None,
     ) -> PlacesReport:
         """Where the nodes of a model run, and their times, for one input; see :func:`workbench.running.places`."""
+        from workbench import running
+
         return running.places(self.engine, target.choice, item, params, on_progress, cancellation)
 
     def picture(self, path: Path, max_px: int, cancellation: Cancellation | None = None) -> previews.Picture:
         """A picture file to show, with no side over ``max_px``. Raises InputError."""
+        from workbench import previews
+
         return previews.picture(self.engine, path, max_px, cancellation)
 
     def overlay(self, path: Path, result: Result, cancellation: Cancellation | None = None) -> bytes:
         """A PNG of a picture file with boxes, masks or depth drawn over it. Raises InputError."""
+        from workbench import previews
+
         return previews.overlay(self.engine, path, result, cancellation)
 
     def waveform(self, path: Path, buckets: int, cancellation: Cancellation | None = None) -> previews.Waveform:
         """The outline of a sound file to show. Raises InputError."""
+        from workbench import previews
+
         return previews.waveform(self.engine, path, buckets, cancellation)
 
     def bench(
@@ -150,6 +160,8 @@ class Workbench(ReceiptMethods):
         cancellation: Cancellation | None = None,
     ) -> BenchReport:
         """Time a variant in an engine of its own, so that the peak memory is this model's alone."""
+        from workbench import running
+
         host = EngineHost(self._settings.memory_limit_bytes)
         try:
             return running.bench(host, target.choice, target.variant, inputs, params, rounds, on_progress, cancellation)
@@ -259,6 +271,8 @@ class Workbench(ReceiptMethods):
         cancellation: Cancellation | None = None,
     ) -> None:
         """Play a sound file from ``start_s`` to its end. Raises InputError, AudioError, Cancelled."""
+        from workbench import previews
+
         blocks = previews.stretches(self.engine, path, start_s, cancellation)
         self.audio.play(blocks, on_position=on_position, cancellation=cancellation)
 

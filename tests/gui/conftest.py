@@ -97,6 +97,7 @@ def open_window(qtbot, qapp: QApplication) -> Iterator[Open]:  # type: ignore[no
             window.begin()
             qtbot.waitUntil(lambda: window.library.listing is not None, timeout=20_000)
             qtbot.waitUntil(lambda: not window.library.entries or window.sidebar.selected is not None)
+            qtbot.waitUntil(lambda: window.has_pages)
         return window
 
     yield open_

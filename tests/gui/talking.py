@@ -47,7 +47,7 @@ class Talk:
             self.done()
 
     def done(self) -> None:
-        self.qtbot.waitUntil(lambda: not self.chat.running, timeout=20_000)
+        self.qtbot.waitUntil(lambda: not self.chat.running and not self.panel.thread_view.is_behind, timeout=20_000)
 
     def turns(self) -> list[tuple[str, str]]:
         return [(turn.role, turn.text) for turn in self.chat.conversation.turns]

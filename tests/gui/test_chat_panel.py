@@ -69,7 +69,7 @@ def test_below_the_conversation_stands_where_the_latest_answer_was_made(talk: Ta
     assert line.isVisible()
     assert line.verdict.isVisible()
     talk.qtbot.mouseClick(line.verdict.receipt, LEFT)
-    assert talk.window.pages.currentWidget() is talk.window.beside.receipt
+    talk.qtbot.waitUntil(lambda: talk.window.pages.currentWidget() is talk.window.beside.receipt)
     talk.window.beside.close()
     talk.window.sidebar.select("someone/other")
     talk.qtbot.waitUntil(lambda: page.entry is not None and page.entry.name == "someone/other")
@@ -220,6 +220,22 @@ def test_a_long_message_is_shown_in_part_and_sent_whole(talk: Talk) -> None:
     question = talk.questions()[0]
     assert len(question.text.toPlainText()) <= MAX_BUBBLE
     assert f"… and {len(text) - MAX_BUBBLE:,} more characters" in talk.labels()
+
+
+def test_what_changes_in_one_turn_is_shown_together(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    talk.say("Hi")
+    view = talk.panel.thread_view
+    placed: list[int] = []
+    set_rows = view.set_rows
+    monkeypatch.setattr(view, "set_rows", lambda rows: placed.append(1) or set_rows(rows))
+    talk.chat.set_system("Be brief.")
+    talk.chat.set_system("Be kind.")
+    view.follow()
+    assert view.is_behind
+    assert placed == []
+    talk.done()
+    assert len(placed) == 1
+    assert any("Be kind." in label for label in talk.labels())
 
 
 def test_the_view_stays_where_the_reader_is(talk: Talk) -> None:

@@ -73,7 +73,7 @@ def test_a_receipt_is_reached_from_the_answer_and_left_again(window: MainWindow,
     window.receipts.changed.emit(*key)
     assert page.result.where.verdict.receipt.isVisible()
     qtbot.mouseClick(page.result.where.verdict.receipt, LEFT)
-    assert window.pages.currentWidget() is window.beside.receipt
+    qtbot.waitUntil(lambda: window.pages.currentWidget() is window.beside.receipt)
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
     qtbot.keyClick(window.beside.receipt.back, Qt.Key.Key_Escape)

@@ -77,7 +77,9 @@ def test_nothing_heavy_is_in_the_windows_process() -> None:
     shown, listed = done.stdout.splitlines()
     assert packages(shown) & FORBIDDEN == set()
     assert "workbench.api" not in json.loads(shown)
+    assert not {"workbench.gui.run_page", "workbench.gui.export_page", "workbench.results"} & {*json.loads(shown)}
     assert packages(listed) & (HEAVY - {"PySide6", "numpy"}) == set()  # the views draw arrays
+    assert "workbench.results" not in json.loads(listed)  # models are listed before what runs them is imported
     assert "PySide6" in packages(shown)
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
+from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage
-from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QMessageBox
+from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.cli.conftest import TINY
@@ -63,6 +63,47 @@ def test_the_model_that_runs_is_chosen_by_itself(window: MainWindow) -> None:
     assert window.run_page.entry is not None
     assert window.run_page.entry.name == TINY
     assert not window.run_page.input.run.isEnabled()
+
+
+class Windows(QObject):
+    """Notes what comes up as a window of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[QWidget] = []
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
+            self.seen.append(watched)
+        return False
+
+
+def test_making_pages_shows_no_other_window(
+    open_window: Open, tiny_repo: Path, qapp: QApplication, qtbot: QtBot
+) -> None:
+    windows = Windows()
+    qapp.installEventFilter(windows)
+    window = open_window()
+    assert window.beside.receipt
+    assert window.beside.machine
+    qapp.removeEventFilter(windows)
+    assert windows.seen == [window]
+
+
+def test_who_asks_early_has_the_pages_at_once(open_window: Open, tiny_repo: Path, qtbot: QtBot) -> None:
+    window = open_window(begin=False)
+    assert not window.has_pages
+    said = QMimeData()
+    said.setText("good")
+    drop(window, said)  # kept until a model is there
+    assert not window.has_pages
+    window.library.refresh()
+    qtbot.waitUntil(lambda: window.sidebar.selected is not None)
+    assert window.run_page.entry is not None  # what was chosen before is shown as soon as there is a page for it
+    assert window.pages.currentWidget() is window.run_page
+    assert window.run_page.entry.name == TINY
+    ran(window, qtbot)
+    assert len(answers(window)) == 1
 
 
 def test_type_and_run_by_the_keyboard(window: MainWindow, qtbot: QtBot) -> None:
@@ -380,6 +421,11 @@ def test_search_filters_and_enter_chooses(window: MainWindow, qtbot: QtBot) -> N
     assert sidebar.rows.count == 1
     qtbot.keyClick(sidebar.search, Qt.Key.Key_Return)
     assert sidebar.list.hasFocus()
+    sidebar.search.setText("文本分类")
+    assert sidebar.rows.count == 0
+    window.appearance.set_language("zh_CN")
+    qtbot.waitUntil(lambda: sidebar.rows.count == 1)  # titles of tasks are those of the language
+    window.appearance.set_language("en")
 
 
 def test_every_control_has_a_name_and_can_be_reached_by_the_keyboard(window: MainWindow, qtbot: QtBot) -> None:

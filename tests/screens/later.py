@@ -96,7 +96,7 @@ class Later(Driver):
         self.export(SENTENCE_MODEL)
         self.click(self.page.receipt)
         page = self.window.beside.receipt
-        self.wait("the receipts", lambda: page._state.measurable is not None)
+        self.wait("the receipts", lambda: page.isVisible() and page._state.measurable is not None)
         with tempfile.TemporaryDirectory() as folder:
             self.window.receipts.measure(SENTENCE_MODEL, "sentence-similarity", Path(folder))
             self.wait("no samples", lambda: page._state.problem)

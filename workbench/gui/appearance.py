@@ -27,6 +27,7 @@ class Appearance(QObject):
         self.theme = settings.theme
         self.language = settings.language
         self._translator: QTranslator | None = None
+        self._begun = False
         self._parts: list[QWidget] = []
         self._undressed: list[QWidget] = []
         self._frozen: list[QWidget] = []  # windows that show what they showed before
@@ -35,22 +36,21 @@ class Appearance(QObject):
         self._put_language()
 
     def dress(self, *parts: QWidget) -> None:
-        """Keep these parts of the window, none inside another, in the style sheet of the theme."""
+        """Keep these parts of the window, none inside another, in the style sheet of the theme. Each is styled when it
+        is shown or, unseen, after :meth:`dress_unseen`; while the window is made, not before :meth:`begin`."""
+        self._undressed += parts if self._begun else ()
         for part in parts:
             self._parts.append(part)
             part.installEventFilter(self)
 
     def dress_later(self, *parts: QWidget) -> None:
-        """The same for a page that is made while the window is open."""
+        """The same, and in idle moments from now on."""
         self.dress(*parts)
-        self._undressed += parts
         self._dressing.start()
 
     def begin(self) -> None:
-        """Put the theme into force. Once the window is made: each part would be styled again as it gets its place.
-
-        A part is styled when it is shown, all others after :meth:`dress_unseen`.
-        """
+        """Put the theme into force. Once the window is made: each part would be styled again as it gets its place."""
+        self._begun = True
         self._put_theme()
         self._dressing.stop()
         self._app.styleHints().colorSchemeChanged.connect(self._follow)

@@ -50,11 +50,10 @@ class ChatPanel(Panel):
         self.options = Button(icon="settings", role="quiet", tint="muted")
         self.options.setCheckable(True)
         self._greeting = self._make_greeting()
-        self._stack = QStackedLayout()
+        said = QWidget()
+        self._stack = QStackedLayout(said)  # without a widget it would show its first page as a window
         self._stack.addWidget(self._greeting)
         self._stack.addWidget(self.thread_view)
-        said = QWidget()
-        said.setLayout(self._stack)
         talk = QWidget()
         inner = column(space=0)
         inner.addWidget(said, 1)
@@ -147,7 +146,7 @@ class ChatPanel(Panel):
         self.settings.say()
         if self.chat.send(text):
             self.composer.clear()
-            self.thread_view.go_to_end()
+            self.thread_view.follow()
 
     def _begin_anew(self) -> None:
         self.chat.clear()

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QUrl, Signal
+from PySide6.QtCore import QTimer, QUrl, Signal
 
 from workbench.gui.chat import Chat, Reply
 from workbench.gui.chat_rows import FootRow, HeadRow, NoticeRow, PieceRow, QuestionRow, SystemRow
@@ -87,7 +87,12 @@ class ChatThread(ThreadView):
         self._trouble: tuple[object, NoticeRow] | None = None
         self._system: SystemRow | None = None
         self._waiting = NoticeRow(_unanswered, "info", lambda: tr("Answer it"), self.regenerate)
-        chat.changed.connect(self.show_all)
+        # In the next turn of Qt's loop, once for all that changed in this one.
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self.show_all)
+        chat.changed.connect(self._soon.start)
         chat.grew.connect(self._grow)
         self.retranslate()
 
@@ -96,7 +101,8 @@ class ChatThread(ThreadView):
         self.to_end.describe(tr("To the end"))
 
     def show_all(self) -> None:
-        """Bring the rows in line with what was said."""
+        """Bring the rows in line with what was said, as it is done by itself after each change."""
+        self._soon.stop()
         turns = self._chat.conversation.turns
         count = len(turns)
         for places in (self._questions, self._answers):
@@ -104,6 +110,16 @@ class ChatThread(ThreadView):
                 del places[place]
         said = chain.from_iterable(self._rows_of(place) for place in range(count + 1))
         self.set_rows(chain(self._system_rows(), said))
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something was said that is not shown yet, or rows in sight or near it are not there yet."""
+        return self._soon.isActive() or self._later.isActive()
+
+    def follow(self) -> None:
+        """Go to the end, and stay there."""
+        self._follows = True
+        self._soon.start()
 
     def regenerate(self) -> None:
         """Have the last question answered again."""
@@ -182,7 +198,7 @@ class ChatThread(ThreadView):
             self._go_on()
 
     def _go_on(self) -> None:
-        self.go_to_end()
+        self.follow()
         self.asked.emit()
 
 

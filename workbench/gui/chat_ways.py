@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from PySide6.QtCore import QSize
 from PySide6.QtGui import QResizeEvent
@@ -15,7 +13,6 @@ from workbench.gui.background import Background, Job
 from workbench.gui.chat_panel import ChatPanel
 from workbench.gui.core import Core
 from workbench.gui.language import tr
-from workbench.gui.runs import Order
 from workbench.gui.widgets.basic import Button, Panel, column, line, row
 from workbench.gui.widgets.theme import SPACE
 from workbench.tasks.catalog import TASKS
@@ -28,23 +25,22 @@ NARROW_PX = 520
 
 
 class ChatWays(Panel):
-    """Shows the chat or, for every other model and task, ``form``."""
+    """Shows the chat in ``panel`` or, for every other model and task, ``form``."""
 
     def __init__(
         self,
         core: Core,
         background: Background,
         form: QWidget,
-        order_of: Callable[[Any, dict[str, Any]], Order | None],
+        panel: ChatPanel,
     ) -> None:
-        """``order_of`` is what :class:`ChatPanel` wants."""
         super().__init__()
         self._core = core
         self._background = background
         self._known: dict[tuple[str, str | None], bool] = {}  # whether it can chat, by model and precision
         self._shown: tuple[str, str | None] | None = None
         self._wants_chat = True
-        self.panel = ChatPanel(core, background, order_of)
+        self.panel = panel
         self.panel.set_task(TASKS[CHAT_TASK])
         self.chat = Button(icon="chat", role="segment")
         self.form = Button(icon="text", role="segment")
@@ -64,11 +60,10 @@ class ChatWays(Panel):
         self.bar = QWidget()
         self.bar.setLayout(inner)
         self.bar.hide()
-        self._stack = QStackedLayout()
+        below = QWidget()
+        self._stack = QStackedLayout(below)  # without a widget it would show its first page as a window
         self._stack.addWidget(form)
         self._stack.addWidget(self.panel)
-        below = QWidget()
-        below.setLayout(self._stack)
         layout = column(self.bar, space=0)
         layout.addWidget(below, 1)
         self.setLayout(layout)

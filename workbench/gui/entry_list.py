@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen
@@ -13,8 +13,10 @@ from workbench.gui.language import message_of, task_title, tr
 from workbench.gui.widgets.basic import plain_tip
 from workbench.gui.widgets.icons import pixmap
 from workbench.gui.widgets.theme import SPACE, colors, scaled_font
-from workbench.library.entries import Entry, Standing
 from workbench.units import size
+
+if TYPE_CHECKING:
+    from workbench.library.entries import Entry, Standing
 
 __all__ = ["ENTRY", "EntryDelegate", "EntryRows", "second_line"]
 
@@ -41,9 +43,11 @@ class EntryRows(QAbstractListModel):
         self._search = ""
         self._modality: str | None = None
         self._busy: dict[str, str] = {}
+        self._said: dict[str, str] = {}  # what a search looks into, by name
 
     def set_entries(self, entries: tuple[Entry, ...]) -> None:
         self._entries = entries
+        self._said.clear()
         self._arrange()
 
     def set_search(self, text: str) -> None:
@@ -61,20 +65,26 @@ class EntryRows(QAbstractListModel):
         changed = {name for name in {*self._busy, *busy} if self._busy.get(name) != busy.get(name)}
         self._busy = busy
         for row, item in enumerate(self._rows):
-            if isinstance(item, Entry) and item.name in changed:
+            if not isinstance(item, _Heading) and item.name in changed:
                 index = self.index(row)
                 self.dataChanged.emit(index, index)
 
     def retranslate(self) -> None:
+        self._said.clear()
         self._arrange()
 
     @property
     def count(self) -> int:
         """Entries that are shown."""
-        return sum(isinstance(item, Entry) for item in self._rows)
+        return sum(not isinstance(item, _Heading) for item in self._rows)
 
     def row_of(self, name: str) -> int | None:
-        return next((row for row, item in enumerate(self._rows) if isinstance(item, Entry) and item.name == name), None)
+        return next((row for row in range(len(self._rows)) if (entry := self.entry(row)) and entry.name == name), None)
+
+    def entry(self, row: int) -> Entry | None:
+        """What is in this row; None of a heading."""
+        item = self._rows[row]
+        return None if isinstance(item, _Heading) else item
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, Qt's own signature
         return 0 if parent.isValid() else len(self._rows)
@@ -118,8 +128,9 @@ class EntryRows(QAbstractListModel):
             return False
         if not words:
             return True
-        precisions = (name for names in entry.precisions.values() for name in names)
-        said = " ".join((entry.name, entry.title, entry.task or "", task_title(entry.task), *precisions)).casefold()
+        said = self._said.get(entry.name)
+        if said is None:
+            said = self._said[entry.name] = _said_of(entry)
         return all(word in said for word in words)
 
 
@@ -197,6 +208,11 @@ def second_line(entry: Entry) -> str:
         parts.append(", ".join(entry.precisions[entry.tasks[0]]))
     parts.append(size(entry.size_bytes))
     return " · ".join(parts)
+
+
+def _said_of(entry: Entry) -> str:
+    precisions = (name for names in entry.precisions.values() for name in names)
+    return " ".join((entry.name, entry.title, entry.task or "", task_title(entry.task), *precisions)).casefold()
 
 
 def _heading_text(heading: _Heading) -> str:

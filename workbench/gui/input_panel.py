@@ -66,11 +66,10 @@ class InputPanel(Panel):
         self.form.changed.connect(self._changed)
         self.form.media.connect(self.media)
         self.form.open_requested.connect(self.open_requested)
-        self._stack = QStackedLayout()
+        holder = QWidget()
+        self._stack = QStackedLayout(holder)  # without a widget it would show its first page as a window
         for page in (self.editor, self._drop, listed, self.form):
             self._stack.addWidget(page)
-        holder = QWidget()
-        holder.setLayout(self._stack)
         self._title = Label(role="heading")
         self.open = Button(icon="open", role="quiet")
         self.open.clicked.connect(self.open_requested)

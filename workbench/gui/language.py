@@ -7,13 +7,16 @@ compares the fields of both languages and finds texts without a translation.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.errors import Notice, WorkbenchError, sentence
 from workbench.gui.languages import chinese, chinese_messages, english_messages
 from workbench.gui.provider_names import provider_names
 from workbench.messages import MESSAGES
-from workbench.tasks.catalog import TASKS, Param
+
+if TYPE_CHECKING:
+    from workbench.tasks.catalog import Param, TaskInfo
 
 __all__ = [
     "Language",
@@ -85,9 +88,17 @@ def task_title(task: str | None) -> str:
         return tr("Unknown task")
     if current() == "zh_CN" and task in chinese_messages.TASKS:
         return chinese_messages.TASKS[task]
-    if task in TASKS:
-        return TASKS[task].title
+    if task in _tasks():
+        return _tasks()[task].title
     return english_messages.TASKS.get(task, task)
+
+
+@cache
+def _tasks() -> Mapping[str, TaskInfo]:
+    """The tasks that there are. Nobody sees one before the window is shown, and they take a while to import."""
+    from workbench.tasks.catalog import TASKS
+
+    return TASKS
 
 
 def param_title(param: Param) -> str:

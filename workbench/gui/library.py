@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
 from workbench.errors import WorkbenchError
 from workbench.gui.background import Background
 from workbench.gui.core import Core
-from workbench.library.entries import Entry, Listing
+
+if TYPE_CHECKING:
+    from workbench.library.entries import Entry, Listing
 
 __all__ = ["Library"]
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -20,41 +18,37 @@ from PySide6.QtGui import (
     QKeySequence,
 )
 from PySide6.QtWidgets import QFileDialog, QMainWindow, QMessageBox, QStackedWidget, QWidget
-from shiboken6 import isValid
 
 from workbench.errors import WorkbenchError
 from workbench.gui.appearance import Appearance
 from workbench.gui.background import Background
 from workbench.gui.core import Core
-from workbench.gui.export_page import ExportPage
-from workbench.gui.export_progress import stage_text
 from workbench.gui.exports import Exports
 from workbench.gui.input_router import InputRouter
 from workbench.gui.intake import SUFFIXES, Item, Kind
 from workbench.gui.language import message_of, tr
+from workbench.gui.later_pages import LaterPages
 from workbench.gui.library import Library
 from workbench.gui.microphone import Microphone
+from workbench.gui.readying import Readying
 from workbench.gui.receipts import Receipts
-from workbench.gui.run_page import RunPage
-from workbench.gui.side_pages import SidePages
 from workbench.gui.sidebar import Sidebar
 from workbench.gui.simple_pages import UnusablePage, WelcomePage
 from workbench.gui.widgets.basic import Banner, column
 from workbench.gui.widgets.divided import Divided
 from workbench.gui.widgets.icons import app_icon
 from workbench.gui.widgets.theme import SPACE, style_sheet
-from workbench.library.entries import Entry
 from workbench.settings import Settings, data_dir
-from workbench.tasks.catalog import TASKS
 
 if TYPE_CHECKING:
-    from workbench.gui.views.base import View
+    from workbench.gui.export_page import ExportPage
+    from workbench.gui.run_page import RunPage
+    from workbench.gui.side_pages import SidePages
+    from workbench.library.entries import Entry
 
 __all__ = ["MainWindow"]
 
 SIDEBAR_PX = 280
-POLISH_S = 0.004
-READY_MS = 150
 LOOK_AGAIN_S = 10.0
 
 
@@ -68,26 +62,31 @@ class MainWindow(QMainWindow):
         self.appearance = appearance
         self._core = core
         self._background = background
-        self._readied = False
         self._to_open: str | None = None
-        self._views: Mapping[type[Any], Callable[[], View]] = {}
-        self._unpolished: list[QWidget] = []
-        self._polishing = QTimer(self)
-        self._polishing.timeout.connect(self._polish_some)
         self.library = Library(core, background, self)
         self.exports = Exports(core, background, self)
         self.receipts = Receipts(core, background, self)
         self.microphone = Microphone(core, background, settings.microphone, self)
         self.sidebar = Sidebar(self.library, appearance)
-        self.run_page = RunPage(core, background, self.microphone, self.receipts, settings.provider)
-        self.export_page = ExportPage(self.exports, self.receipts)
         self.unusable = UnusablePage()
         self.welcome = WelcomePage()
         self.banner = Banner()
         self.pages = QStackedWidget()
-        for page in (self.welcome, self.run_page, self.export_page, self.unusable):
-            self.pages.addWidget(page)
-        self.beside = SidePages(self.pages, core, background, appearance, self.receipts, self)
+        self.pages.addWidget(self.welcome)
+        self.pages.addWidget(self.unusable)
+        self._later = LaterPages(
+            self.pages,
+            core,
+            background,
+            appearance,
+            self.microphone,
+            self.exports,
+            self.receipts,
+            settings.provider,
+        )
+        self._readying = Readying(
+            core, background, appearance, self.library, self.microphone, self._later, self, self._tell_error
+        )
         main = QWidget()
         inner = column(space=0)
         notices = QWidget()
@@ -109,50 +108,66 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.resize(QSize(1200, 760))
         self.banner.closed.connect(notices.hide)
-        appearance.dress(self.sidebar, notices, self.welcome, *self.run_page.parts, *self.export_page.parts)
-        appearance.dress(self.unusable)
+        appearance.dress(self.sidebar, notices, self.welcome, self.unusable)
         self.router = InputRouter(background, self.library, self.microphone, self, self)
         self._connect(appearance)
         self.retranslate()
 
     def _connect(self, appearance: Appearance) -> None:
+        self.sidebar.machine_requested.connect(lambda: self.beside.show_machine())
+        self.exports.changed.connect(lambda name: self._show_busy())
+        self.exports.finished.connect(self._export_ended)
+        self._later.made.connect(self._connect_pages)
+        appearance.changed.connect(self._keep_setting)
+
+    def _connect_pages(self) -> None:
+        """The pages are made: connect them, and show what was chosen before."""
         self.sidebar.chosen.connect(self._show_entry)
         self.sidebar.updated.connect(self._show_update)
         self.sidebar.pointed.connect(self._show_pointed)
-        self.sidebar.machine_requested.connect(self.beside.show_machine)
         self.library.changed.connect(self._library_changed)
         self.run_page.export_requested.connect(self._show_export)
         self.run_page.receipt_requested.connect(self.beside.show_receipt)
         self.export_page.open_requested.connect(self._open)
         self.export_page.receipt_requested.connect(self.beside.show_receipt)
-        self.exports.changed.connect(lambda name: self._show_busy())
-        self.exports.finished.connect(self._export_ended)
         panel = self.run_page.input
         panel.open_requested.connect(self.open_files)
         panel.paste_requested.connect(self.paste)
         panel.recordings_requested.connect(self.open_recordings)
         panel.media.connect(self.router.take)
         self.run_page.ways.panel.composer.media.connect(self.router.take)
-        appearance.changed.connect(self._keep_setting)
+        if self.library.listing is not None:
+            self._library_changed()
+        if self.sidebar.selected and (entry := self.library.entry(self.sidebar.selected)):
+            self._show_entry(entry)
+
+    @property
+    def has_pages(self) -> bool:
+        """Whether the pages for models are made; who asks for one of them before has them made at once."""
+        return self._later.are_made
+
+    @property
+    def run_page(self) -> RunPage:
+        return self._later.run
+
+    @property
+    def export_page(self) -> ExportPage:
+        return self._later.export
+
+    @property
+    def beside(self) -> SidePages:
+        """The pages that are read beside the models."""
+        return self._later.beside
 
     def engine_pid(self) -> int | None:
         """The process id of the engine; None while it does not run."""
         return self._core.engine_pid
 
     def begin(self) -> None:
-        """List the models; what else will be needed is made ready after that."""
+        """List the models; the pages for them, and what else will be needed, are made ready after that."""
+        self.library.changed.connect(self._later.prepare)
+        self.library.failed.connect(self._later.prepare)
         self.library.refresh()
-
-    def _polish_some(self) -> None:
-        """Style what is not shown yet, a little at a time: a page that is styled at once when it is opened would
-        stall the window."""
-        until = time.perf_counter() + POLISH_S
-        while self._unpolished and time.perf_counter() < until:
-            part = self._unpolished.pop()
-            if isValid(part):  # some are made anew meanwhile
-                part.ensurePolished()
-        if not self._unpolished:
-            self._polishing.stop()
 
     def retranslate(self) -> None:
         self.setWindowTitle(tr("Offline AI Workbench"))
@@ -227,47 +242,23 @@ class MainWindow(QMainWindow):
             self._to_open = name  # the listing that knows of the export is on its way
 
     def _library_changed(self) -> None:
-        if not self._readied:  # not sooner: they would take the processor from the listing and the first page
-            self._readied = True
-            QTimer.singleShot(READY_MS, self, self._get_ready)
+        self._readying.begin()
         if not self.library.entries:
             self.pages.setCurrentWidget(self.welcome)
         self.run_page.input.microphone.set_speech_model(self.library.first_ready("audio") is not None)
         if self._to_open and (entry := self.library.entry(self._to_open)) and entry.standing == "ready":
             self._open(entry.name)
         self.welcome.show_listing(self.library.listing)
-        self._make_views()
-
-    def _get_ready(self) -> None:
-        """Have the engine, the audio process, the views and the look of all pages there before they are needed."""
-        self.appearance.dress_unseen()
-        self._unpolished = [part for part in self.findChildren(QWidget) if not part.isVisible()]
-        self._polishing.start()
-        self._background.start(lambda job: self._core.workbench.engine.start(), failed=self._tell_error)
-        self.microphone.look()
-        QTimer.singleShot(READY_MS, self, self.beside.prepare)
-        # The views bring numpy along, which is long to import: no answer waits for that later.
-        self._background.start(lambda job: importlib.import_module("workbench.gui.views.table"), done=self._keep_table)
-
-    def _keep_table(self, table: ModuleType) -> None:
-        self._views = table.VIEWS
-        self._make_views()
-
-    def _make_views(self) -> None:
-        """The views that models which are ready will need, one after the other, with time for what the user does in
-        between. Others are made when they are needed: each makes a change of theme longer."""
-        ready = (entry for entry in self.library.entries if entry.standing == "ready")
-        wanted = {TASKS[task].result for entry in ready for task in entry.tasks}
-        factories = [factory for cls, factory in self._views.items() if cls.__name__ in wanted]
-        for number, factory in enumerate(factories):
-            QTimer.singleShot(READY_MS * (number + 1), self, partial(self.run_page.result.prepare, factory))
+        self._readying.make_views()
 
     def _look_again(self) -> None:
         """Models may have come while another program was in front, a download for instance."""
-        if self._readied and time.monotonic() - self.library.read_at_s > LOOK_AGAIN_S:
+        if self.library.listing is not None and time.monotonic() - self.library.read_at_s > LOOK_AGAIN_S:
             self.library.refresh()
 
     def _show_busy(self) -> None:
+        from workbench.gui.export_progress import stage_text
+
         busy = {}
         for name in self.exports.running():
             state = self.exports.state(name)
@@ -281,16 +272,21 @@ class MainWindow(QMainWindow):
 
     # --- where input lands, for the router ----------------------------------------------------------------------
 
+    @property
+    def _runs(self) -> bool:
+        """Whether a model that can run is shown."""
+        return self.has_pages and self.pages.currentWidget() is self.run_page
+
     def takes_text(self) -> bool:
         """Whether a text typed now would be the input."""
-        return self.run_page.takes_text and self.pages.currentWidget() is self.run_page
+        return self._runs and self.run_page.takes_text
 
     def take_text(self, text: str) -> None:
         self.run_page.insert_text(text)
 
     def give(self, items: list[Item], kind: Kind) -> bool:
         """Run files with the model that is shown; False where it takes none of this kind."""
-        return self.pages.currentWidget() is self.run_page and self.run_page.give(items, kind)
+        return self._runs and self.run_page.give(items, kind)
 
     def offer(self, kind: Kind, name: str | None) -> None:
         """Show models for this kind of input, and go to the one of this name."""
@@ -309,15 +305,19 @@ class MainWindow(QMainWindow):
         mime = event.mimeData()
         if mime.hasUrls() or mime.hasText() or mime.hasImage():
             event.acceptProposedAction()
-            self.run_page.input.set_drop_active(True)
+            self._show_drop(True)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self.run_page.input.set_drop_active(False)
+        self._show_drop(False)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        self.run_page.input.set_drop_active(False)
+        self._show_drop(False)
         event.acceptProposedAction()
         self.router.take(event.mimeData())
+
+    def _show_drop(self, comes: bool) -> None:
+        if self.has_pages:
+            self.run_page.input.set_drop_active(comes)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Paste):
@@ -370,7 +370,7 @@ class MainWindow(QMainWindow):
             return tr("A recording is running. What was recorded is kept.")
         if self.receipts.measuring:
             return tr("A receipt is being measured. Nothing of it is kept if you close the window now.")
-        if self.run_page.running:
+        if self.has_pages and self.run_page.running:
             return tr("A model is running. Its answer is lost if you close the window now.")
         return ""
 

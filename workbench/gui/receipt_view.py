@@ -84,10 +84,10 @@ class ReceiptView(Panel):
         self._others = (_card(self._table_title, self.table), _card(self._worst_title, self.worst))
         for part in self._others:
             layout.addWidget(part)
-            part.setVisible(not short)
         for small in (self._machine, self._versions):
             layout.addWidget(small)
-            small.setVisible(not short)
+        for left_out in (*self._others, self._machine, self._versions) if short else ():
+            left_out.hide()
         self.setLayout(layout)
         self.retranslate()
 

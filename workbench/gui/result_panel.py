@@ -90,11 +90,10 @@ class ResultPanel(Panel):
         self._place = QWidget()
         self._place_layout = QVBoxLayout(self._place)
         self._place_layout.setContentsMargins(0, 0, 0, 0)
-        self._stack = QStackedLayout()
+        holder = QWidget()
+        self._stack = QStackedLayout(holder)  # without a widget it would show its first page as a window
         for page in (self._empty, self._place, self._json):
             self._stack.addWidget(page)
-        holder = QWidget()
-        holder.setLayout(self._stack)
         holder.setMinimumHeight(LEAST_PX)  # not that of the view that needs most, whichever is shown
         self._holder = holder
         self.where = WhereStrip()

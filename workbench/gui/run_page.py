@@ -13,13 +13,13 @@ from PySide6.QtWidgets import QBoxLayout, QComboBox, QSplitter, QWidget
 
 from workbench.errors import WorkbenchError
 from workbench.gui.background import Background, Job, Work
+from workbench.gui.chat_panel import ChatPanel
 from workbench.gui.chat_ways import CHAT_TASK, ChatWays
 from workbench.gui.core import Core
 from workbench.gui.input_panel import InputPanel
 from workbench.gui.intake import Item, Kind
 from workbench.gui.kept_sounds import KeptSounds
 from workbench.gui.language import message_of, task_title, tr
-from workbench.gui.microphone import Microphone
 from workbench.gui.provider_names import PROVIDER_NAMES
 from workbench.gui.receipts import Receipts
 from workbench.gui.result_panel import ResultPanel
@@ -51,8 +51,15 @@ class RunPage(Panel):
     receipt_requested = Signal(object, str)  # Entry, task
 
     def __init__(
-        self, core: Core, background: Background, microphone: Microphone, receipts: Receipts, provider: str
+        self,
+        core: Core,
+        background: Background,
+        given: InputPanel,
+        chat: ChatPanel,
+        receipts: Receipts,
+        provider: str,
     ) -> None:
+        """``given`` and ``chat`` become parts of it; the chat is to take its orders from :meth:`chat_order`."""
         super().__init__()
         mark(self, role="page")
         self._core = core
@@ -78,7 +85,7 @@ class RunPage(Panel):
         self.receipt = Button(icon="receipt", role="quiet", tint="muted")
         self.receipt.clicked.connect(self._ask_receipt)
         self.receipt.hide()
-        self.input = InputPanel(microphone)
+        self.input = given
         self.result = ResultPanel(background, self._context, self._overlay)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.addWidget(self.input)
@@ -103,7 +110,7 @@ class RunPage(Panel):
         self._above = QWidget()
         self._above.setLayout(above)
         layout = column(self._above, space=0)
-        self.ways = ChatWays(core, background, self.splitter, self._chat_order)
+        self.ways = ChatWays(core, background, self.splitter, chat)
         self.splitter.setMinimumSize(0, 0)  # it took what its parts wanted side by side while it had no parent
         layout.addWidget(self.ways, 1)
         self.setLayout(layout)
@@ -287,7 +294,7 @@ class RunPage(Panel):
         task, precision = self.task.currentData(), self.precision.currentData()
         self.ways.show_model(entry.name, task, precision, self.provider.currentData())
 
-    def _chat_order(self, said: Any, params: dict[str, Any]) -> Order | None:
+    def chat_order(self, said: Any, params: dict[str, Any]) -> Order | None:
         """What to run for the next answer of a chat."""
         if self.entry is None or self._task_info is None:
             return None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Qt
+from collections.abc import Callable
+from functools import partial
+
+from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
 from shiboken6 import isValid
 
@@ -67,9 +70,11 @@ class SidePages(QObject):
         _ = self.receipt
 
     def show_receipt(self, entry: Entry, task: str) -> None:
-        page = self.receipt
-        page.show_model(entry, task)
-        self._go_to(page)
+        self._in_turns(
+            lambda: self.receipt,
+            lambda: self.receipt.show_model(entry, task),
+            lambda: self._go_to(self.receipt),
+        )
 
     def show_machine(self) -> None:
         self._go_to(self.machine)
@@ -80,6 +85,12 @@ class SidePages(QObject):
             self._pages.setCurrentWidget(self._before)
             if self._focused is not None and isValid(self._focused) and self._focused.isVisible():
                 self._focused.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _in_turns(self, first: Callable[[], object], *others: Callable[[], object]) -> None:
+        """Each of these in a turn of Qt's loop: together they would hold up what else the user does."""
+        first()
+        if others:
+            QTimer.singleShot(0, self, partial(self._in_turns, *others))
 
     def _go_to(self, page: ReceiptPage | DoctorPage) -> None:
         if not self.shown:

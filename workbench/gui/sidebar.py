@@ -10,13 +10,12 @@ from PySide6.QtWidgets import QFileDialog, QLineEdit, QListView, QMenu, QSizePol
 
 from workbench.errors import Notice
 from workbench.gui.appearance import Appearance
-from workbench.gui.entry_list import ENTRY, EntryDelegate, EntryRows
+from workbench.gui.entry_list import EntryDelegate, EntryRows
 from workbench.gui.language import message_of, tr
 from workbench.gui.library import Library
 from workbench.gui.widgets.basic import Banner, Button, Label, Panel, column, row
 from workbench.gui.widgets.icons import icon
 from workbench.gui.widgets.theme import SPACE, colors, is_theme_change, mark
-from workbench.library.entries import Entry
 
 __all__ = ["Sidebar"]
 
@@ -164,15 +163,14 @@ class Sidebar(Panel):
         self.list.scrollTo(index)
 
     def _current_changed(self, now: QModelIndex, before: QModelIndex) -> None:
-        item = now.data(ENTRY) if now.isValid() else None
-        if isinstance(item, Entry) and item.name != self._name:
-            self._name = item.name
-            self.chosen.emit(item)
+        entry = self.rows.entry(now.row()) if now.isValid() else None
+        if entry and entry.name != self._name:
+            self._name = entry.name
+            self.chosen.emit(entry)
 
     def _point(self, at: QModelIndex) -> None:
-        item = at.data(ENTRY)
-        if isinstance(item, Entry):
-            self.pointed.emit(item)
+        if entry := self.rows.entry(at.row()):
+            self.pointed.emit(entry)
 
     def _show_listing(self) -> None:
         listing = self._library.listing
@@ -204,9 +202,8 @@ class Sidebar(Panel):
     def _first(self) -> None:
         """Enter in the search: the first model that is shown."""
         for row_ in range(self.rows.rowCount()):
-            item = self.rows.index(row_).data(ENTRY)
-            if isinstance(item, Entry):
-                self._select(item.name)
+            if entry := self.rows.entry(row_):
+                self._select(entry.name)
                 self.list.setFocus()
                 return
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import Qt
 
 from workbench.gui.language import message_of, task_title, tr
 from workbench.gui.widgets.basic import Banner, IconLabel, Label, Panel, column
 from workbench.gui.widgets.theme import SPACE, mark
-from workbench.library.entries import Entry, Listing
 from workbench.units import size
+
+if TYPE_CHECKING:
+    from workbench.library.entries import Entry, Listing
 
 __all__ = ["UnusablePage", "WelcomePage"]
 

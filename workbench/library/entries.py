@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from workbench.errors import Notice
@@ -182,12 +183,15 @@ def _of_artifact(artifact: Artifact, recommended: Mapping[str, str | None]) -> E
     )
 
 
-def _own_first(task: str | None) -> list[str]:
-    return sorted(TASKS, key=lambda name: name != task)
+@lru_cache
+def _own_first(task: str | None) -> tuple[str, ...]:
+    return tuple(sorted(TASKS, key=lambda name: name != task))
 
 
 def _export_for(task: str, exports: Sequence[Artifact]) -> Artifact | None:
     ready = [item for item in exports if item.state == "ready"]
+    if not ready:  # of most models, for each of the tasks
+        return None
     exact = (item for item in ready if item.task == task)
     return next(exact, None) or next((item for item in ready if _serves(item, task)), None)
 

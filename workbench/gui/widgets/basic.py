@@ -139,7 +139,8 @@ class Banner(Panel):
         self._action.hide()
         self._action.clicked.connect(self._act)
         self._close = Button(icon="close", role="quiet", tint="muted")
-        self._close.setVisible(closable)
+        if not closable:
+            self._close.hide()
         self._close.clicked.connect(self._dismiss)
         self._receiver: Callable[[], None] | None = None
         self._words: str | Callable[[], str] = ""

@@ -22,7 +22,7 @@ __all__ = ["Row", "ThreadView"]
 MAX_WIDTH_PX = 780  # longer lines are hard to read
 # How long one turn may take to make rows that are in sight, and ones that are near; the next turn goes on. At least one
 # is made in each.
-SEEN_S = 0.015
+SEEN_S = 0.01
 SETTLE_S = 0.008
 ROUNDS = 8  # heights that turn out otherwise move others into sight
 LINE_PX = 40
@@ -83,7 +83,7 @@ class ThreadView(QAbstractScrollArea):
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(0)
-        self._later.timeout.connect(self._settle)
+        self._later.timeout.connect(self._arrange)
         self.to_end = Button(icon="chevron-down", role="round", tint="muted")
         self.to_end.setParent(self)
         self.to_end.clicked.connect(self.go_to_end)
@@ -208,17 +208,15 @@ class ThreadView(QAbstractScrollArea):
 
     # --- placing ------------------------------------------------------------------------------------------------
 
-    def _settle(self) -> None:
-        for row in self._dirty:
-            row.measured_at = -1
-        self._dirty.clear()
-        self._arrange()
-
     def _arrange(self, anchor: tuple[Row | None, int] | None = None) -> None:
         """Give what is in sight its widgets, heights and places; ``anchor`` is what :meth:`_anchor` gave before the
         parts changed."""
         if self._busy:
             return
+        self._later.stop()  # what was left for the next turn is done in this one
+        for row in self._dirty:
+            row.measured_at = -1
+        self._dirty.clear()
         self._busy = True
         try:
             self._place_all(anchor or self._anchor())
