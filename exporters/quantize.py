@@ -25,6 +25,7 @@ from exporters.merging import merge_products
 from exporters.protocol import PRECISIONS
 from exporters.smoothing import smooth
 from exporters.static import quantize_network, quantize_products
+from exporters.tidying import tidy
 
 __all__ = [
     "RECIPES",
@@ -219,6 +220,7 @@ def to_dynamic(source: Path, target: Path, settings: Mapping[str, Any], activati
     tiny.en wrote 2.6 of 100 words otherwise than in fp32 so, and 0.2 with its decoder in blocks of 8 bits.
     """
     model = graphs.load(source)
+    tidy(model)
     if settings["smoothing"]:
         smooth(model, activations)
     if quantize_dynamically(model) == 0:
