@@ -181,7 +181,7 @@ def test_samples_that_the_graph_does_not_take(tmp_path: Path) -> None:
         RuntimeError("std::bad_alloc"),
         RuntimeError("bad allocation"),
         RuntimeError("Failed to allocate memory for requested buffer"),
-        # Seen under a limit: a graph that was to be mapped, one that protobuf was to write, torch that was to be loaded.
+        # Seen under a limit: a graph to be mapped, one that protobuf was to write, torch to be loaded.
         OSError(errno.ENOMEM, "Cannot allocate memory", "/staging/onnx/graph"),
         SystemError("error return without exception set"),
         ImportError("libtorch_cpu.so: failed to map segment from shared object"),
