@@ -4,7 +4,7 @@ torch makes a message of a graph with all its weights, the bytes of that, and th
 the file again three times while the model is in memory: to see whether it has external data, to set lengths of axes,
 and to find weights that the model has once and the graph twice. Here torch's weights go into a file beside the graph
 straight out of its memory, and what remains to be done with them waits for :func:`finish`, in a worker without torch.
-Whisper tiny.en, 151 MB, took 1.52 GB before and takes 0.94 GB so, where one of 4 MB takes 0.61 GB.
+Whisper tiny.en, 151 MB, took 1.52 GB before and takes 0.95 GB so, where one of 4 MB takes 0.61 GB.
 """
 
 from __future__ import annotations
