@@ -39,6 +39,8 @@ OUT_OF_MEMORY = (
     "bad_alloc",
     "bad allocation",
     "failed to allocate memory",
+    "failed to map segment",  # of a library that is being loaded
+    "error return without exception set",  # protobuf, of a message that it cannot write
 )
 
 
@@ -119,14 +121,13 @@ def _answer(message: Message, reporter: Reporter) -> Message:
     except ExportFailure as failure:
         body = failure.to_wire()
     except MemoryError:
-        body = ExportFailure("export-out-of-memory", stage=reporter.stage_name).to_wire()
+        body = _memory(reporter)
     except OSError as error:
         traceback.print_exc()
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        body = _disk_full(error.filename) if full else _failed(error, reporter)
+        body = _of_system(error, reporter)
     except ImportError as error:
         traceback.print_exc()
-        body = ExportFailure("export-toolchain-unfit", reason=_first_line(error)).to_wire()
+        body = _memory(reporter) if _is_memory(error) else _unfit(error)
     except Exception as error:
         traceback.print_exc()
         body = _failed(error, reporter)
@@ -150,14 +151,33 @@ def _do(body: Any, reporter: Reporter) -> dict[str, Any]:
     raise ValueError(f"unknown method {method!r}")
 
 
+def _of_system(error: OSError, reporter: Reporter) -> dict[str, Any]:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _disk_full(error.filename)
+    if error.errno == errno.ENOMEM:  # a file that is to be mapped, or a process that is to be started
+        return _memory(reporter)
+    return _failed(error, reporter)
+
+
 def _failed(error: Exception, reporter: Reporter) -> dict[str, Any]:
-    text = str(error).strip()
-    # torch and onnxruntime have no class of their own for memory and disk; their words are all there is to go by.
-    if any(words in text.lower() for words in OUT_OF_MEMORY):
-        return ExportFailure("export-out-of-memory", stage=reporter.stage_name).to_wire()
-    if "No space left on device" in text:
+    if _is_memory(error):
+        return _memory(reporter)
+    if "No space left on device" in str(error):
         return _disk_full(None)
     return ExportFailure("export-failed", stage=reporter.stage_name, reason=_first_line(error)).to_wire()
+
+
+def _is_memory(error: Exception) -> bool:
+    # torch and onnxruntime have no class of their own for memory and disk; their words are all there is to go by.
+    return any(words in str(error).lower() for words in OUT_OF_MEMORY)
+
+
+def _memory(reporter: Reporter) -> dict[str, Any]:
+    return ExportFailure("export-out-of-memory", stage=reporter.stage_name).to_wire()
+
+
+def _unfit(error: ImportError) -> dict[str, Any]:
+    return ExportFailure("export-toolchain-unfit", reason=_first_line(error)).to_wire()
 
 
 def _disk_full(file: str | None) -> dict[str, Any]:

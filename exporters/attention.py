@@ -89,7 +89,7 @@ class _Fusion:
                 nodes.append(made[node.output[0]])
             elif node.output[0] not in given:
                 nodes.append(node)
-        graphs.replace_nodes(self._graph, _needed(self._graph, nodes))
+        graphs.replace_nodes(self._graph, graphs.needed(self._graph, nodes))
         return len(made)
 
     def _attention(self, softmax: NodeProto) -> NodeProto | None:
@@ -221,21 +221,3 @@ class _Fusion:
 
 def _order(node: NodeProto) -> list[int]:
     return next((list(item.ints) for item in node.attribute if item.name == "perm"), [])
-
-
-def _needed(graph: GraphProto, nodes: list[NodeProto]) -> list[NodeProto]:
-    """Those nodes that an output of the graph comes of, in their order."""
-    wanted = {item.name for item in graph.output}
-    kept = []
-    for node in reversed(nodes):
-        if wanted & set(node.output):
-            kept.append(node)
-            wanted.update(node.input)
-            wanted.update(name for inner in _inner(node) for part in inner.node for name in part.input)
-    return kept[::-1]
-
-
-def _inner(node: NodeProto) -> Iterator[GraphProto]:
-    for item in node.attribute:
-        if item.HasField("g"):
-            yield from graphs.graphs_within(item.g)

@@ -25,6 +25,7 @@ __all__ = [
     "input_counts",
     "is_transpose_of_matrix",
     "load",
+    "needed",
     "replace_nodes",
     "save",
     "weights_of",
@@ -143,3 +144,21 @@ def replace_nodes(graph: GraphProto, nodes: list[NodeProto]) -> None:
     kept = list(nodes)
     del graph.node[:]
     graph.node.extend(kept)
+
+
+def needed(graph: GraphProto, nodes: list[NodeProto]) -> list[NodeProto]:
+    """Those nodes that an output of the graph comes of, in their order."""
+    wanted = {item.name for item in graph.output}
+    kept = []
+    for node in reversed(nodes):
+        if wanted & set(node.output):
+            kept.append(node)
+            wanted.update(node.input)
+            wanted.update(name for inner in _inner(node) for part in inner.node for name in part.input)
+    return kept[::-1]
+
+
+def _inner(node: NodeProto) -> Iterator[GraphProto]:
+    for item in node.attribute:
+        if item.HasField("g"):
+            yield from graphs_within(item.g)

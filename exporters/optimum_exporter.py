@@ -5,13 +5,12 @@ Optimum makes the graphs, but for decoder-only language models that the builder 
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import gc
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,8 @@ from exporters.failure import ExportFailure
 from exporters.model_files import copy_source_files, ensure_tokenizer, keep_files_of_export
 from exporters.probe import tasks_by_model_type, versions
 from exporters.protocol import PRECISIONS, ExportAnswer, ExportRequest
-from exporters.voices import is_voice, offer_scales, open_scales
+from exporters.tracing import finish, trace
+from exporters.voices import is_voice, offer_scales
 
 if TYPE_CHECKING:
     from exporters.__main__ import Reporter
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["answer", "export"]
 
 SPEECH = "automatic-speech-recognition-with-past"
-# Optimum writes these on its way to the merged decoder, which holds both of them.
-STEPS_TO_MERGED = ("decoder_model", "decoder_with_past_model")
 FEW_PARAMETERS = 50_000_000
 # Where graphs are written to by tracing, in the folder of results.
 TRACED = ".exported"
@@ -134,7 +132,7 @@ def _export_fp32(
     if reason is None:
         return answered, skipped, {"graph": "onnxruntime-genai"}
     exported = output / TRACED
-    _run_optimum(model, request.export_task, exported, source)
+    trace(model, request.export_task, exported, source)
     if is_voice(model):
         offer_scales(exported / "model.onnx")
     made = {"graph": "optimum"}
@@ -149,12 +147,7 @@ def _finish_graphs(request: ExportRequest, output: Path, report: Reporter) -> No
     if not exported.exists():
         return
     report.stage("export")
-    first, further, merged = (exported / f"{name}.onnx" for name in (*STEPS_TO_MERGED, "decoder_model_merged"))
-    if first.exists() and further.exists() and not merged.exists():
-        from optimum.onnx.graph_transformations import merge_decoders
-
-        # The one with past does not give the keys and values of the encoder, which stay the same.
-        merge_decoders(decoder=first, decoder_with_past=further, save_path=merged, strict=False)
+    finish(exported)
     keep_files_of_export(exported, output)
     _move_graphs(exported, output / "onnx")
     if request.export_task == SPEECH:
@@ -265,47 +258,10 @@ def _is_unused(weight: str, task: str) -> bool:
     return task == "feature-extraction" and "pooler." in weight
 
 
-def _run_optimum(model: Any, export_task: str, exported: Path, source: Path) -> None:
-    """What Optimum's ``main_export`` does after loading; the model in memory has just given the reference answers."""
-    from optimum.exporters.onnx.convert import onnx_export_from_model
-    from optimum.exporters.tasks import TasksManager
-    from optimum.utils.save_utils import maybe_load_preprocessors
-
-    task = TasksManager.map_from_synonym(export_task)
-    model.config.use_cache = task.endswith("with-past")
-    preprocessors = maybe_load_preprocessors(str(source))
-    if is_voice(model):
-        open_scales(model)
-    if task == "text-classification" and getattr(model.config, "pad_token_id", None) is None:
-        pads = [item.pad_token_id for item in preprocessors if getattr(item, "pad_token_id", None) is not None]
-        model.config.pad_token_id = pads[0] if pads else 0
-    with _decoders_apart():
-        onnx_export_from_model(
-            model=model, output=exported, task=task, preprocessors=preprocessors, do_validation=False, device="cpu"
-        )
-
-
-@contextlib.contextmanager
-def _decoders_apart() -> Iterator[None]:
-    """Keep Optimum from merging decoders behind an encoder: with the model still in memory, that takes five times its
-    size. See :func:`_finish_graphs`."""
-    import optimum.onnx
-
-    kept = optimum.onnx.merge_decoders
-    optimum.onnx.merge_decoders = lambda **words: None
-    try:
-        yield
-    finally:
-        optimum.onnx.merge_decoders = kept
-
-
 def _move_graphs(exported: Path, onnx_folder: Path) -> None:
-    """Take the graphs that are needed. External data keeps its name, which the graph refers to."""
-    stems = {path.stem for path in exported.glob("*.onnx")}
-    unwanted = set(STEPS_TO_MERGED) if "decoder_model_merged" in stems else set()
+    """External data keeps its name, which the graph refers to."""
     for path in sorted(exported.glob("*.onnx*")):
-        if path.name.split(".onnx")[0] not in unwanted:
-            shutil.move(path, onnx_folder / path.name)
+        shutil.move(path, onnx_folder / path.name)
 
 
 def _quantize_all(

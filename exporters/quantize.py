@@ -25,6 +25,7 @@ from exporters.merging import merge_products
 from exporters.protocol import PRECISIONS
 from exporters.smoothing import smooth
 from exporters.static import quantize_network, quantize_products
+from exporters.tidying import tidy
 
 __all__ = [
     "RECIPES",
@@ -98,6 +99,7 @@ DYNAMIC_INT8 = Recipe(
         "per_channel": True,
         "reduce_range": False,
         "smoothing": True,
+        "gelu": "tanh",
     },
     graphs={"decoder": BLOCKS_INT8},
 )
@@ -222,6 +224,8 @@ def to_dynamic(source: Path, target: Path, settings: Mapping[str, Any], activati
     tiny.en wrote 2.6 of 100 words otherwise than in fp32 so, and 0.2 with its decoder in blocks of 8 bits.
     """
     model = graphs.load(source)
+    if settings["gelu"] == "tanh":
+        tidy(model)
     if settings["smoothing"]:
         smooth(model, activations)
     if quantize_dynamically(model) == 0:

@@ -153,7 +153,8 @@ def _found_variants(
 
 
 def _place_of_model(found: Found, wanted: TaskInfo | None, artifacts: Callable[[], Artifacts]) -> _Place:
-    exported = _export_of(found, wanted, artifacts().artifacts)
+    there = artifacts().artifacts
+    exported = _export_of(found, wanted, there)
     if exported:
         return _of_artifact(exported)
     revision = found.revision
@@ -161,12 +162,26 @@ def _place_of_model(found: Found, wanted: TaskInfo | None, artifacts: Callable[[
         reason = found.model.reason if found.model else None
         if reason:
             raise ModelError(reason.code, **reason.arguments)
-        raise ModelError("run-needs-export", folder=found.folder)
+        raise _not_exported(found, found.folder, there)
     if not revision.precisions:
         if revision.state != "ready" and revision.reason:
             raise ModelError(revision.reason.code, **revision.reason.arguments)
-        raise ModelError("run-needs-export", folder=revision.folder)
+        raise _not_exported(found, revision.folder, there)
     return _Place(found.name, revision.folder, revision.task, None, None)
+
+
+def _not_exported(found: Found, folder: Path, artifacts: Sequence[Artifact]) -> ModelError:
+    """Why a model without graphs cannot run: its export cannot be used, or there is none.
+
+    The folder of an export says of which model and commit it is where its manifest cannot be read.
+    """
+    if found.model:
+        commit = found.revision.commit or "" if found.revision else ""
+        start = f"{found.model.id.replace('/', '--')}/{commit[:8]}"
+        for item in artifacts:
+            if item.reason and item.id.startswith(start):
+                return ModelError(item.reason.code, **item.reason.arguments)
+    return ModelError("run-needs-export", folder=folder)
 
 
 def _export_of(found: Found, wanted: TaskInfo | None, artifacts: Sequence[Artifact]) -> Artifact | None:

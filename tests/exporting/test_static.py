@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from onnx import helper
 
 from exporters import graphs
-from exporters.__main__ import Reporter, _failed
+from exporters.__main__ import Reporter, _answer
 from exporters.activations import Activations, weight_key
 from exporters.calibration import METHODS, bounds, observed
 from exporters.failure import ExportFailure
@@ -27,6 +28,7 @@ from workbench.errors import ExportError
 from workbench.library.manifest import read_manifest
 from workbench.runtime.graph_metadata import graph_metadata
 from workbench.runtime.session import EXACT_INT8
+from workbench.wire import Message
 
 RANDOM = np.random.default_rng(7)
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -174,17 +176,44 @@ def test_samples_that_the_graph_does_not_take(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["std::bad_alloc", "bad allocation", "Failed to allocate memory for requested buffer"]
+    "error",
+    [
+        RuntimeError("std::bad_alloc"),
+        RuntimeError("bad allocation"),
+        RuntimeError("Failed to allocate memory for requested buffer"),
+        # Seen under a limit: a graph to be mapped, one that protobuf was to write, torch to be loaded.
+        OSError(errno.ENOMEM, "Cannot allocate memory", "/staging/onnx/graph"),
+        SystemError("error return without exception set"),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+        MemoryError(),
+    ],
+    ids=lambda error: f"{type(error).__name__} {error}"[:40],
 )
-def test_memory_that_runs_out_in_a_calibration_is_said_so(words: str) -> None:
+def test_memory_that_runs_out_in_a_calibration_is_said_so(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     class Channel:
         def send(self, message: object) -> None: ...
 
+    def fail(*_: object) -> None:
+        raise error
+
     reporter = Reporter(Channel(), 1)  # type: ignore[arg-type]
     reporter.stage("quantize")
-    body = _failed(RuntimeError(words), reporter)
+    monkeypatch.setattr("exporters.__main__._do", fail)
+    body = _answer(Message("request", 1, {"method": "export"}), reporter).body
     assert body["code"] == "export-out-of-memory"
     assert body["arguments"] == {"stage": "quantize"}
+
+
+def test_a_library_that_is_missing_is_no_lack_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Channel:
+        def send(self, message: object) -> None: ...
+
+    def fail(*_: object) -> None:
+        raise ImportError("No module named 'optimum'")
+
+    monkeypatch.setattr("exporters.__main__._do", fail)
+    body = _answer(Message("request", 1, {"method": "export"}), Reporter(Channel(), 1)).body  # type: ignore[arg-type]
+    assert body["code"] == "export-toolchain-unfit"
 
 
 def test_what_writes_text_is_not_offered_it() -> None:
