@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QStringListModel, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QCheckBox, QListView, QSizePolicy, QStackedLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QListView, QSizePolicy, QWidget
 
 from workbench.gui.fields_form import FieldsForm
 from workbench.gui.intake import Item, Kind
@@ -19,6 +19,7 @@ from workbench.gui.params_form import ParamsForm
 from workbench.gui.text_editor import MAX_SHOWN, TextEditor
 from workbench.gui.widgets.basic import Banner, Button, IconLabel, Label, Panel, column, row
 from workbench.gui.widgets.theme import SPACE, mark
+from workbench.gui.widgets.turned import Turned
 from workbench.tasks.catalog import TaskInfo
 
 __all__ = ["InputPanel", "TextEditor"]
@@ -66,12 +67,10 @@ class InputPanel(Panel):
         self.form.changed.connect(self._changed)
         self.form.media.connect(self.media)
         self.form.open_requested.connect(self.open_requested)
-        self._stack = QStackedLayout()
-        for page in (self.editor, self._drop, listed, self.form):
-            self._stack.addWidget(page)
+        self._stack = Turned(self.editor, self._drop, listed, self.form)
         holder = QWidget()
         holder.setLayout(self._stack)
-        self._title = Label(role="heading")
+        self._title = Label(role="headline")
         self.open = Button(icon="open", role="quiet")
         self.open.clicked.connect(self.open_requested)
         self.paste = Button(icon="paste", role="quiet")
@@ -92,7 +91,6 @@ class InputPanel(Panel):
         self.run.clicked.connect(self._run_or_stop)
         head = row(self._title, 1, self.each_line)
         head.setContentsMargins(0, 0, 0, 0)
-        self._title.setMinimumHeight(self.run.sizeHint().height())  # as high as the head of the answers beside it
         sources = row(self.open, self.paste, self._recordings, 1, self._options, space=SPACE.tight)
         foot = row(self.microphone, 1, self.run)
         layout = column(space=SPACE.small)

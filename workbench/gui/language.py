@@ -114,16 +114,16 @@ def choice_text(value: str) -> str:
 
 
 def _with_titles(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments with providers as their makers write them, also in the sentences among them."""
+    """The arguments with providers as their makers write them and tasks by their titles, also in the sentences among
+    them."""
 
     def shown(name: str, value: Any) -> Any:
         if isinstance(value, list):
-            return [
-                {**item, "arguments": _with_titles(item["arguments"])}
-                if isinstance(item, dict) and "arguments" in item
-                else item
-                for item in value
-            ]
+            return [shown("", item) for item in value]
+        if isinstance(value, dict) and "arguments" in value:
+            return {**value, "arguments": _with_titles(value["arguments"])}
+        if name == "task" and isinstance(value, str):
+            return task_title(value)
         return provider_names(value) if name in PROVIDER_FIELDS else value
 
     return {name: shown(name, value) for name, value in arguments.items()}

@@ -15,7 +15,7 @@ from workbench.gui.language import message_of, task_title, tr
 from workbench.gui.receipt_offer import MeasureView, Offer
 from workbench.gui.receipt_view import ReceiptView, date_text, receipt_text
 from workbench.gui.receipts import Judged, Receipts, ReceiptState
-from workbench.gui.widgets.basic import Banner, Button, ElidedLabel, Panel, column, row
+from workbench.gui.widgets.basic import Banner, Button, Choice, ElidedLabel, Panel, column, row
 from workbench.gui.widgets.sheet import Sheet
 from workbench.gui.widgets.theme import SPACE, mark
 from workbench.library.entries import Entry
@@ -46,7 +46,7 @@ class ReceiptPage(Panel):
         self.back = Button(icon="back", role="quiet", tint="muted")
         self._title = ElidedLabel(role="title", mode=Qt.TextElideMode.ElideMiddle)
         self._subtitle = ElidedLabel(tone="muted")
-        self.earlier = QComboBox()
+        self.earlier = Choice()
         self.earlier.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.again = Button(icon="refresh")
         self.own = Button(icon="open", role="quiet")

@@ -25,7 +25,7 @@ from workbench.gui.receipts import Receipts
 from workbench.gui.result_panel import ResultPanel
 from workbench.gui.runs import Order, Runs
 from workbench.gui.sounds import Sounds
-from workbench.gui.widgets.basic import Button, ElidedLabel, Panel, column, line, row
+from workbench.gui.widgets.basic import Button, Choice, ElidedLabel, Panel, column, line, row
 from workbench.gui.widgets.theme import SPACE, mark
 from workbench.library.entries import Entry
 from workbench.settings import PROVIDERS
@@ -68,9 +68,9 @@ class RunPage(Panel):
         self._kept = KeptSounds(background, self._sound_failed)
         self._name = ElidedLabel(role="title", mode=Qt.TextElideMode.ElideMiddle)
         self._owner = ElidedLabel(tone="muted")
-        self.task = QComboBox()
-        self.precision = QComboBox()
-        self.provider = QComboBox()
+        self.task = Choice()
+        self.precision = Choice()
+        self.provider = Choice()
         for combo in (self.task, self.precision, self.provider):
             combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self._export = Button(icon="export", role="quiet", tint="muted")

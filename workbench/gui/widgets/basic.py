@@ -7,13 +7,40 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QIcon, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStyleOptionButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionButton,
+    QStyleOptionComboBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from workbench.gui.language import tr
 from workbench.gui.widgets.icons import ICON_PX, icon, pixmap
 from workbench.gui.widgets.theme import SPACE, colors, mark
 
-__all__ = ["Banner", "Button", "ElidedLabel", "IconLabel", "Label", "Panel", "column", "line", "plain_tip", "row"]
+__all__ = [
+    "Banner",
+    "Button",
+    "Choice",
+    "ElidedLabel",
+    "IconLabel",
+    "Label",
+    "Panel",
+    "column",
+    "line",
+    "plain_tip",
+    "row",
+]
+
+# Between the icon of a button and its text, besides the 4 pixels of Qt's style.
+ICON_GAP_PX = 4
+CHOICE_INSET_PX = 2  # Qt draws the text of a choice a pixel away from its room at each side
 
 
 class Panel(QWidget):
@@ -32,7 +59,8 @@ class Panel(QWidget):
 
 
 class Label(QLabel):
-    """A text. ``role`` is title, heading or small; ``tone`` muted, accent, success, warning or danger."""
+    """A text. ``role`` is title, headline (beside buttons), heading or small; ``tone`` muted, accent, success, warning
+    or danger."""
 
     def __init__(self, text: str = "", *, role: str = "", tone: str = "", wrap: bool = False) -> None:
         super().__init__(text)
@@ -111,14 +139,28 @@ class Button(QPushButton):
         told to a button several times, needs nothing of ours."""
         super().initStyleOption(option)
         if self._icon:
-            option.icon = self._tinted()
+            gap = ICON_GAP_PX if self.text() else 0
+            option.icon = self._tinted(gap)
+            option.iconSize = QSize(ICON_PX + gap, ICON_PX)
 
     def _retint(self) -> None:
         if self._icon:
             self.setIcon(self._tinted())
 
-    def _tinted(self) -> QIcon:
-        return icon(self._icon, getattr(colors(), self._tint if self.isEnabled() else "muted"))
+    def _tinted(self, gap_px: int = 0) -> QIcon:
+        return icon(self._icon, getattr(colors(), self._tint if self.isEnabled() else "muted"), gap_px)
+
+
+class Choice(QComboBox):
+    """A choice among some. Where room is short, the middle of its text is left out; Qt would cut the end."""
+
+    def initStyleOption(self, option: QStyleOptionComboBox) -> None:
+        super().initStyleOption(option)
+        field = QStyle.SubControl.SC_ComboBoxEditField
+        room = self.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, field, self).width()
+        option.currentText = self.fontMetrics().elidedText(
+            option.currentText, Qt.TextElideMode.ElideMiddle, room - CHOICE_INSET_PX
+        )
 
 
 class Banner(Panel):
