@@ -24,6 +24,7 @@ from workbench.tasks.catalog import TaskInfo
 
 __all__ = ["InputPanel", "TextEditor"]
 
+LEAST_LIST_PX = 36  # of the files: one is seen
 # Texts that are compared with each other.
 LEAST_GATHERED = 2
 
@@ -52,6 +53,7 @@ class InputPanel(Panel):
         self.files.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.files.setUniformItemSizes(True)
         self.files.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
+        self.files.setMinimumHeight(LEAST_LIST_PX)
         self._summary = Label(tone="muted")
         self._clear = Button(icon="close", role="quiet", tint="muted")
         self._clear.clicked.connect(self.clear)

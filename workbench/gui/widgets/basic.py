@@ -39,8 +39,7 @@ __all__ = [
 ]
 
 # Between the icon of a button and its text, besides the 4 pixels of Qt's style.
-ICON_GAP_PX = 4
-CHOICE_INSET_PX = 2  # Qt draws the text of a choice a pixel away from its room at each side
+ICON_GAP_PX = 2
 
 
 class Panel(QWidget):
@@ -158,9 +157,7 @@ class Choice(QComboBox):
         super().initStyleOption(option)
         field = QStyle.SubControl.SC_ComboBoxEditField
         room = self.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, field, self).width()
-        option.currentText = self.fontMetrics().elidedText(
-            option.currentText, Qt.TextElideMode.ElideMiddle, room - CHOICE_INSET_PX
-        )
+        option.currentText = self.fontMetrics().elidedText(option.currentText, Qt.TextElideMode.ElideMiddle, room)
 
 
 class Banner(Panel):

@@ -10,13 +10,10 @@ from workbench.gui.widgets.theme import mark
 
 __all__ = ["Fitted"]
 
-# What must be scrolled anyway gets what it would like, up to this height: lists inside scroll by themselves.
-MOST_PX = 600
-
 
 class Fitted(QScrollArea):
     """Shows one widget of those that were put into it, as large as itself. Where that is lower than the widget's least
-    height at this width, parts of the widget would lie upon each other; there it is scrolled."""
+    height at this width, parts of the widget would lie upon each other; there it is that high, and scrolled."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +49,7 @@ class Fitted(QScrollArea):
         room = self.size()
         if _least_height(self.shown, room.width()) > room.height():
             room.setWidth(max(0, room.width() - self.verticalScrollBar().sizeHint().width()))
-            room.setHeight(max(_least_height(self.shown, room.width()), min(MOST_PX, _liked(self.shown, room.width()))))
+            room.setHeight(_least_height(self.shown, room.width()))
         self._inside.resize(room)
         self.shown.setGeometry(QRect(0, 0, room.width(), room.height()))
 
@@ -78,7 +75,3 @@ def _least_height(widget: QWidget, width_px: int) -> int:
     else:
         least = widget.minimumSizeHint().height()
     return max(least, widget.minimumHeight())
-
-
-def _liked(widget: QWidget, width_px: int) -> int:
-    return widget.heightForWidth(width_px) if widget.hasHeightForWidth() else widget.sizeHint().height()
