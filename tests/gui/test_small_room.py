@@ -77,8 +77,7 @@ def test_a_place_is_as_high_as_the_page_that_is_seen(qtbot: QtBot) -> None:
     high.setMinimumHeight(300)
     place = QWidget()
     qtbot.addWidget(place)
-    pages = Turned(low, high)
-    place.setLayout(pages)
+    pages = Turned(place, low, high)
     assert place.minimumSizeHint().height() == 40
     pages.setCurrentWidget(high)
     assert place.minimumSizeHint().height() == 300

@@ -88,9 +88,8 @@ class ResultPanel(Panel):
         mark(self._json, role="log")
         self._shelf = QWidget()  # views that show nothing wait there, out of reach of a change of the page's style
         self._place = Fitted()
-        self._stack = Turned(self._empty, self._place, self._json)
         holder = QWidget()
-        holder.setLayout(self._stack)
+        self._stack = Turned(holder, self._empty, self._place, self._json)
         holder.setMinimumHeight(LEAST_PX)
         self._holder = holder
         self.where = WhereStrip()

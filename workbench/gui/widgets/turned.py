@@ -12,8 +12,9 @@ class Turned(QStackedLayout):
     """Wants the height of the page that is shown; Qt's own wants that of the highest, so that a small window is full
     of room for what is not there."""
 
-    def __init__(self, *pages: QWidget) -> None:
-        super().__init__()
+    def __init__(self, place: QWidget, *pages: QWidget) -> None:
+        """``place`` holds the pages; without one the first of them would be shown as a window."""
+        super().__init__(place)
         for page in pages:
             self.addWidget(page)
         self.currentChanged.connect(lambda number: self.update())
