@@ -34,6 +34,11 @@ class Appearance(QObject):
         self._dressing.timeout.connect(self._dress_next)
         self._put_language()
 
+    @property
+    def dressed(self) -> tuple[QWidget, ...]:
+        """What wears the style sheet."""
+        return tuple(self._parts)
+
     def dress(self, *parts: QWidget) -> None:
         """Keep these parts of the window, none inside another, in the style sheet of the theme."""
         for part in parts:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QComboBox, QFileDialog, QMenu, QWidget
+from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from workbench.errors import Notice, WorkbenchError
 from workbench.gui.background import Background, Job
@@ -47,7 +47,6 @@ class ReceiptPage(Panel):
         self._title = ElidedLabel(role="title", mode=Qt.TextElideMode.ElideMiddle)
         self._subtitle = ElidedLabel(tone="muted")
         self.earlier = Choice()
-        self.earlier.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.again = Button(icon="refresh")
         self.own = Button(icon="open", role="quiet")
         self.copy = Button(icon="copy", role="quiet")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QComboBox, QSplitter, QWidget
+from PySide6.QtWidgets import QBoxLayout, QSplitter, QWidget
 
 from workbench.errors import WorkbenchError
 from workbench.gui.background import Background
@@ -67,8 +67,6 @@ class RunPage(Panel):
         self.task = Choice()
         self.precision = Choice()
         self.provider = Choice()
-        for combo in (self.task, self.precision, self.provider):
-            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self._export = Button(icon="export", role="quiet", tint="muted")
         self._export.clicked.connect(self._ask_export)
         self.receipt = Button(icon="receipt", role="quiet", tint="muted")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 TEXTS: dict[str, str] = {
+    # --- kinds of samples ---
+    "text": "文本",
+    "picture": "图片",
+    "sound": "声音",
     # --- what figures say ---
     "same word in {percent}% of the gaps": "{percent}% 的空缺处首选词相同",
     "same answer in {percent}% of the samples": "{percent}% 的样本答案相同",

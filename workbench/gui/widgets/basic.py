@@ -153,6 +153,10 @@ class Button(QPushButton):
 class Choice(QComboBox):
     """A choice among some. Where room is short, the middle of its text is left out; Qt would cut the end."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+
     def initStyleOption(self, option: QStyleOptionComboBox) -> None:
         super().initStyleOption(option)
         field = QStyle.SubControl.SC_ComboBoxEditField
