@@ -126,7 +126,8 @@ def _with_titles(arguments: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict) and "arguments" in value:
             return {**value, "arguments": _with_titles(value["arguments"])}
         if name == "task" and isinstance(value, str):
-            return task_title(value)
+            title = task_title(value)  # in the middle of a sentence
+            return title if title == value else title[:1].lower() + title[1:]
         if name in ("kind", "got") and value in ("text", "image", "audio"):
             return {"text": tr("text"), "image": tr("picture"), "audio": tr("sound")}[value]
         return provider_names(value) if name in PROVIDER_FIELDS else value
