@@ -47,7 +47,10 @@ def test_show_tells_the_threads_that_were_measured_here(export: Artifact) -> Non
         target = core.target(export.id, precision="int8")
         core.thread_choices.keep(target.choice, {1: 100.0, 2: 150.0})
         assert artifact_json(core, export)["threads"] == {"int8": 2}
-        assert _last_column(artifact_text(core, export)) == ["–", "2"]
+        text = artifact_text(core, export)
+        assert _last_column(text) == ["–", "2"]
+        assert "on 10 samples" in text
+        assert max(map(len, text.partition("\n\n")[2].splitlines())) <= 80
 
 
 def _last_column(text: str) -> list[str]:

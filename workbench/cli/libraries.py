@@ -268,14 +268,15 @@ def artifact_text(workbench: Workbench, artifact: Artifact) -> str:
             (
                 variant.precision + (" (recommended)" if variant.precision == best else ""),
                 size(variant.bytes),
-                f"{agreement['metric']} {agreement['mean']:.4f}, worst {agreement['worst']:.4f}" if agreement else "–",
+                f"{agreement['metric']} {agreement['mean']:.4f} ({agreement['worst']:.4f})" if agreement else "–",
                 "–" if difference is None else f"{difference:.2g}",
-                variant.verification.get("samples", 0),
                 threads.get(variant.precision, "–"),
             )
         )
-    headings = ("precision", "size", "agreement with torch", "largest difference", "samples", "best threads")
-    return _facts(rows) + "\n\n" + table(headings, lines, right=(1, 3, 4, 5))
+    counts = {variant.verification.get("samples", 0) for variant in manifest.variants}
+    rows.append(("compared", f"with the original model on {' or '.join(map(str, sorted(counts)))} samples"))
+    headings = ("precision", "size", "agreement (worst)", "difference", "threads")
+    return _facts(rows) + "\n\n" + table(headings, lines, right=(1, 3, 4))
 
 
 def _facts(rows: list[tuple[str, object]]) -> str:

@@ -161,7 +161,9 @@ class Choice(QComboBox):
         super().initStyleOption(option)
         field = QStyle.SubControl.SC_ComboBoxEditField
         room = self.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, field, self).width()
-        option.currentText = self.fontMetrics().elidedText(option.currentText, Qt.TextElideMode.ElideMiddle, room)
+        metrics = self.fontMetrics()
+        if metrics.boundingRect(option.currentText).width() > room:  # by which Qt finds the width it wants, too
+            option.currentText = metrics.elidedText(option.currentText, Qt.TextElideMode.ElideMiddle, room)
 
 
 class Banner(Panel):

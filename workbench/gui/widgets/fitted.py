@@ -69,9 +69,10 @@ class _Inside(QWidget):
 
 
 def _least_height(widget: QWidget, width_px: int) -> int:
+    least = widget.minimumSizeHint().height()
     layout = widget.layout()
     if layout is not None and layout.hasHeightForWidth():
-        least = layout.minimumHeightForWidth(width_px)
-    else:
-        least = widget.minimumSizeHint().height()
+        # Of texts that wrap the hint is that of the narrowest column; of pictures the height for the width is the whole
+        # one, though they can be shown smaller.
+        least = min(least, layout.minimumHeightForWidth(width_px))
     return max(least, widget.minimumHeight())
