@@ -176,7 +176,7 @@ MESSAGES: dict[str, str] = {
     "doctor-threads-set": "{threads} for every model, by the setting",
     "doctor-threads-measured": "the best of {counts}, measured with a model's first receipt; graphs measured so far: {graphs}",
     "doctor-engine": "works with onnxruntime {version}, telemetry off",
-    "doctor-audio": "{version}: {inputs} microphones, {outputs} outputs",
+    "doctor-audio": "{version}; microphones: {inputs}, outputs: {outputs}",
     "doctor-audio-unasked": "it could not be asked: {reason}",
     "doctor-toolchain": "with Python {python}, {versions}",
     "doctor-toolchain-noted": "with Python {python}, {versions}; {notice}",
