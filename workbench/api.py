@@ -6,6 +6,7 @@ this module brings no runtime, no toolchain and no decoder with it.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,8 +16,9 @@ from exporters.protocol import CALIBRATIONS
 from workbench.cancellation import Cancellation
 from workbench.chatting import can_chat
 from workbench.engine.host import EngineHost
-from workbench.errors import AudioError, Notice
+from workbench.errors import AudioError, Notice, WorkbenchError
 from workbench.exporting.spec import DEFAULT_TOOLCHAIN, Event
+from workbench.library.artifacts import Artifact
 from workbench.receipt_methods import ReceiptMethods
 from workbench.settings import data_dir
 from workbench.targets import RunTarget, Wish, choose_target, precisions_of, with_threads
@@ -205,6 +207,17 @@ class Workbench(ReceiptMethods):
     def thread_choices(self) -> ThreadChoices:
         """What is known of how many threads models run best with here."""
         return ThreadChoices(threads_file(data_dir()))
+
+    def threads_of(self, artifact: Artifact) -> dict[str, int]:
+        """By precision, how many threads an export runs best with on this machine's processor; of those that were
+        measured here."""
+        found: dict[str, int] = {}
+        for variant in artifact.manifest.variants if artifact.manifest else ():
+            with contextlib.suppress(WorkbenchError):  # of what cannot run nothing is known
+                target = self.target(artifact.id, task=artifact.task, precision=variant.precision, threads=0)
+                if threads := self.thread_choices.known(target.choice):
+                    found[variant.precision] = threads
+        return found
 
     def choose_threads(
         self,

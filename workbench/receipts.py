@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 __all__ = [
+    "AS_FAST",
     "RECEIPT_SCHEMA",
     "Agreed",
     "Machine",
@@ -21,9 +22,12 @@ __all__ = [
     "Speed",
     "WorstSample",
     "receipt_json",
+    "times_as_fast",
 ]
 
 RECEIPT_SCHEMA = 1
+# Up to so much of fp32's time a variant counts as equally fast: two measurements of one graph differ by as much.
+AS_FAST = 1.1
 
 Reference = Literal["torch", "fp32"]
 
@@ -159,6 +163,15 @@ class Receipt:
             (row for row in self.rows if row.precision == precision and provider in (None, row.provider)),
             None,
         )
+
+
+def times_as_fast(row: ReceiptRow, base: ReceiptRow | None) -> float | None:
+    """How many times as fast as ``base`` a variant answers the usual input, by the medians of both; None where one of
+    them was not timed."""
+    if base is None or row.speed is None or base.speed is None:
+        return None
+    ours_s, theirs_s = row.speed.median_s, base.speed.median_s
+    return theirs_s / ours_s if ours_s > 0 and theirs_s > 0 else None
 
 
 def receipt_json(receipt: Receipt) -> dict[str, Any]:

@@ -163,6 +163,9 @@ def _place_of_model(found: Found, wanted: TaskInfo | None, artifacts: Callable[[
         if reason:
             raise ModelError(reason.code, **reason.arguments)
         raise _not_exported(found, found.folder, there)
+    able = revision.export.tasks
+    if wanted and able and not revision.precisions and wanted.id not in able:  # an export would be of no help
+        raise ModelError("run-cannot-do", model=found.name, task=wanted.id, tasks=", ".join(able))
     if not revision.precisions:
         if revision.state != "ready" and revision.reason:
             raise ModelError(revision.reason.code, **revision.reason.arguments)

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from workbench.errors import Notice
-from workbench.receipts import Agreed, Receipt, ReceiptRow
-from workbench.verification import AS_FAST
+from workbench.receipts import AS_FAST, Agreed, Receipt, ReceiptRow, times_as_fast
 
 __all__ = [
     "is_of_this_machine",
@@ -88,11 +87,9 @@ def _told(reason: Notice, error: Mapping[str, Any]) -> dict[str, Any]:
 
 def _speed(receipt: Receipt, row: ReceiptRow) -> Sequence[Notice]:
     base = receipt.row("fp32", row.provider if row.precision != "fp32" else "cpu")
-    if row.speed is None or base is None or base is row or base.speed is None:
+    factor = times_as_fast(row, base)
+    if factor is None or base is row:
         return ()
-    if not (row.speed.median_s > 0 and base.speed.median_s > 0):
-        return ()
-    factor = base.speed.median_s / row.speed.median_s
     if row.precision == "fp32":
         return (Notice.of("verdict-than-cpu", factor=_factor(factor)),)
     if 1 / AS_FAST <= factor < AS_FAST:

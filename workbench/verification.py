@@ -12,10 +12,11 @@ from workbench.cancellation import Cancellation
 from workbench.engine.host import EngineHost
 from workbench.engine.request import ModelChoice
 from workbench.errors import ExportError, Notice
+from workbench.receipts import AS_FAST
 from workbench.tasks.catalog import check_params, task_info
 from workbench.wire import Message
 
-__all__ = ["AS_FAST", "MIN_AGREEMENT_TO_RECOMMEND", "is_exact", "is_fast", "recommend", "verify_variant"]
+__all__ = ["MIN_AGREEMENT_TO_RECOMMEND", "is_exact", "is_fast", "recommend", "verify_variant"]
 
 # The lowest mean cosine of any output to torch's. fp32 differs by rounding alone; below 0.9 an int8 graph is broken
 # rather than coarse (per-tensor weights of MiniLM still reach 0.959, its worst known recipe 0.874).
@@ -25,8 +26,6 @@ MIN_COSINE_QUANTIZED = 0.9
 MIN_AGREEMENT_TO_RECOMMEND = 0.97
 # Of a language model, up to this perplexity as a multiple of the reference's.
 MAX_PERPLEXITY_TO_RECOMMEND = 1.05
-# Up to so much of fp32's time a variant counts as equally fast: two measurements of one graph differ by as much.
-AS_FAST = 1.1
 
 
 def verify_variant(

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Console", "Failure", "table"]
+__all__ = ["Console", "Failure", "live_line", "table"]
 
 INTERRUPT_GRACE_S = 10.0
 WIDTH = min(100, shutil.get_terminal_size((100, 24)).columns)
@@ -68,7 +68,7 @@ class Console:
             done.set()
             if live:
                 ticker.join()
-                print(f"\r  {what} … ", end="")
+                print(f"\r  {what} …", end="")
             print(f" {outcome}", flush=True)
 
     def run(
@@ -130,4 +130,13 @@ def _output(process: subprocess.Popen[str]) -> str:
 
 def _tick(what: str, started: float, done: threading.Event) -> None:
     while not done.wait(0.25):
-        print(f"\r  {what} … {time.monotonic() - started:.0f} s", end="", flush=True)
+        columns = shutil.get_terminal_size((100, 24)).columns
+        print("\r" + live_line(what, time.monotonic() - started, columns), end="", flush=True)
+
+
+def live_line(what: str, elapsed_s: float, columns: int) -> str:
+    """What is being done and for how long, within one line of a terminal: a longer one would begin a new line with each
+    second, because a carriage return leads to the last of its lines only."""
+    counted = f" … {elapsed_s:.0f} s"
+    room = max(0, columns - 1 - len("  ") - len(counted))
+    return f"  {what[:room]}{counted}"

@@ -13,11 +13,14 @@ import pytest
 
 from tests.cli.conftest import TINY, Command
 from tests.cli.test_commands import one_line
+from tests.library.building import Hub
 from workbench.__main__ import main
+from workbench.api import Workbench
 from workbench.cancellation import Cancellation
 from workbench.cli.inputs import gathered_inputs
 from workbench.cli.parser import build_parser
-from workbench.errors import InputError
+from workbench.errors import InputError, ModelError, UsageError
+from workbench.settings import Settings
 from workbench.tasks.catalog import TASKS
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs pipes in the file system, /dev, or a POSIX shell")
@@ -32,6 +35,24 @@ class TestInputs:
         done = workbench("run", TINY, "--input", f"@{tmp_path / 'deep.json'}")
         assert done.status == 2
         assert "not JSON (nested deeper than" in one_line(done.err)
+
+    def test_one_text_is_compared_with_nothing(self) -> None:
+        arguments = build_parser().parse_args(["run", "m", "one text"])
+        with (
+            pytest.raises(UsageError) as caught,
+            gathered_inputs(TASKS["sentence-similarity"], arguments, Cancellation()),
+        ):
+            pass
+        assert caught.value.code == "usage-one-text"
+
+    def test_a_task_that_no_export_would_help_with(self, hub_cache: Path) -> None:
+        Hub(hub_cache).add("someone/bert")
+        with Workbench(Settings.load()) as core:
+            with pytest.raises(ModelError, match="cannot be used for text-generation; it does text-class") as caught:
+                core.target("someone/bert", task="text-generation")
+            assert caught.value.code == "run-cannot-do"
+            with pytest.raises(ModelError, match="export the model first"):
+                core.target("someone/bert", task="text-classification")
 
     def test_labels_that_are_missing_are_told_before_a_model_is_loaded(
         self, workbench: Command, tiny_repo: Path

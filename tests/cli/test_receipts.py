@@ -10,6 +10,8 @@ import pytest
 from tests.cli.conftest import Command
 from tests.receipts.made import agreed, receipt, row
 from tests.receipts.tiny_export import copied, tiny_export
+from workbench.api import Workbench
+from workbench.cli.libraries import artifact_json, artifact_text
 from workbench.cli.receipts import receipt_text
 from workbench.library.artifacts import Artifact
 from workbench.receipt_files import RECEIPTS, write_receipt
@@ -36,6 +38,23 @@ def test_a_text_of_eighty_columns() -> None:
     assert "compared with the original model" in text
     assert "0.9900–0.9900" in text
     assert "190.0 ms" in text
+
+
+def test_show_tells_the_threads_that_were_measured_here(export: Artifact) -> None:
+    with Workbench(Settings.load()) as core:
+        assert core.threads_of(export) == {}
+        assert _last_column(artifact_text(core, export)) == ["–", "–"]
+        target = core.target(export.id, precision="int8")
+        core.thread_choices.keep(target.choice, {1: 100.0, 2: 150.0})
+        assert artifact_json(core, export)["threads"] == {"int8": 2}
+        text = artifact_text(core, export)
+        assert _last_column(text) == ["–", "2"]
+        assert "on 10 samples" in text
+        assert max(map(len, text.partition("\n\n")[2].splitlines())) <= 80
+
+
+def _last_column(text: str) -> list[str]:
+    return [line.split()[-1] for line in text.splitlines()[-2:]]
 
 
 def test_the_newest_receipt_is_shown_without_measuring(workbench: Command, export: Artifact) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.cancellation import Cancellation
+from tests.parity.verifying import verified
 from workbench.engine.figures import Compared, Figures, interval
-from workbench.engine.verification import log_likelihoods, verify
+from workbench.engine.verification import log_likelihoods
 from workbench.errors import InputError, ModelError
 from workbench.results import Box, Boxes, Rank, Ranking, Result, Text, Transcript
 from workbench.tasks.agreement import further_figures, rank_correlation
@@ -125,29 +125,21 @@ OURS = np.eye(5, dtype=np.float32)[[2, 1, 4, 0]] * 4
 
 
 def recorded(folder: Path, rows: int, *, more: bool, inputs: tuple[str, ...] = ("a text",)) -> Path:
-    """What was recorded of THEIRS: logits of the first rows, and with ``more`` figures of all."""
+    """What was recorded of THEIRS: logits of the first rows, and with ``more`` figures of all; ``folder``."""
+    place = folder / "reference"
+    place.mkdir(exist_ok=True)
     answer: dict[str, Any] = {"token_ids": IDS}
     if more:
         answer |= {"next_tokens": [2, 3, 4, 0], "log_likelihoods": log_likelihoods(THEIRS, IDS).tolist()}
     samples = [{"input": text, "outputs": {"logits": "0/logits"}, "answer": answer} for text in inputs]
-    (folder / "samples.json").write_text(json.dumps({"schema": 1, "samples": samples}), "utf-8")
-    np.savez(folder / "answers.npz", **{"0/logits": THEIRS[None, :rows]})
+    (place / "samples.json").write_text(json.dumps({"schema": 1, "samples": samples}), "utf-8")
+    np.savez(place / "answers.npz", **{"0/logits": THEIRS[None, :rows]})
     return folder
-
-
-def compared(pipeline: Pipeline, folder: Path, **more: bool) -> dict[str, Any]:
-    steps = verify(pipeline, str(folder), {}, Cancellation(), lambda kind, body: None, **more)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            value: dict[str, Any] = end.value
-            return value
 
 
 @pytest.mark.parametrize(("rows", "more"), [(4, False), (4, True), (2, True)])
 def test_next_tokens_and_perplexity(tmp_path: Path, rows: int, more: bool) -> None:
-    found = compared(Says(OURS), recorded(tmp_path, rows, more=more))
+    found = verified(Says(OURS), recorded(tmp_path, rows, more=more))
     assert found["agreement"]["metric"] == "same next token"
     assert found["agreement"]["mean"] == 0.75
     right = 4 - math.log(math.exp(4) + 4)
@@ -162,19 +154,19 @@ def test_next_tokens_and_perplexity(tmp_path: Path, rows: int, more: bool) -> No
 
 def test_what_cannot_be_read_is_passed_over_where_that_is_asked_for(tmp_path: Path) -> None:
     folder = recorded(tmp_path, 4, more=True, inputs=("unreadable", "a text"))
-    found = compared(Says(THEIRS), folder, skip_unreadable=True)
+    found = verified(Says(THEIRS), folder, skip_unreadable=True)
     assert found["samples"] == 1
     assert [(item["index"], item["input"]) for item in found["skipped"]] == [(0, "unreadable")]
     with pytest.raises(InputError):
-        compared(Says(THEIRS), folder)
+        verified(Says(THEIRS), folder)
     with pytest.raises(InputError):
-        compared(Says(THEIRS), recorded(tmp_path, 4, more=True, inputs=("unreadable",)), skip_unreadable=True)
+        verified(Says(THEIRS), recorded(tmp_path, 4, more=True, inputs=("unreadable",)), skip_unreadable=True)
 
 
 def test_answers_that_are_cut_off(tmp_path: Path) -> None:
     folder = recorded(tmp_path, 4, more=True)
-    data = (folder / "answers.npz").read_bytes()
-    (folder / "answers.npz").write_bytes(data[: len(data) // 2])
+    data = (folder / "reference" / "answers.npz").read_bytes()
+    (folder / "reference" / "answers.npz").write_bytes(data[: len(data) // 2])
     with pytest.raises(ModelError) as caught:
-        compared(Says(THEIRS), folder)
+        verified(Says(THEIRS), folder)
     assert caught.value.code == "reference-unreadable"

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 import workbench.gui
-from workbench.errors import InputError
+from workbench.errors import EngineError, InputError, Notice
 from workbench.gui import language
 from workbench.gui.languages.chinese import TEXTS
+from workbench.tasks.catalog import TASKS
 
 GUI = Path(workbench.gui.__file__).parent
 # What looks the same in both.
@@ -88,3 +89,13 @@ def test_a_message_is_a_whole_sentence_in_either_language() -> None:
         language.set_current("en")
     assert "a\\nb.txt" in said
     assert said.endswith("。")
+
+
+def test_a_message_calls_tasks_and_kinds_by_their_titles() -> None:
+    error = EngineError("engine-stopped", doing=Notice.of("doing-run", model="a/b", task="fill-mask"), how="SIGKILL")
+    lacking = InputError("samples-none", path="/s", task="sentence-similarity", kind="image")
+    assert f"running a/b ({TASKS['fill-mask'].title.lower()})" in language.message_of(error)
+    assert "for sentence similarity, of which each is of the kind 'picture'" in language.message_of(lacking)
+    language.set_current("zh_CN")
+    assert "任务句子相似度的样本" in language.message_of(lacking)
+    assert "图片" in language.message_of(lacking)

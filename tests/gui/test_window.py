@@ -15,13 +15,14 @@ import psutil
 import pytest
 from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage
-from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QMessageBox, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QMessageBox, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.cli.conftest import TINY
 from tests.engine.tiny import expected, tiny_model
 from tests.gui.conftest import Open
 from workbench.gui.main_window import MainWindow
+from workbench.gui.widgets.basic import Label
 from workbench.results import Labels
 
 LEFT = Qt.MouseButton.LeftButton
@@ -491,3 +492,14 @@ def test_a_second_start_raises_the_first(window: MainWindow, qtbot: QtBot) -> No
     assert second.returncode == 0
     assert b"open already" in said
     assert not window.isMinimized()
+
+
+def test_whatever_has_a_role_is_in_a_part_that_wears_the_style_sheet(window: MainWindow) -> None:
+    parts = set(window.appearance.dressed)
+
+    def wears(widget: QWidget | None) -> bool:
+        return widget is not None and (widget in parts or wears(widget.parentWidget()))
+
+    bare = [f"{type(one).__name__} {one.text()!r}" for one in window.findChildren(QPushButton) if not wears(one)]
+    bare += [f"Label {one.text()!r}" for one in window.findChildren(Label) if not wears(one)]
+    assert bare == []

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from steps import environment, packages, starter, system, window
-from steps.console import Console, Failure, table
+from steps.console import Console, Failure, live_line, table
 from steps.packages import Package, put_in_hub_cache, snapshot_of, unpacked
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,6 +85,14 @@ class TestConsole:
 
     def test_output_is_handed_over(self, console: Console) -> None:
         assert console.run([sys.executable, "-c", "print('grüße')"], "no").strip() == "grüße"
+
+    @pytest.mark.parametrize("columns", [10, 40, 80, 200])
+    def test_what_is_counted_stays_within_a_line(self, columns: int) -> None:
+        what = "workbench bench sentence-transformers/all-MiniLM-L6-v2 --precision fp32 --threads 1"
+        line = live_line(what, 61.4, columns)
+        assert len(line) < columns
+        assert line.endswith("… 61 s")
+        assert (what in line) == (columns == 200)
 
     def test_a_step_says_how_it_ended(self, console: Console, capsys: pytest.CaptureFixture[str]) -> None:
         with console.step("Doing"):

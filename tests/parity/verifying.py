@@ -13,9 +13,11 @@ from workbench.tasks.base import Pipeline
 __all__ = ["verified"]
 
 
-def verified(pipeline: Pipeline, folder: Path, params: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-    """What the engine measures of a pipeline against the answers in ``folder/reference``."""
-    steps = verify(pipeline, str(folder / "reference"), params or {}, Cancellation(), lambda kind, body: None)
+def verified(
+    pipeline: Pipeline, folder: Path, params: Mapping[str, Any] | None = None, **more: bool
+) -> Mapping[str, Any]:
+    """What the engine measures of a pipeline against those in ``folder/reference``; ``more`` as ``verify`` has it."""
+    steps = verify(pipeline, str(folder / "reference"), params or {}, Cancellation(), lambda kind, body: None, **more)
     while True:
         try:
             next(steps)

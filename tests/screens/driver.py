@@ -42,9 +42,12 @@ class Driver:
             QTest.qWait(20)
         print(f"{what}: {time.monotonic() - began:.1f} s", flush=True)
 
-    def shot(self, name: str, looks: Looks = LOOKS, *, narrow: bool = False) -> None:
+    def shot(
+        self, name: str, looks: Looks = LOOKS, *, narrow: bool = False, first: Callable[[], None] | None = None
+    ) -> None:
         """Pictures of the window in these languages and themes, and ``narrow`` in a small one as well; in the end it
-        looks as before."""
+        looks as before. ``first`` is done before each, for what a change of the language undoes."""
+        self._first = first or (lambda: None)
         self._shoot(name, looks)
         if narrow:
             size = self.window.size()
@@ -62,6 +65,7 @@ class Driver:
             self.settle()
             if (language, theme) in wanted:
                 wanted.remove((language, theme))
+                self._first()
                 self.window.grab().save(str(OUT / f"{name}-{language}-{theme}.png"))
 
     def settle(self) -> None:

@@ -103,13 +103,15 @@ class Jobs(Driver):
     def errors(self) -> None:
         """The engine dies in mid-run; the next run works."""
         window, page = self.window, self.page
+        loaded: list[bool] = []
+        page.runs.loaded.connect(lambda: loaded.append(True))
         self.click(page.input.run)
-        self.wait("the run", lambda: page.runs.running)
+        self.wait("the run", lambda: loaded)
         pid = window.engine_pid()
         assert pid
-        QTest.qWait(300)
         os.kill(pid, signal.SIGKILL)
         self.wait("the message", lambda: not page.runs.running)
+        assert page.result.banner.isVisible()
         self.shot("killed")
         self.click(page.input.run)
         self.answer("the run after that", Transcript)

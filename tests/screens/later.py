@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QSpinBox
+from PySide6.QtWidgets import QScrollArea, QSpinBox
 
 from tests.screens.driver import LOOKS, TESTDATA, Driver
 from workbench.gui.intake import Item
@@ -108,9 +108,7 @@ class Later(Driver):
         self.wait("the receipt", lambda: not page._state.measuring)
         QTest.qWait(800)
         self.shot("receipt", narrow=True)
-        page._sheet.verticalScrollBar().setValue(10_000)
-        QTest.qWait(200)
-        self.shot("receipt-below", BRIEF, narrow=True)
+        self.shot("receipt-below", BRIEF, narrow=True, first=lambda: self._to_end(page._sheet))
         self.window.beside.close()
         self.choose(self.name_of("tiny-yolos"))
         self.click(self.page.receipt)
@@ -125,7 +123,14 @@ class Later(Driver):
         self.wait("what was found", lambda: page.diagnosis and not page.groups.is_filling)
         QTest.qWait(500)
         self.shot("machine", narrow=True)
+        self.shot("machine-below", BRIEF, first=lambda: self._to_end(page._sheet))
         self.window.beside.close()
+
+    def _to_end(self, sheet: QScrollArea) -> None:
+        """Scroll to the end of what is made a few milliseconds at a time."""
+        QTest.qWait(500)
+        sheet.verticalScrollBar().setValue(sheet.verticalScrollBar().maximum())
+        QTest.qWait(200)
 
     def form(self) -> None:
         """An export form with one's own samples, and one that a model has already."""

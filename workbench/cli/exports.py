@@ -45,10 +45,10 @@ def export(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> 
     need = plan.estimate
     print(
         f"{plan.spec.repo_id}: {plan.spec.task}, {', '.join(plan.spec.precisions)}; "
-        f"needs up to {size(need.disk_bytes)} of disk and about {size(need.memory_bytes)} of memory; "
-        f"log: {workbench.export_log(plan)}",
+        f"needs up to {size(need.disk_bytes)} of disk and about {size(need.memory_bytes)} of memory",
         file=sys.stderr,
     )
+    print(f"  log: {workbench.export_log(plan)}", file=sys.stderr)
     for name in plan.spec.precisions:
         if note := PRECISIONS[name].note:
             print(f"  {name}: {note}", file=sys.stderr)

@@ -32,10 +32,13 @@ MAX_DEPTH = 32
 def gathered_inputs(task: TaskInfo, arguments: Any, cancellation: Cancellation) -> Iterator[list[Any]]:
     """The inputs as the task takes them. What a task that wants a file gets on stdin is kept in one for the run.
 
-    Raises InputError for a file that cannot be read, UsageError for what is no JSON, Cancelled.
+    Raises InputError for a file that cannot be read, UsageError for what is no JSON and for one text where texts are
+    compared, Cancelled.
     """
     if task.input == "fields" and not task.gathers and arguments.inputs:
         raise UsageError("usage-needs-fields", task=task.id, fields=", ".join(item.name for item in task.fields))
+    if task.gathers and len(arguments.inputs) == 1:
+        raise UsageError("usage-one-text", task=task.id)
     items: list[Any] = []
     with contextlib.ExitStack() as kept:
         for word in arguments.inputs:

@@ -18,7 +18,7 @@ from workbench.saving import formats_of
 from workbench.tasks.catalog import Param, TaskInfo, task_info
 from workbench.units import size
 
-__all__ = ["artifacts", "delete", "models", "show", "tasks"]
+__all__ = ["artifact_json", "artifact_text", "artifacts", "delete", "models", "show", "tasks"]
 
 
 def models(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> int:
@@ -64,13 +64,13 @@ def show(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> in
     if arguments.json:
         value: dict[str, Any] = found.model.to_json() if found.model else {}
         if found.artifact:
-            value = found.artifact.to_json() | {"recommended": workbench.recommended(found.artifact)}
+            value = artifact_json(workbench, found.artifact)
         elif found.revision:
             value["shown_revision"] = found.revision.to_json()
         print_json(value | ({"card": card.text if card else None} if arguments.card else {}))
         return 0
     if found.artifact:
-        print(_artifact_text(workbench, found.artifact))
+        print(artifact_text(workbench, found.artifact))
     else:
         print(_model_text(found, _exports_of(workbench, found)))
     if arguments.card:
@@ -96,9 +96,9 @@ def artifacts(workbench: Workbench, arguments: Any, cancellation: Cancellation) 
     if arguments.action == "delete":
         return _delete(workbench, workbench.plan_deletion(arguments.artifact), arguments)
     if arguments.json:
-        print_json(found.artifact.to_json() | {"recommended": workbench.recommended(found.artifact)})
+        print_json(artifact_json(workbench, found.artifact))
     else:
-        print(_artifact_text(workbench, found.artifact))
+        print(artifact_text(workbench, found.artifact))
     return 0
 
 
@@ -237,7 +237,12 @@ def _revision_text(revision: Revision, *, shown: bool) -> str:
     return f"{revision.commit or 'the folder as it is'}{names}: {size(revision.size_bytes)}, {revision.state}{mark}"
 
 
-def _artifact_text(workbench: Workbench, artifact: Artifact) -> str:
+def artifact_json(workbench: Workbench, artifact: Artifact) -> dict[str, Any]:
+    known = {"recommended": workbench.recommended(artifact), "threads": workbench.threads_of(artifact)}
+    return artifact.to_json() | known
+
+
+def artifact_text(workbench: Workbench, artifact: Artifact) -> str:
     rows: list[tuple[str, object]] = [("artifact", artifact.id), ("state", artifact.state)]
     if artifact.reason:
         rows.append(("", artifact.reason))
@@ -253,7 +258,7 @@ def _artifact_text(workbench: Workbench, artifact: Artifact) -> str:
         ("size", size(artifact.size_bytes)),
         ("folder", artifact.folder),
     ]
-    best = workbench.recommended(artifact)
+    best, threads = workbench.recommended(artifact), workbench.threads_of(artifact)
     lines = []
     for variant in manifest.variants:
         agreement = variant.verification.get("agreement") or {}
@@ -263,12 +268,14 @@ def _artifact_text(workbench: Workbench, artifact: Artifact) -> str:
             (
                 variant.precision + (" (recommended)" if variant.precision == best else ""),
                 size(variant.bytes),
-                f"{agreement['metric']} {agreement['mean']:.4f}, worst {agreement['worst']:.4f}" if agreement else "–",
+                f"{agreement['metric']} {agreement['mean']:.4f} ({agreement['worst']:.4f})" if agreement else "–",
                 "–" if difference is None else f"{difference:.2g}",
-                variant.verification.get("samples", 0),
+                threads.get(variant.precision, "–"),
             )
         )
-    headings = ("precision", "size", "agreement with torch", "largest difference", "samples")
+    counts = {variant.verification.get("samples", 0) for variant in manifest.variants}
+    rows.append(("compared", f"with the original model on {' or '.join(map(str, sorted(counts)))} samples"))
+    headings = ("precision", "size", "agreement (worst)", "difference", "threads")
     return _facts(rows) + "\n\n" + table(headings, lines, right=(1, 3, 4))
 
 

@@ -35,6 +35,11 @@ class Appearance(QObject):
         self._dressing.timeout.connect(self._dress_next)
         self._put_language()
 
+    @property
+    def dressed(self) -> tuple[QWidget, ...]:
+        """What wears the style sheet."""
+        return tuple(self._parts)
+
     def dress(self, *parts: QWidget) -> None:
         """Keep these parts of the window, none inside another, in the style sheet of the theme. Each is styled when it
         is shown or, unseen, after :meth:`dress_unseen`; while the window is made, not before :meth:`begin`."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QApplication, QSplitter, QStackedLayout, QWidget
+from PySide6.QtWidgets import QApplication, QSplitter, QWidget
 
 from workbench.gui.background import Background
 from workbench.gui.chat import Chat
@@ -21,13 +21,14 @@ from workbench.gui.language import tr
 from workbench.gui.runs import Order
 from workbench.gui.widgets.basic import Button, IconLabel, Label, Panel, column
 from workbench.gui.widgets.theme import SPACE
+from workbench.gui.widgets.turned import Turned
 from workbench.tasks.catalog import TaskInfo
 
 __all__ = ["ChatPanel"]
 
 # Below this width the settings stand above the conversation.
 SIDE_BY_SIDE_PX = 760
-SETTINGS_PX = 320
+SETTINGS_PX = 340
 
 
 class ChatPanel(Panel):
@@ -51,9 +52,7 @@ class ChatPanel(Panel):
         self.options.setCheckable(True)
         self._greeting = self._make_greeting()
         said = QWidget()
-        self._stack = QStackedLayout(said)  # without a widget it would show its first page as a window
-        self._stack.addWidget(self._greeting)
-        self._stack.addWidget(self.thread_view)
+        self._stack = Turned(said, self._greeting, self.thread_view)
         talk = QWidget()
         inner = column(space=0)
         inner.addWidget(said, 1)
@@ -102,7 +101,7 @@ class ChatPanel(Panel):
     @property
     def parts(self) -> tuple[QWidget, ...]:
         """What wears a style sheet of its own."""
-        return (self._greeting, self.thread_view, self.composer, self.settings)
+        return (self._greeting, self.thread_view, self.where, self.composer, self.settings)
 
     def set_task(self, task: TaskInfo) -> None:
         """Show the parameters of the task that chats."""
@@ -134,7 +133,7 @@ class ChatPanel(Panel):
         if self._splitter.orientation() != wanted:
             self._splitter.setOrientation(wanted)
             self._splitter.insertWidget(1 if wide else 0, self.settings)
-            self._splitter.setSizes([800, SETTINGS_PX] if wide else [self.height() // 2, self.height() // 2])
+            self._splitter.setSizes([800, SETTINGS_PX] if wide else [self.height() * 2 // 5, self.height() * 3 // 5])
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Cancel) and self.chat.running:

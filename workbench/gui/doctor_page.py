@@ -185,6 +185,7 @@ def area_title(area: str) -> str:
         "device": tr("Devices"),
         "onnxruntime": "onnxruntime",
         "engine": tr("Engine"),
+        "threads": tr("Threads"),
         "toolchain": tr("Export toolchain"),
         "audio": tr("Microphones and loudspeakers"),
         "folder": tr("Folders"),

@@ -18,7 +18,7 @@ from workbench.units import size
 if TYPE_CHECKING:
     from workbench.library.entries import Entry, Standing
 
-__all__ = ["ENTRY", "EntryDelegate", "EntryRows", "second_line"]
+__all__ = ["ENTRY", "EntryDelegate", "EntryRows", "second_lines"]
 
 ENTRY = Qt.ItemDataRole.UserRole
 ORDER: tuple[Standing, ...] = ("ready", "export", "unusable")
@@ -109,7 +109,12 @@ class EntryRows(QAbstractListModel):
         return None
 
     def second_line(self, entry: Entry) -> str:
-        return self._busy.get(entry.name) or second_line(entry)
+        return self.second_lines(entry)[0]
+
+    def second_lines(self, entry: Entry) -> tuple[str, ...]:
+        """What stands below a name, from all of it to what matters most."""
+        busy = self._busy.get(entry.name)
+        return (busy,) if busy else second_lines(entry)
 
     def _arrange(self) -> None:
         words = self._search.casefold().split()
@@ -152,7 +157,7 @@ class EntryDelegate(QStyledItemDelegate):
         else:
             rows = index.model()
             assert isinstance(rows, EntryRows)
-            self._paint_entry(painter, option, item, rows.second_line(item))
+            self._paint_entry(painter, option, item, rows.second_lines(item))
         painter.restore()
 
     def _paint_heading(self, painter: QPainter, option: QStyleOptionViewItem, heading: _Heading) -> None:
@@ -161,7 +166,9 @@ class EntryDelegate(QStyledItemDelegate):
         room = option.rect.adjusted(SPACE.medium, 0, -SPACE.medium, -SPACE.small)
         painter.drawText(room, int(Qt.AlignmentFlag.AlignBottom), _heading_text(heading))
 
-    def _paint_entry(self, painter: QPainter, option: QStyleOptionViewItem, entry: Entry, second: str) -> None:
+    def _paint_entry(
+        self, painter: QPainter, option: QStyleOptionViewItem, entry: Entry, lines: tuple[str, ...]
+    ) -> None:
         shades = colors()
         room: QRect = option.rect.adjusted(SPACE.tight, 1, -SPACE.tight, -1)
         chosen = bool(option.state & QStyle.StateFlag.State_Selected)
@@ -195,19 +202,22 @@ class EntryDelegate(QStyledItemDelegate):
         small = scaled_font(option.font, 0.9)
         painter.setFont(small)
         painter.setPen(QColor(shades.muted))
-        second = QFontMetrics(small).elidedText(second, Qt.TextElideMode.ElideRight, text.width())
+        room_for = QFontMetrics(small)
+        second = next((one for one in lines if room_for.horizontalAdvance(one) <= text.width()), lines[-1])
+        second = room_for.elidedText(second, Qt.TextElideMode.ElideRight, text.width())
         painter.drawText(text, int(Qt.AlignmentFlag.AlignBottom), second)
 
 
-def second_line(entry: Entry) -> str:
-    """Task, precisions and size in one line; of what cannot be used, the reason."""
+def second_lines(entry: Entry) -> tuple[str, ...]:
+    """Task, precisions and size in one line; then what is left where there is no room for all of it. Of what cannot be
+    used, the reason."""
     if entry.standing == "unusable" and entry.reason:
-        return message_of(entry.reason)
-    parts = [task_title(entry.task)]
+        return (message_of(entry.reason),)
+    task, bytes_ = task_title(entry.task), size(entry.size_bytes)
+    short = (f"{task} · {bytes_}", task)
     if entry.tasks:
-        parts.append(", ".join(entry.precisions[entry.tasks[0]]))
-    parts.append(size(entry.size_bytes))
-    return " · ".join(parts)
+        return (f"{task} · {', '.join(entry.precisions[entry.tasks[0]])} · {bytes_}", *short)
+    return short
 
 
 def _said_of(entry: Entry) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
 
 from exporters.protocol import PRECISIONS
 from workbench.errors import WorkbenchError
 from workbench.gui.export_samples import SamplesChoice
 from workbench.gui.exports import Exports
 from workbench.gui.language import message_of, task_title, tr
-from workbench.gui.widgets.basic import Banner, Button, Label, Panel, column, line, row
+from workbench.gui.widgets.basic import Banner, Button, Choice, Label, Panel, column, line, row
 from workbench.gui.widgets.theme import SPACE, mark
 from workbench.library.entries import Entry
 from workbench.units import size
@@ -89,7 +89,7 @@ class ExportForm(Panel):
         self._toolchain_usable = False
 
         self._task_heading = Label(role="heading")
-        self.combo = QComboBox()
+        self.combo = Choice()
         self.combo.setMinimumWidth(COMBO_PX)
         self._task_heading.setBuddy(self.combo)
         self._only_task = Label()
@@ -217,6 +217,7 @@ class ExportForm(Panel):
             item.set_there(name in there)
             item.set_refused("")
             item.box.setChecked(name in DEFAULT and name not in there)
+        self.samples.set_static(PRECISIONS["int8-static"].made_for(self.task))
 
     def _show_trust(self) -> None:
         entry = self._entry

@@ -24,6 +24,7 @@ class SamplesChoice(Panel):
     def __init__(self) -> None:
         super().__init__()
         self.source: Path | None = None
+        self._fits_static = False
         self._skipped: tuple[tuple[str, str], ...] = ()
         self._title = Label()
         self._what = ElidedLabel(tone="muted", mode=Qt.TextElideMode.ElideMiddle)
@@ -51,8 +52,23 @@ class SamplesChoice(Panel):
         )
         self.builtin.describe(tr("Use the built-in samples again"))
         self.builtin.setVisible(self.source is not None)
-        self._help.setText(tr("Each precision is compared with the original on these; int8-static is fitted to them."))
+        self._help.setText(
+            tr("Each precision is compared with the original on these; int8-static is fitted to them.")
+            if self._fits_static
+            else tr("Each precision is compared with the original on these.")
+        )
         self._tell_skipped()
+
+    @property
+    def said(self) -> str:
+        """What the samples are for."""
+        return self._help.text()
+
+    def set_static(self, offered: bool) -> None:
+        """Whether a precision is offered that is fitted to the samples."""
+        if offered != self._fits_static:
+            self._fits_static = offered
+            self.retranslate()
 
     def choose(self, source: Path | None) -> None:
         """Take the samples of a file or folder; None for the built-in ones."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QStringListModel, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QCheckBox, QListView, QSizePolicy, QStackedLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QListView, QSizePolicy, QWidget
 
 from workbench.gui.fields_form import FieldsForm
 from workbench.gui.intake import Item, Kind
@@ -19,10 +19,12 @@ from workbench.gui.params_form import ParamsForm
 from workbench.gui.text_editor import MAX_SHOWN, TextEditor
 from workbench.gui.widgets.basic import Banner, Button, IconLabel, Label, Panel, column, row
 from workbench.gui.widgets.theme import SPACE, mark
+from workbench.gui.widgets.turned import Turned
 from workbench.tasks.catalog import TaskInfo
 
 __all__ = ["InputPanel", "TextEditor"]
 
+LEAST_LIST_PX = 36  # of the files: one is seen
 # Texts that are compared with each other.
 LEAST_GATHERED = 2
 
@@ -51,6 +53,7 @@ class InputPanel(Panel):
         self.files.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.files.setUniformItemSizes(True)
         self.files.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
+        self.files.setMinimumHeight(LEAST_LIST_PX)
         self._summary = Label(tone="muted")
         self._clear = Button(icon="close", role="quiet", tint="muted")
         self._clear.clicked.connect(self.clear)
@@ -67,10 +70,8 @@ class InputPanel(Panel):
         self.form.media.connect(self.media)
         self.form.open_requested.connect(self.open_requested)
         holder = QWidget()
-        self._stack = QStackedLayout(holder)  # without a widget it would show its first page as a window
-        for page in (self.editor, self._drop, listed, self.form):
-            self._stack.addWidget(page)
-        self._title = Label(role="heading")
+        self._stack = Turned(holder, self.editor, self._drop, listed, self.form)
+        self._title = Label(role="headline")
         self.open = Button(icon="open", role="quiet")
         self.open.clicked.connect(self.open_requested)
         self.paste = Button(icon="paste", role="quiet")
@@ -91,7 +92,6 @@ class InputPanel(Panel):
         self.run.clicked.connect(self._run_or_stop)
         head = row(self._title, 1, self.each_line)
         head.setContentsMargins(0, 0, 0, 0)
-        self._title.setMinimumHeight(self.run.sizeHint().height())  # as high as the head of the answers beside it
         sources = row(self.open, self.paste, self._recordings, 1, self._options, space=SPACE.tight)
         foot = row(self.microphone, 1, self.run)
         layout = column(space=SPACE.small)

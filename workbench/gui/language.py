@@ -6,6 +6,7 @@ compares the fields of both languages and finds texts without a translation.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -36,6 +37,8 @@ __all__ = [
 Language = Literal["en", "zh_CN"]
 
 # Arguments of codes that hold what a user calls a provider, or several; some hold other things in other sentences.
+# Names are put into Chinese sentences with spaces, which stay beside Latin letters alone.
+BETWEEN_CHINESE = re.compile("(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])")
 PROVIDER_FIELDS = ("provider", "wanted", "got")
 
 # One window, one language. The only state of this module; ``Appearance`` alone sets it.
@@ -68,7 +71,7 @@ def message(code: str, arguments: Mapping[str, Any]) -> str:
     """The sentence of a code of the core, as a whole sentence."""
     text = _one_line(sentence(code, _with_titles(arguments), _text_of, tr(", ")))
     if current() == "zh_CN":
-        return text + "。"
+        return BETWEEN_CHINESE.sub("", text) + "。"
     # The name of a precision is written as it is.
     return (text if _text_of(code).startswith("{precision}") else text[:1].upper() + text[1:]) + "."
 
@@ -125,16 +128,19 @@ def choice_text(value: str) -> str:
 
 
 def _with_titles(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments with providers as their makers write them, also in the sentences among them."""
+    """The arguments with providers as their makers write them and tasks by their titles, also in the sentences among
+    them."""
 
     def shown(name: str, value: Any) -> Any:
         if isinstance(value, list):
-            return [
-                {**item, "arguments": _with_titles(item["arguments"])}
-                if isinstance(item, dict) and "arguments" in item
-                else item
-                for item in value
-            ]
+            return [shown("", item) for item in value]
+        if isinstance(value, dict) and "arguments" in value:
+            return {**value, "arguments": _with_titles(value["arguments"])}
+        if name == "task" and isinstance(value, str):
+            title = task_title(value)  # in the middle of a sentence
+            return title if title == value else title[:1].lower() + title[1:]
+        if name in ("kind", "got") and value in ("text", "image", "audio"):
+            return {"text": tr("text"), "image": tr("picture"), "audio": tr("sound")}[value]
         return provider_names(value) if name in PROVIDER_FIELDS else value
 
     return {name: shown(name, value) for name, value in arguments.items()}

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLineEdit, QSpinBox, QWidget
+from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QFormLayout, QLineEdit, QSpinBox, QWidget
 
 from workbench.gui.language import choice_text, param_help, param_title, tr
-from workbench.gui.widgets.basic import Label, Panel
+from workbench.gui.widgets.basic import Choice, Label, Panel
 from workbench.gui.widgets.theme import SPACE
 from workbench.tasks.catalog import Param, TaskInfo
 
@@ -111,7 +111,7 @@ class ParamsForm(Panel):
             box.setChecked(bool(value))
             return box, box.isChecked
         if param.type is bool:
-            combo = QComboBox()
+            combo = Choice()
             for text, item in ((tr("As the model says"), None), (tr("Yes"), True), (tr("No"), False)):
                 combo.addItem(text, item)
             combo.setCurrentIndex((None, True, False).index(value))
@@ -136,7 +136,7 @@ class ParamsForm(Panel):
         return edit, read
 
     def _choice(self, param: Param, value: Any) -> tuple[QWidget, Callable[[], Any]]:
-        combo = QComboBox()
+        combo = Choice()
         if param.default is None:
             combo.addItem(tr("As the model says"), None)
         if param.type is bool:

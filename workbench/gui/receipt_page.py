@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QComboBox, QFileDialog, QMenu, QWidget
+from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from workbench.errors import Notice, WorkbenchError
 from workbench.gui.background import Background, Job
@@ -15,7 +15,7 @@ from workbench.gui.language import message_of, task_title, tr
 from workbench.gui.receipt_offer import MeasureView, Offer
 from workbench.gui.receipt_view import ReceiptView, date_text, receipt_text
 from workbench.gui.receipts import Judged, Receipts, ReceiptState
-from workbench.gui.widgets.basic import Banner, Button, ElidedLabel, Panel, column, row
+from workbench.gui.widgets.basic import Banner, Button, Choice, ElidedLabel, Panel, column, row
 from workbench.gui.widgets.sheet import Sheet
 from workbench.gui.widgets.theme import SPACE, mark
 from workbench.library.entries import Entry
@@ -46,8 +46,7 @@ class ReceiptPage(Panel):
         self.back = Button(icon="back", role="quiet", tint="muted")
         self._title = ElidedLabel(role="title", mode=Qt.TextElideMode.ElideMiddle)
         self._subtitle = ElidedLabel(tone="muted")
-        self.earlier = QComboBox()
-        self.earlier.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.earlier = Choice()
         self.again = Button(icon="refresh")
         self.own = Button(icon="open", role="quiet")
         self.copy = Button(icon="copy", role="quiet")

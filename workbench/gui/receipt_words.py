@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workbench.gui.language import tr
 from workbench.gui.provider_names import provider_name
-from workbench.receipts import Agreed, Receipt, ReceiptRow
+from workbench.receipts import AS_FAST, Agreed, Receipt, ReceiptRow, times_as_fast
 
 __all__ = [
     "agreement_figure",
@@ -28,8 +28,6 @@ SAME, VERY_CLOSE, CLOSE, COARSE = 0.9995, 0.99, 0.97, 0.9
 SHARES = ("same label", "same text", "same word", "same answer", "same order", "same next token", "word accuracy")
 # The provider that runs where the user names none, best first.
 BEST_PROVIDERS = ("cuda", "dml", "cpu")
-# Within this much of fp32's speed nobody notices a difference.
-AS_FAST = 0.05
 
 
 def agreement_words(mean: float) -> str:
@@ -140,13 +138,10 @@ def times(ratio: float) -> str:
 
 def speed_beside_fp32(receipt: Receipt, row: ReceiptRow) -> str:
     """How fast a variant is beside fp32 on the same provider; empty where there is nothing to compare."""
-    whole = receipt.row("fp32", row.provider)
-    if row.precision == "fp32" or whole is None or row.speed is None or whole.speed is None:
+    ratio = times_as_fast(row, receipt.row("fp32", row.provider))
+    if row.precision == "fp32" or ratio is None:
         return ""
-    if min(row.speed.throughput_per_s, whole.speed.throughput_per_s) <= 0:
-        return ""
-    ratio = row.speed.throughput_per_s / whole.speed.throughput_per_s
-    if abs(ratio - 1) <= AS_FAST:
+    if 1 / AS_FAST <= ratio < AS_FAST:
         return tr("as fast as fp32")
     if ratio > 1:
         return tr("{times}× faster than fp32", times=times(ratio))

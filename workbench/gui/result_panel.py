@@ -13,8 +13,6 @@ from PySide6.QtWidgets import (
     QListView,
     QPlainTextEdit,
     QProgressBar,
-    QStackedLayout,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -25,7 +23,9 @@ from workbench.gui.background import Background
 from workbench.gui.language import message_of, tr
 from workbench.gui.where_strip import WhereStrip
 from workbench.gui.widgets.basic import Banner, Button, Label, Panel, column, row
+from workbench.gui.widgets.fitted import Fitted
 from workbench.gui.widgets.theme import SPACE, mark
+from workbench.gui.widgets.turned import Turned
 
 if TYPE_CHECKING:
     from workbench.gui.runs import Order
@@ -87,14 +87,10 @@ class ResultPanel(Panel):
         self._json.setReadOnly(True)
         mark(self._json, role="log")
         self._shelf = QWidget()  # views that show nothing wait there, out of reach of a change of the page's style
-        self._place = QWidget()
-        self._place_layout = QVBoxLayout(self._place)
-        self._place_layout.setContentsMargins(0, 0, 0, 0)
+        self._place = Fitted()
         holder = QWidget()
-        self._stack = QStackedLayout(holder)  # without a widget it would show its first page as a window
-        for page in (self._empty, self._place, self._json):
-            self._stack.addWidget(page)
-        holder.setMinimumHeight(LEAST_PX)  # not that of the view that needs most, whichever is shown
+        self._stack = Turned(holder, self._empty, self._place, self._json)
+        holder.setMinimumHeight(LEAST_PX)
         self._holder = holder
         self.where = WhereStrip()
         self.where.details.toggled.connect(self._make_room)
@@ -114,8 +110,11 @@ class ResultPanel(Panel):
         self._make_room()
 
     def _make_room(self) -> None:
-        """In a low window the details of where it ran stand in the place of the answer while they are open."""
-        self._holder.setVisible(self.height() >= LOW_PX or not self.where.details.isChecked())
+        """In a low window the details of where it ran stand in the place of the answer while they are open, and all
+        but one line of them waits for that."""
+        low, open_ = self.height() < LOW_PX, self.where.details.isChecked()
+        self.where.set_brief(low and not open_)
+        self._holder.setVisible(not low or not open_)
 
     def retranslate(self) -> None:
         self._title.setText(tr("Answer"))
@@ -295,8 +294,7 @@ class ResultPanel(Panel):
         if factory is not self._factory:
             if before := self._views.get(self._factory):
                 before.setParent(self._shelf)
-            self._place_layout.addWidget(view)
-            view.show()
+            self._place.put(view)
         self._factory = factory
         assert self._order is not None
         context: Context = self._context_of(self._order.inputs[index], self._input_kind)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QComboBox, QSplitter, QWidget
+from PySide6.QtWidgets import QBoxLayout, QSplitter, QWidget
 
 from workbench.errors import WorkbenchError
-from workbench.gui.background import Background, Job, Work
+from workbench.gui.background import Background
 from workbench.gui.chat_panel import ChatPanel
 from workbench.gui.chat_ways import CHAT_TASK, ChatWays
 from workbench.gui.core import Core
+from workbench.gui.file_previews import FilePreviews
 from workbench.gui.input_panel import InputPanel
 from workbench.gui.intake import Item, Kind
 from workbench.gui.kept_sounds import KeptSounds
@@ -25,16 +25,14 @@ from workbench.gui.receipts import Receipts
 from workbench.gui.result_panel import ResultPanel
 from workbench.gui.runs import Order, Runs
 from workbench.gui.sounds import Sounds
-from workbench.gui.widgets.basic import Button, ElidedLabel, Panel, column, line, row
+from workbench.gui.widgets.basic import Button, Choice, ElidedLabel, Panel, column, line, row
 from workbench.gui.widgets.theme import SPACE, mark
 from workbench.library.entries import Entry
 from workbench.settings import PROVIDERS
 from workbench.tasks.catalog import TASKS, TaskInfo
 
 if TYPE_CHECKING:
-    from workbench.cancellation import Cancellation
     from workbench.gui.views.base import Context
-    from workbench.results import Result
 
 __all__ = ["RunPage"]
 
@@ -62,31 +60,27 @@ class RunPage(Panel):
         """``given`` and ``chat`` become parts of it; the chat is to take its orders from :meth:`chat_order`."""
         super().__init__()
         mark(self, role="page")
-        self._core = core
-        self._background = background
         self._receipts = receipts
         self._ran: tuple[str, str] | None = None  # model and task of the answers shown
         self.entry: Entry | None = None
         self._tasks: dict[str, str] = {}  # what was chosen, by the entry's name
         self._precisions: dict[tuple[str, str], str | None] = {}  # what was chosen, by the entry's name and the task
-        self._previews: dict[str, Job] = {}
+        self._files = FilePreviews(core, background)
         self.runs = Runs(core, background, self)
         self.sounds = Sounds(core, background, self)
         self._kept = KeptSounds(background, self._sound_failed)
         self._name = ElidedLabel(role="title", mode=Qt.TextElideMode.ElideMiddle)
         self._owner = ElidedLabel(tone="muted")
-        self.task = QComboBox()
-        self.precision = QComboBox()
-        self.provider = QComboBox()
-        for combo in (self.task, self.precision, self.provider):
-            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.task = Choice()
+        self.precision = Choice()
+        self.provider = Choice()
         self._export = Button(icon="export", role="quiet", tint="muted")
         self._export.clicked.connect(self._ask_export)
         self.receipt = Button(icon="receipt", role="quiet", tint="muted")
         self.receipt.clicked.connect(self._ask_receipt)
         self.receipt.hide()
         self.input = given
-        self.result = ResultPanel(background, self._context, self._overlay)
+        self.result = ResultPanel(background, self._context, self._files.overlay)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.addWidget(self.input)
         self.splitter.addWidget(self.result)
@@ -379,33 +373,11 @@ class RunPage(Panel):
             raise error
         self.result.banner.tell(partial(message_of, error), tone="warning")
 
-    # --- showing files ------------------------------------------------------------------------------------------
-
     def _context(self, item: Any, kind: str) -> Context:
         from workbench.gui.views.base import Context
 
-        return Context(item, kind, self._picture, self._waveform, self.sounds, self._kept.keep)
-
-    def _overlay(self, path: Path, result: Result, cancellation: Cancellation) -> bytes:
-        return self._core.workbench.overlay(path, result, cancellation)
-
-    def _picture(self, path: str, max_px: int, receiver: Any) -> None:
-        def work(job: Job) -> Any:
-            return self._core.workbench.picture(Path(path), max_px, job.cancellation)
-
-        self._preview("picture", work, receiver)
-
-    def _waveform(self, path: str, buckets: int, receiver: Any) -> None:
-        def work(job: Job) -> Any:
-            return self._core.workbench.waveform(Path(path), buckets, job.cancellation)
-
-        self._preview("waveform", work, receiver)
-
-    def _preview(self, kind: str, work: Work, receiver: Any) -> None:
-        """Ask for something to show; what was asked for before is not waited for any more."""
-        if kind in self._previews:
-            self._previews[kind].cancel()
-        self._previews[kind] = self._background.start(work, done=receiver, failed=_not_shown)
+        files = self._files
+        return Context(item, kind, files.picture, files.waveform, self.sounds, self._kept.keep)
 
 
 def _takes(task: TaskInfo, kind: Kind) -> bool:
@@ -414,9 +386,3 @@ def _takes(task: TaskInfo, kind: Kind) -> bool:
         return task.input == kind
     kinds = {field.kind for field in task.fields}
     return kind in kinds or (kind == "text" and "texts" in kinds)
-
-
-def _not_shown(error: Exception) -> None:
-    """A file that cannot be shown has been refused by its run already, in words."""
-    if not isinstance(error, WorkbenchError):
-        raise error

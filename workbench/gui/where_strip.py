@@ -5,23 +5,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Signal
+from PySide6.QtCore import QEvent, QPoint, QRectF, QSize
 from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from workbench.gui.language import tr
-from workbench.gui.provider_names import provider_name
-from workbench.gui.run_details import RunDetails
-from workbench.gui.verdict_line import VerdictLine
-from workbench.gui.widgets.basic import Button, ElidedLabel, IconLabel, Panel, column, row
-from workbench.gui.widgets.theme import SPACE, colors, mark
-from workbench.receipts import Receipt
+from workbench.gui.where_line import WhereLine
+from workbench.gui.widgets.basic import ElidedLabel, column
+from workbench.gui.widgets.theme import SPACE, colors
 from workbench.units import duration
 
 if TYPE_CHECKING:
     from workbench.running import RunReport
 
-__all__ = ["WhereStrip", "where_text"]
+__all__ = ["WhereStrip"]
 
 STEPS = ("load", "preprocess", "session", "postprocess")
 
@@ -65,51 +62,31 @@ class _TimeBar(QWidget):
             left += width
 
 
-class WhereStrip(Panel):
+class WhereStrip(WhereLine):
     """One line in words, one bar for the time, one line of the variant's receipt; behind a button where each node ran
     and what there is to warn of."""
 
-    receipt_requested = Signal()
-
     def __init__(self) -> None:
-        super().__init__()
-        self._report: RunReport | None = None
-        self._icon = IconLabel("chip")
-        self._where = ElidedLabel(role="heading")
-        self.details = Button(icon="chevron-right", role="link")
-        self.details.setCheckable(True)
-        self.details.toggled.connect(self._show_details)
+        super().__init__(quiet=False)
         self._times = ElidedLabel(tone="muted", role="small")
         self._bar = _TimeBar()
-        self.verdict = VerdictLine()
-        self.verdict.receipt_requested.connect(self.receipt_requested)
-        self._more = RunDetails()
         layout = column(space=SPACE.tight)
-        head = row(self._icon, self._where, self.details)
-        head.setStretch(1, 1)
-        layout.addLayout(head)
-        layout.addWidget(self._bar)
-        layout.addWidget(self._times)
-        layout.addWidget(self.verdict)
-        layout.addWidget(self._more)
+        layout.addLayout(self.head)
+        # What a low window has no room for.
+        self._rest = QWidget()
+        self._rest.setLayout(column(self._bar, self._times, self.verdict, space=SPACE.tight))
+        layout.addWidget(self._rest)
+        layout.addWidget(self.more)
         layout.addStretch(1)  # lines stay together where there is more room than they need
         self.setLayout(layout)
-        self.hide()
         self.retranslate()
 
-    def retranslate(self) -> None:
-        self.details.setText(tr("Details"))
-        self.details.setToolTip(tr("Where the nodes of each graph ran"))
-        if self._report:
-            self.show_report(self._report)
+    def set_brief(self, brief: bool) -> None:
+        """Show one line alone."""
+        self._rest.setVisible(not brief)
 
     def show_report(self, report: RunReport) -> None:
-        self._report = report
-        text, as_asked = where_text(report)
-        self._icon.set_icon("warning" if report.warnings else "chip", "warning" if report.warnings else "accent")
-        mark(self._where, tone="" if as_asked else "warning")
-        self._where.setText(text)
-        self.setAccessibleName(text)
+        super().show_report(report)
         times_s = report.times_s
         names = {
             "load": tr("Load, once"),
@@ -124,39 +101,8 @@ class WhereStrip(Panel):
         said = " · ".join(f"{name} {duration(seconds)}" for name, seconds in steps)
         # What matters most stands first: the rest may be cut off.
         self._times.setText(tr("Together {time}", time=duration(report.total_s)) + " · " + said)
-        self._more.show_report(report)
-        self.details.setVisible(self._more.has_any)
-        self._more.setVisible(self._more.has_any and self.details.isChecked())
-        self.verdict.show_report(report)
-        self.show()
-
-    def show_receipt(self, receipt: Receipt | None) -> None:
-        """The newest receipt of what ran; None where there is none."""
-        self.verdict.show_receipt(receipt)
-
-    def _show_details(self, shown: bool) -> None:
-        self.details.set_icon("chevron-down" if shown else "chevron-right")
-        self._more.setVisible(shown and self._more.has_any)
-
-    def clear(self) -> None:
-        self._report = None
-        self.verdict.show_report(None)
-        self.verdict.show_receipt(None)
-        self.hide()
 
 
 def shades_of_steps() -> list[QColor]:
     """A colour for each step behind loading: the model's own time in the accent."""
     return [QColor(colors().border_strong), QColor(colors().accent), QColor(colors().muted)]
-
-
-def where_text(report: RunReport) -> tuple[str, bool]:
-    """Where a run took place, in words, and whether that is as it was asked for."""
-    got = " + ".join(provider_name(name) for name in report.providers_got)
-    asked = tr("Automatic") if report.provider_asked == "auto" else provider_name(report.provider_asked)
-    if report.provider_asked in ("auto", *report.providers_got[:1]):
-        return tr("Ran on {got} in {precision} (asked: {asked})", got=got, precision=report.variant, asked=asked), True
-    return (
-        tr("{asked} was asked for; ran on {got} in {precision}", got=got, precision=report.variant, asked=asked),
-        False,
-    )

@@ -227,6 +227,9 @@ def test_static_int8_is_not_shown_for_what_writes_text(desk: Desk) -> None:
     desk.show(entry(tasks=("text-generation",)))
     assert desk.page.form.rows["int8-static"].isHidden()
     assert not desk.page.form.rows["q4"].isHidden()
+    assert "int8-static" not in desk.page.form.samples.said
+    desk.show(entry())
+    assert "int8-static" in desk.page.form.samples.said
 
 
 def test_own_samples_are_chosen_used_and_given_back(

@@ -21,6 +21,7 @@ from workbench.gui.receipt_words import (
     speed_beside_fp32,
 )
 from workbench.receipts import Agreed, Receipt, ReceiptRow
+from workbench.verdicts import verdicts
 
 
 def with_row(row: ReceiptRow) -> Receipt:
@@ -64,6 +65,14 @@ def test_a_provider_that_failed_takes_no_recommendation() -> None:
 def test_speed_is_told_beside_fp32(per_s: float, said: str) -> None:
     row = ReceiptRow("fp16", "cpu", 1, None, speed(per_s))
     assert speed_beside_fp32(with_row(row), row) == said
+
+
+def test_speed_is_the_same_in_the_table_and_in_the_verdict() -> None:
+    hasty = replace(speed(320), throughput_per_s=250.0)  # now and then something was in the way
+    row = ReceiptRow("int8", "cpu", 23_100_000, agreed(0.9921), hasty)
+    made = with_row(row)
+    assert "2.0× faster" in str(verdicts(made)[-1])
+    assert speed_beside_fp32(made, row) == "2.0× faster than fp32"
 
 
 def test_nothing_is_told_where_there_is_no_fp32_on_the_provider() -> None:

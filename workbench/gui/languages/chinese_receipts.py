@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 TEXTS: dict[str, str] = {
+    # --- kinds of samples ---
+    "text": "文本",
+    "picture": "图片",
+    "sound": "声音",
     # --- what figures say ---
     "same word in {percent}% of the gaps": "{percent}% 的空缺处首选词相同",
     "same answer in {percent}% of the samples": "{percent}% 的样本答案相同",
@@ -19,7 +23,7 @@ TEXTS: dict[str, str] = {
     "{same} of {samples} agree": "{samples} 个样本中有 {same} 个一致",
     "as fast as fp32": "与 fp32 一样快",
     "{times}× faster than fp32": "速度是 fp32 的 {times} 倍",
-    "{times}× slower than fp32": "比 fp32 慢 {times} 倍",
+    "{times}× slower than fp32": "用时是 fp32 的 {times} 倍",
     "{variant}: {verdict}": "{variant}：{verdict}",
     "{rate} a second": "每秒 {rate} 个",
     "{rate} inputs a second": "每秒处理 {rate} 个输入",
@@ -109,6 +113,7 @@ TEXTS: dict[str, str] = {
     "Execution providers": "执行后端",
     "Devices": "设备",
     "Engine": "引擎",
+    "Threads": "线程",
     "Installed wheel": "已安装的 wheel",
     "Driver": "驱动程序",
     "Libraries": "库",

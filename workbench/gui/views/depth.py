@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QSizePolicy
 
 from workbench.gui.language import tr
 from workbench.gui.views.base import Context
-from workbench.gui.views.painting import number_font
+from workbench.gui.views.painting import MINUS, number_font
 from workbench.gui.views.two_pictures import TwoPictures
 from workbench.gui.widgets.basic import ElidedLabel, Panel
 from workbench.gui.widgets.theme import SPACE, colors
@@ -126,7 +126,7 @@ class DepthView(TwoPictures):
     def _figure(self, value: float) -> str:
         if self._result.unit == "m":
             return tr("{metres} m", metres=f"{value:.2f}")
-        return f"{value:,.0f}" if abs(value) >= LARGE else f"{value:.3g}"
+        return (f"{value:,.0f}" if abs(value) >= LARGE else f"{value:.3g}").replace("-", MINUS)
 
     def _point_at(self, x: float, y: float) -> None:
         self._place = (x, y)

@@ -29,7 +29,7 @@ __all__ = ["HeatMap"]
 MIN_CELL_PX, MAX_CELL_PX = 14, 64
 HIGH_PX, LOW_PX = 30, 22  # how high a cell is at most, with its number and without
 PAD_PX = 6
-MIN_HEIGHT_PX = 120
+MIN_HEIGHT_PX = 180  # of a matrix that is higher
 FIGURE_SIZES = (0.95, 0.82)  # of the window's font; where neither has room, colours speak alone
 EDGE_SIZE = 0.9
 MIN_TEXT_PX, MAX_TEXT_PX = 96, 280  # room for a sentence in front of its row
@@ -55,7 +55,6 @@ class HeatMap(QAbstractScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.viewport().setMouseTracking(True)
-        self.setMinimumHeight(MIN_HEIGHT_PX)
         mark(self, role="reading")
 
     @property
@@ -82,6 +81,9 @@ class HeatMap(QAbstractScrollArea):
 
     def sizeHint(self) -> QSize:
         return QSize(320, self._height())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(120, min(MIN_HEIGHT_PX, self._height()))
 
     def _height(self) -> int:
         bar = self.horizontalScrollBar().sizeHint().height() if self.horizontalScrollBar().maximum() else 0
@@ -198,7 +200,7 @@ class HeatMap(QAbstractScrollArea):
             bar.setRange(0, max(0, whole - seen))
             bar.setPageStep(max(1, seen))
             bar.setSingleStep(step)
-        self.setMaximumHeight(max(self.minimumHeight(), self._height()))
+        self.setMaximumHeight(self._height())
         self.updateGeometry()
 
     # --- painting -----------------------------------------------------------------------------------------------

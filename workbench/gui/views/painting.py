@@ -8,7 +8,7 @@ from PySide6.QtGui import QColor, QFont
 
 from workbench.gui.widgets.theme import colors, scaled_font
 
-__all__ = ["contrast", "mixed", "number_font", "one_line", "percent", "readable_on", "safe", "signed"]
+__all__ = ["MINUS", "contrast", "mixed", "number_font", "one_line", "percent", "readable_on", "safe", "signed"]
 
 READABLE = 4.5  # of WCAG 2.2 for text
 NO_NUMBER = "–"

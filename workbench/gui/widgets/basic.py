@@ -7,13 +7,39 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QIcon, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStyleOptionButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionButton,
+    QStyleOptionComboBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from workbench.gui.language import tr
 from workbench.gui.widgets.icons import ICON_PX, icon, pixmap
 from workbench.gui.widgets.theme import SPACE, colors, mark
 
-__all__ = ["Banner", "Button", "ElidedLabel", "IconLabel", "Label", "Panel", "column", "line", "plain_tip", "row"]
+__all__ = [
+    "Banner",
+    "Button",
+    "Choice",
+    "ElidedLabel",
+    "IconLabel",
+    "Label",
+    "Panel",
+    "column",
+    "line",
+    "plain_tip",
+    "row",
+]
+
+# Between the icon of a button and its text, besides the 4 pixels of Qt's style.
+ICON_GAP_PX = 2
 
 
 class Panel(QWidget):
@@ -32,7 +58,8 @@ class Panel(QWidget):
 
 
 class Label(QLabel):
-    """A text. ``role`` is title, heading or small; ``tone`` muted, accent, success, warning or danger."""
+    """A text. ``role`` is title, headline (beside buttons), heading or small; ``tone`` muted, accent, success, warning
+    or danger."""
 
     def __init__(self, text: str = "", *, role: str = "", tone: str = "", wrap: bool = False) -> None:
         super().__init__(text)
@@ -111,14 +138,37 @@ class Button(QPushButton):
         told to a button several times, needs nothing of ours."""
         super().initStyleOption(option)
         if self._icon:
-            option.icon = self._tinted()
+            gap = ICON_GAP_PX if self.text() else 0
+            option.icon = self._tinted(gap)
+            option.iconSize = QSize(ICON_PX + gap, ICON_PX)
 
     def _retint(self) -> None:
         if self._icon:
             self.setIcon(self._tinted())
 
-    def _tinted(self) -> QIcon:
-        return icon(self._icon, getattr(colors(), self._tint if self.isEnabled() else "muted"))
+    def _tinted(self, gap_px: int = 0) -> QIcon:
+        return icon(self._icon, getattr(colors(), self._tint if self.isEnabled() else "muted"), gap_px)
+
+
+class Choice(QComboBox):
+    """A choice among some. Where room is short, the middle of its text is left out; Qt would cut the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:  # a layout keeps the width from before the style sheet
+            self.updateGeometry()
+
+    def initStyleOption(self, option: QStyleOptionComboBox) -> None:
+        super().initStyleOption(option)
+        field = QStyle.SubControl.SC_ComboBoxEditField
+        room = self.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, field, self).width()
+        metrics = self.fontMetrics()
+        if metrics.boundingRect(option.currentText).width() > room:  # by which Qt finds the width it wants, too
+            option.currentText = metrics.elidedText(option.currentText, Qt.TextElideMode.ElideMiddle, room)
 
 
 class Banner(Panel):

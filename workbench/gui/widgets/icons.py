@@ -16,13 +16,14 @@ ICON_PX = 18
 
 
 @lru_cache(maxsize=256)
-def icon(name: str, color: str) -> QIcon:
-    """The icon ``assets/icons/NAME.svg`` in this colour (``#rrggbb``), :data:`ICON_PX` wide and high."""
+def icon(name: str, color: str, gap_px: int = 0) -> QIcon:
+    """The icon ``assets/icons/NAME.svg`` in this colour (``#rrggbb``), :data:`ICON_PX` wide and high, with an empty
+    stretch at its right."""
     made = QIcon()
     # For the screens that are there, and one that is added later.
     ratios = {screen.devicePixelRatio() for screen in QGuiApplication.screens()} | {2.0}
     for ratio in sorted(ratios):
-        made.addPixmap(_drawn(name, color, round(ICON_PX * ratio)))
+        made.addPixmap(_drawn(name, color, round(ICON_PX * ratio), round(gap_px * ratio)))
     return made
 
 
@@ -47,10 +48,10 @@ def _source(name: str) -> str:
     return (assets_dir() / "icons" / f"{name}.svg").read_text("utf-8")
 
 
-def _drawn(name: str, color: str, size_px: int) -> QPixmap:
+def _drawn(name: str, color: str, size_px: int, gap_px: int = 0) -> QPixmap:
     svg = _source(name).replace("currentColor", color) if color else _source(name)
     renderer = QSvgRenderer(QByteArray(svg.encode("utf-8")))
-    drawn = QPixmap(size_px, size_px)
+    drawn = QPixmap(size_px + gap_px, size_px)
     drawn.fill(Qt.GlobalColor.transparent)
     painter = QPainter(drawn)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)

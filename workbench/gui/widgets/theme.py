@@ -135,6 +135,7 @@ QLabel[tone="warning"] { color: $warning; }
 QLabel[tone="accent"] { color: $accent; }
 QLabel[role="title"] { font-size: ${title_pt}pt; font-weight: 600; }
 QLabel[role="heading"] { font-weight: 600; }
+QLabel[role="headline"] { font-weight: 600; min-height: ${row_px}px; }
 QLabel[role="small"] { font-size: ${small_pt}pt; }
 
 QPushButton { background: $surface; color: $text; border: 1px solid $border; border-radius: 7px;
@@ -334,6 +335,7 @@ def _style_sheet(*, dark: bool, font_pt: float) -> str:
         title_pt=f"{font_pt * 1.3:g}",
         small_pt=f"{font_pt * 0.9:g}",
         control_px=round(font_pt * 1.9),
+        row_px=round(font_pt * 1.9) + 12,  # with the padding and border of a button: a headline beside some
     )
 
 

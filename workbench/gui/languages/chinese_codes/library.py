@@ -31,6 +31,7 @@ MESSAGES: dict[str, str] = {
     "task-unknown": "本应用尚不支持任务 {task}；支持的任务：{known}",
     "task-other-architecture": "对于任务 {task}，本应用尚不支持架构 {architecture}；支持的任务：{known}",
     "task-none": "模型卡片和架构（{architecture}）都没有说明该模型的用途；请从以下任务中选择：{known}",
+    "run-cannot-do": "{model} 不能用于 {task}；可用于：{tasks}",
     "run-needs-export": "{folder} 中没有 ONNX 计算图；请先导出该模型",
     "task-needs-words": "{architecture} 需要先由其他程序（OCR）识别出页面上的文字，而本应用没有这种程序；请选择能直接阅读页面的模型，例如 Donut",
     "run-unknown-task": "该模型有 ONNX 计算图，但本应用尚不支持任务 {task}；支持的任务：{known}",

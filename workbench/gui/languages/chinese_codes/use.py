@@ -11,6 +11,7 @@ MESSAGES: dict[str, str] = {
     "usage-unknown-precision": "没有“{precision}”这种精度；可用的精度：{known}",
     "usage-precision-of-other-task": "任务 {task} 不提供 {precision}；可选的精度：{known}",
     "usage-unknown-calibration": "没有“{name}”这种校准方法；可用的方法：{known}",
+    "usage-one-text": "任务 {task} 用于比较多个文本；请至少提供两个，每个作为一个单独的输入",
     "usage-no-input": "任务 {task} 需要输入：{expected}",
     "usage-not-name-value": "“{word}”不是“名称=值”的形式",
     "usage-no-samples": "列名和样本数只在给出样本时才有意义；请先指定样本",

@@ -1,0 +1,126 @@
+"""What the parts of a page do where there is less room than they would like."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtWidgets import QStyleOptionComboBox, QWidget
+from pytestqt.qtbot import QtBot
+
+from workbench.gui.entry_list import second_lines
+from workbench.gui.views.base import View
+from workbench.gui.views.similarity import SimilarityView
+from workbench.gui.widgets.basic import Button, Choice, Label, column
+from workbench.gui.widgets.fitted import Fitted
+from workbench.gui.widgets.theme import style_sheet
+from workbench.gui.widgets.turned import Turned
+from workbench.library.entries import Entry
+from workbench.results import Similarity
+
+SENTENCES = tuple(f"Sentence {n} of some" for n in range(6))
+
+
+@pytest.fixture
+def fitted(qtbot: QtBot) -> Fitted:
+    room = Fitted()
+    qtbot.addWidget(room)
+    room.resize(440, 700)
+    room.show()
+    return room
+
+
+def similarity() -> SimilarityView:
+    view = SimilarityView()
+    scores = np.eye(len(SENTENCES), dtype=np.float32)
+    view.show_result(Similarity(SENTENCES, SENTENCES, scores), None)  # type: ignore[arg-type]  # it needs no file
+    return view
+
+
+def overlapping(view: View) -> list[str]:
+    parts = [part for part in (view.map, view.detail, view.pairs) if part.isVisible()]  # type: ignore[attr-defined]
+    return [
+        f"{type(first).__name__} and {type(second).__name__}"
+        for n, first in enumerate(parts)
+        for second in parts[n + 1 :]
+        if first.geometry().intersects(second.geometry())
+    ]
+
+
+def test_a_view_that_needs_more_height_than_there_is_is_scrolled(fitted: Fitted, qtbot: QtBot) -> None:
+    view = similarity()
+    fitted.put(view)
+    qtbot.waitUntil(view.isVisible)
+    assert view.size() == fitted.size()
+    assert not fitted.verticalScrollBar().maximum()
+    fitted.resize(440, 100)
+    qtbot.waitUntil(lambda: fitted.verticalScrollBar().maximum() > 0)
+    assert view.height() > 250
+    assert overlapping(view) == []
+    fitted.resize(440, 700)
+    assert view.size() == fitted.size()
+
+
+def test_it_hears_of_a_need_that_grows(fitted: Fitted, qtbot: QtBot) -> None:
+    view, label = QWidget(), Label("one line")
+    view.setLayout(column(label))
+    fitted.resize(300, 100)
+    fitted.put(view)
+    assert not fitted.verticalScrollBar().maximum()
+    label.setMinimumHeight(400)
+    qtbot.waitUntil(lambda: fitted.verticalScrollBar().maximum() > 0)
+    assert label.height() == 400
+
+
+def test_a_place_is_as_high_as_the_page_that_is_seen(qtbot: QtBot) -> None:
+    low, high = QWidget(), QWidget()
+    low.setMinimumHeight(40)
+    high.setMinimumHeight(300)
+    place = QWidget()
+    qtbot.addWidget(place)
+    pages = Turned(place, low, high)
+    assert place.minimumSizeHint().height() == 40
+    pages.setCurrentWidget(high)
+    assert place.minimumSizeHint().height() == 300
+    pages.setCurrentWidget(low)
+    assert place.minimumSizeHint().height() == 40
+
+
+@pytest.mark.parametrize("styled", [False, True])
+def test_a_choice_keeps_both_ends_of_its_text(qtbot: QtBot, styled: bool) -> None:
+    choice = Choice()
+    qtbot.addWidget(choice)
+    choice.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToContents)
+    if styled:
+        choice.setStyleSheet(style_sheet())
+    choice.addItem("Recommended (int8-static)")
+    choice.resize(choice.sizeHint())
+    assert drawn(choice) == "Recommended (int8-static)"
+    choice.resize(choice.sizeHint().width() - 30, choice.height())
+    assert drawn(choice).startswith("Rec")
+    assert drawn(choice).endswith("ic)")
+    assert "…" in drawn(choice)
+
+
+def drawn(choice: Choice) -> str:
+    option = QStyleOptionComboBox()
+    choice.initStyleOption(option)
+    return option.currentText
+
+
+def test_an_icon_stands_apart_from_the_text_of_its_button(qtbot: QtBot) -> None:
+    alone, beside = Button(icon="open"), Button("Open another file", icon="open")
+    for button in (alone, beside):
+        qtbot.addWidget(button)
+    plain = Button("Open another file")
+    qtbot.addWidget(plain)
+    assert beside.sizeHint().width() - plain.sizeHint().width() == alone.iconSize().width() + 4 + 2
+
+
+def test_a_row_of_the_list_leaves_out_whole_parts() -> None:
+    task = "sentence-similarity"
+    ready = Entry("a/one", "text", "ready", None, task, (task,), {task: ("fp32", "int8")}, 1_500_000)
+    assert second_lines(ready) == (
+        "Sentence similarity · fp32, int8 · 1.5 MB",
+        "Sentence similarity · 1.5 MB",
+        "Sentence similarity",
+    )
