@@ -29,6 +29,8 @@ STEPS_TO_MERGED = ("decoder_model", "decoder_with_past_model")
 TIED = "tied.json"
 # Elements of a tensor that may be a list of lengths.
 FEW = 1024
+# The version of torch whose inner functions are known here; with another one tracing takes the memory that it takes.
+KNOWN_TORCH = "2.13."
 
 
 def trace(model: Any, export_task: str, exported: Path, source: Path) -> None:
@@ -36,6 +38,7 @@ def trace(model: Any, export_task: str, exported: Path, source: Path) -> None:
 
     Graphs lie in the folder ``exported`` afterwards, as :func:`finish` takes them.
     """
+    import torch
     from optimum.exporters.onnx.convert import onnx_export_from_model
     from optimum.exporters.tasks import TasksManager
     from optimum.utils.save_utils import maybe_load_preprocessors
@@ -50,7 +53,11 @@ def trace(model: Any, export_task: str, exported: Path, source: Path) -> None:
         model.config.pad_token_id = pads[0] if pads else 0
     traced: list[Path] = []
     tied: list[list[dict[str, str]]] = []
-    with _weights_beside(traced), _tied_later(tied), _decoders_apart():
+    with contextlib.ExitStack() as changed:
+        changed.enter_context(_decoders_apart())
+        if torch.__version__.startswith(KNOWN_TORCH):
+            changed.enter_context(_weights_beside(traced))
+            changed.enter_context(_tied_later(tied))
         onnx_export_from_model(
             model=model, output=exported, task=task, preprocessors=preprocessors, do_validation=False, device="cpu"
         )
