@@ -93,6 +93,7 @@ def test_the_export_proves_itself_in_another_place(
     assert means["int8"] == pytest.approx(exported["receipt"]["rows"][1]["agreement"]["mean"], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_two_hundred_samples_of_ones_own(
     exported: Any, workbench: Command, folders: dict[str, str], tmp_path: Path
 ) -> None:

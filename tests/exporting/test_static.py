@@ -251,6 +251,7 @@ def test_a_text_classifier(checkpoint: Callable[[str], Path], export: Export) ->
     assert kinds.count("QuantizeLinear") >= 6
 
 
+@pytest.mark.slow
 @pytest.mark.toolchain
 def test_pictures_of_a_user_of_which_one_is_broken(
     checkpoint: Callable[[str], Path], export: Export, tmp_path: Path
@@ -287,6 +288,7 @@ def test_pictures_of_a_user_of_which_one_is_broken(
     assert settings["own_samples"] is True
 
 
+@pytest.mark.slow
 @pytest.mark.toolchain
 def test_a_broken_picture_is_told(checkpoint: Callable[[str], Path], export: Export, tmp_path: Path) -> None:
     from PIL import Image

@@ -206,6 +206,7 @@ def test_texts_are_trusted_as_transformers_trusts_them(real: Path, monkeypatch: 
     assert texts["speech"] == wanted["speech"]["text"].removesuffix(" .")
 
 
+@pytest.mark.slow
 @pytest.mark.real_model
 def test_a_text_that_goes_round_in_circles_is_written_again(real: Path) -> None:
     with np.load(real / "two_cities.npz") as archive:

@@ -118,9 +118,9 @@ def test_inputs_in_a_batch_are_answered_as_alone(made: Made, name: str) -> None:
     ("name", "task"),
     [
         ("roberta-answers", "question-answering"),
-        ("modernbert-fills", "fill-mask"),
-        ("bart-entails", "zero-shot-classification"),
-        ("xlm-roberta-ranks", "text-ranking"),
+        pytest.param("modernbert-fills", "fill-mask", marks=slow),
+        pytest.param("bart-entails", "zero-shot-classification", marks=slow),
+        pytest.param("xlm-roberta-ranks", "text-ranking", marks=slow),
     ],
 )
 def test_the_whole_way(

@@ -91,7 +91,7 @@ def test_the_doctor_tells_what_is_known(tmp_path: Path) -> None:
     def said(threads: int) -> str:
         return doctor._threads(Settings(threads=threads)).detail
 
-    assert "known for 0 graphs" in said(0)
+    assert "measured so far: 0" in said(0)
     ThreadChoices(threads_file(data_dir())).keep(choice(tmp_path / "one"), {1: 2.0, 4: 9.0})
-    assert "known for 1 graphs" in said(0)
+    assert "measured so far: 1" in said(0)
     assert said(3) == "3 for every model, by the setting"
