@@ -18,9 +18,9 @@ def size(bytes_: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """``0.0123`` → ``"12.3 ms"``, ``75`` → ``"1 min 15 s"``."""
-    if seconds < 1:
-        return f"{seconds * 1000:.1f} ms"
+    """``0.0123`` → ``"12.3 ms"``, ``0.123`` → ``"123 ms"``, ``75`` → ``"1 min 15 s"``."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.{0 if seconds >= 0.09995 else 1}f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds // 60)} min {int(seconds % 60)} s"

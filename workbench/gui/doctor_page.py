@@ -185,7 +185,6 @@ def area_title(area: str) -> str:
         "device": tr("Devices"),
         "onnxruntime": "onnxruntime",
         "engine": tr("Engine"),
-        "threads": tr("Threads"),
         "toolchain": tr("Export toolchain"),
         "audio": tr("Microphones and loudspeakers"),
         "folder": tr("Folders"),
@@ -216,6 +215,7 @@ def name_of(check: Check) -> str:
     titles = {
         "wheel": tr("Installed wheel"),
         "engine": tr("Engine"),
+        "threads": tr("Threads"),
         "driver": tr("Driver"),
         "libraries": tr("Libraries"),
         "settings": tr("Settings"),
