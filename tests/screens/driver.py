@@ -151,3 +151,4 @@ class Driver:
             self.shot("export-done", narrow=True)
         if self.window.pages.currentWidget() is page:  # else something waited for it and runs already
             self.click(self.button("Use it now"))
+        self.wait(f"{name} to be shown", lambda: (e := self.page.entry) and e.name == name)
