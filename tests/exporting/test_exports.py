@@ -18,7 +18,7 @@ from tests.exporting.conftest import COMMIT, Export, changed, nothing_published,
 from tests.exporting.test_quantizing import cosine
 from workbench.cancellation import Cancellation
 from workbench.errors import Cancelled, ExportError
-from workbench.exporting.spec import Event, StageStarted
+from workbench.exporting.spec import Event, ExportSpec, StageStarted
 from workbench.runtime.session import EXACT_INT8
 from workbench.tasks.samples import samples
 
@@ -255,19 +255,17 @@ def test_minilm(real_hub: Path, export: Export) -> None:
     }
 
 
+def whisper(real_hub: Path, precisions: tuple[str, ...], inputs: tuple[str, ...]) -> ExportSpec:
+    (source,) = (real_hub / "models--openai--whisper-tiny.en/snapshots").iterdir()
+    task = "automatic-speech-recognition"
+    return spec_of(source, *precisions, task=task, export_task=f"{task}-with-past", samples=inputs)
+
+
 @pytest.mark.real_model
 @pytest.mark.slow
 def test_what_the_export_of_a_speech_model_takes(real_hub: Path, export: Export) -> None:
     """On the samples of the app: the answers to a recording of several windows take torch 120 MB more."""
-    (source,) = (real_hub / "models--openai--whisper-tiny.en/snapshots").iterdir()
-    spec = spec_of(
-        source,
-        "fp32",
-        "int8",
-        task="automatic-speech-recognition",
-        export_task="automatic-speech-recognition-with-past",
-        samples=tuple(samples("automatic-speech-recognition")),
-    )
+    spec = whisper(real_hub, ("fp32", "int8"), tuple(samples("automatic-speech-recognition")))
     # The toolchain's own, which a Whisper of 4 MB takes, and two and a half times the checkpoint.
     assert export(spec).worker_peak_bytes <= 610e6 + 2.5 * 151e6
 
@@ -275,17 +273,7 @@ def test_what_the_export_of_a_speech_model_takes(real_hub: Path, export: Export)
 @pytest.mark.real_model
 @pytest.mark.slow
 def test_whisper(real_hub: Path, export: Export) -> None:
-    (source,) = (real_hub / "models--openai--whisper-tiny.en/snapshots").iterdir()
-    spec = spec_of(
-        source,
-        "fp32",
-        "fp16",
-        "int8",
-        task="automatic-speech-recognition",
-        export_task="automatic-speech-recognition-with-past",
-        samples=(str(real_hub / "testdata/two_cities.wav"),),
-    )
-    outcome = export(spec)
+    outcome = export(whisper(real_hub, ("fp32", "fp16", "int8"), (str(real_hub / "testdata/two_cities.wav"),)))
     rows, arrays = reference(outcome.folder)
     answer = rows[0]["answer"]
     assert answer["text"].startswith("It was the best of times, it was the worst of times.")
