@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QFileDialog, QMainWindow, QMessageBox, QStackedWid
 from workbench.errors import WorkbenchError
 from workbench.gui.appearance import Appearance
 from workbench.gui.background import Background
+from workbench.gui.controllers import Controllers
 from workbench.gui.core import Core
 from workbench.gui.exports import Exports
 from workbench.gui.input_router import InputRouter
@@ -74,19 +75,11 @@ class MainWindow(QMainWindow):
         self.pages = QStackedWidget()
         self.pages.addWidget(self.welcome)
         self.pages.addWidget(self.unusable)
-        self._later = LaterPages(
-            self.pages,
-            core,
-            background,
-            appearance,
-            self.microphone,
-            self.exports,
-            self.receipts,
-            settings.provider,
+        controllers = Controllers(
+            core, background, appearance, self.library, self.exports, self.receipts, self.microphone
         )
-        self._readying = Readying(
-            core, background, appearance, self.library, self.microphone, self._later, self, self._tell_error
-        )
+        self._later = LaterPages(self.pages, controllers, settings.provider)
+        self._readying = Readying(controllers, self._later, self, self._tell_error)
         main = QWidget()
         inner = column(space=0)
         notices = QWidget()
