@@ -14,6 +14,7 @@ TEXTS: dict[str, str] = {
     "cannot be used here": "无法使用",
     "Waits for its export": "等待导出",
     "Unknown task": "未知任务",
+    "Also in {folder} ({size})": "另有一份在 {folder}（{size}）",
     "For text": "处理文本的模型",
     "For pictures": "处理图片的模型",
     "For sound": "处理声音的模型",
