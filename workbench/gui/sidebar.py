@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QActionGroup, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QListView, QMenu, QSizePolicy
 
 from workbench.errors import Notice
@@ -23,6 +23,31 @@ __all__ = ["Sidebar"]
 WORDS_PX = 264
 
 
+class _Search(QLineEdit):
+    """The arrow key leads into what was found; Escape takes the words back."""
+
+    downwards = Signal()
+
+    def event(self, event: QEvent) -> bool:
+        # Else a page that Escape closes would be closed first.
+        if event.type() == QEvent.Type.ShortcutOverride and self._is_escape(event):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Down:
+            self.downwards.emit()
+        elif self._is_escape(event):
+            self.clear()
+        else:
+            super().keyPressEvent(event)
+
+    def _is_escape(self, event: QEvent) -> bool:
+        assert isinstance(event, QKeyEvent)
+        return bool(self.text()) and event.matches(QKeySequence.StandardKey.Cancel)
+
+
 class Sidebar(Panel):
     """Emits ``chosen`` with the entry that is selected, and ``updated`` when something else is known of it now."""
 
@@ -37,7 +62,7 @@ class Sidebar(Panel):
         self._appearance = appearance
         self._name: str | None = None
         self._modality: str | None = None
-        self.search = QLineEdit()
+        self.search = _Search()
         self.search.setClearButtonEnabled(True)
         self._glass = QAction(self)
         self.search.addAction(self._glass, QLineEdit.ActionPosition.LeadingPosition)
@@ -73,6 +98,7 @@ class Sidebar(Panel):
 
         self.search.textChanged.connect(self._search)
         self.search.returnPressed.connect(self._first)
+        self.search.downwards.connect(self._into_list)
         self.list.selectionModel().currentChanged.connect(self._current_changed)
         self._filter.clicked.connect(self._clear_modality)
         self._refresh.clicked.connect(library.refresh)
@@ -206,6 +232,13 @@ class Sidebar(Panel):
                 self._select(entry.name)
                 self.list.setFocus()
                 return
+
+    def _into_list(self) -> None:
+        """Down in the search: the list, where the model that is selected is among those shown, else its first one."""
+        if self._name and self.rows.row_of(self._name) is not None:
+            self.list.setFocus()
+        else:
+            self._first()
 
     def _show_nothing(self) -> None:
         listing = self._library.listing
