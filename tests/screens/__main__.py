@@ -66,6 +66,7 @@ def main() -> int:
             ("whole", common | device.environment),
             ("lacking", {name: text for name, text in common.items() if "TOOLCHAIN" not in name} | lacking),
             ("empty", common | empty),
+            ("readme", common | {"WORKBENCH_MODEL_FOLDERS": ""}),
         ):
             command = [sys.executable, "-m", "tests.screens.drive", window]
             status |= drive(command, environment, server)
