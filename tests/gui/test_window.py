@@ -490,6 +490,7 @@ def test_no_models_at_all_is_said_with_the_places(open_window: Open) -> None:
     assert window.pages.currentWidget() is window.welcome
     assert window.sidebar.rows.count == 0
     assert "No models yet" in window.welcome.said()
+    assert window.welcome.add.isVisible()
     assert str(Path(os.environ["HF_HOME"]) / "hub") in window.welcome.said()
 
 

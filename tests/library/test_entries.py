@@ -133,6 +133,7 @@ def test_entries_are_sorted_by_their_short_names() -> None:
         ("zero-shot-classification", "text"),
         ("zero-shot-image-classification", "image"),
         ("fill-mask", "text"),
+        ("document-question-answering", "image"),  # and a question
         ("reinforcement-learning", "other"),
         (None, "other"),
     ],

@@ -107,6 +107,7 @@ class MainWindow(QMainWindow):
         self.retranslate()
 
     def _connect(self, appearance: Appearance) -> None:
+        self.welcome.add.clicked.connect(self.sidebar.add_folder)
         self.sidebar.machine_requested.connect(lambda: self.beside.show_machine())
         self.exports.changed.connect(lambda name: self._show_busy())
         self.exports.finished.connect(self._export_ended)

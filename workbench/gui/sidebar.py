@@ -102,7 +102,7 @@ class Sidebar(Panel):
         self.list.selectionModel().currentChanged.connect(self._current_changed)
         self._filter.clicked.connect(self._clear_modality)
         self._refresh.clicked.connect(library.refresh)
-        self._add.clicked.connect(self._add_folder)
+        self._add.clicked.connect(self.add_folder)
         self.machine.clicked.connect(self.machine_requested)
         self.list.clicked.connect(self._point)
         self.list.activated.connect(self._point)
@@ -263,7 +263,8 @@ class Sidebar(Panel):
     def _clear_modality(self) -> None:
         self.want(None)
 
-    def _add_folder(self) -> None:
+    def add_folder(self) -> None:
+        """Ask for a folder, and look for models there from now on."""
         folder = QFileDialog.getExistingDirectory(self, tr("Add a folder with models…"))
         if folder:
             self._library.add_folder(folder)

@@ -113,12 +113,11 @@ def list_entries(scan: Scan, artifacts: Artifacts, recommended: Mapping[str, str
 
 
 def modality_of(task: str | None) -> Modality:
-    """What a pipeline tag of the hub is about: what goes in, where the task is one of ours."""
+    """What a pipeline tag of the hub is about: what goes in beside text, where the task is one of ours."""
     if task is None:
         return "other"
     if task in TASKS:
-        kind = TASKS[task].input
-        return "text" if kind == "fields" else kind
+        return TASKS[task].modality
     for modality, words in (("audio", AUDIO_TAGS), ("image", IMAGE_TAGS), ("text", TEXT_TAGS)):
         if any(word in task for word in words):
             return modality  # type: ignore[return-value]  # mypy takes the literals for any text
