@@ -66,7 +66,7 @@ class Library(QObject):
         self._background.start(work, done=lambda _: self.refresh(), failed=self._tell, lane="settings")
 
     def first_ready(self, task_input: str) -> Entry | None:
-        """The first model that runs now and takes this kind of input, one that needs nothing besides where there is one."""
+        """The first model that runs now and takes this kind of input; rather one that needs nothing besides."""
         from workbench.tasks.catalog import TASKS
 
         def needs_more(entry: Entry) -> bool:

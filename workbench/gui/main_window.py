@@ -61,16 +61,14 @@ class MainWindow(QMainWindow):
     def __init__(self, core: Core, background: Background, appearance: Appearance, settings: Settings) -> None:
         super().__init__()
         self.appearance = appearance
-        self._core = core
-        self._background = background
+        self._core, self._background = core, background
         self._to_open: str | None = None
         self.library = Library(core, background, self)
         self.exports = Exports(core, background, self)
         self.receipts = Receipts(core, background, self)
         self.microphone = Microphone(core, background, settings.microphone, self)
         self.sidebar = Sidebar(self.library, appearance)
-        self.unusable = UnusablePage()
-        self.welcome = WelcomePage()
+        self.unusable, self.welcome = UnusablePage(), WelcomePage()
         self.banner = Banner()
         self.pages = QStackedWidget()
         self.pages.addWidget(self.welcome)
@@ -117,6 +115,7 @@ class MainWindow(QMainWindow):
     def _connect_pages(self) -> None:
         """The pages are made: connect them, and show what was chosen before."""
         self.sidebar.chosen.connect(self._show_entry)
+        self.sidebar.began.connect(self._begin_with)
         self.sidebar.updated.connect(self._show_update)
         self.sidebar.pointed.connect(self._show_pointed)
         self.library.changed.connect(self._library_changed)
@@ -204,6 +203,13 @@ class MainWindow(QMainWindow):
         else:
             self.unusable.show_entry(entry)
             self.pages.setCurrentWidget(self.unusable)
+
+    def _begin_with(self, entry: Entry) -> None:
+        """Who went to another page before the models were listed stays there."""
+        front = self.pages.currentWidget() if self.beside.shown else None
+        self._show_entry(entry)
+        if front is not None:
+            self.beside.stay_on(front)
 
     def _show_pointed(self, entry: Entry) -> None:
         """The way from a page beside a model back to it."""

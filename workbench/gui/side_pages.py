@@ -66,6 +66,11 @@ class SidePages(QObject):
     def show_machine(self) -> None:
         self._go_to(self.machine)
 
+    def stay_on(self, page: QWidget) -> None:
+        """In front of what took its place just now."""
+        self._before, self._focused = self._pages.currentWidget(), None
+        self._pages.setCurrentWidget(page)
+
     def close(self) -> None:
         """Back to what was there before, and to the control that had the focus there."""
         if self.shown and self._before is not None:

@@ -52,6 +52,7 @@ class Sidebar(Panel):
     """Emits ``chosen`` with the entry that is selected, and ``updated`` when something else is known of it now."""
 
     chosen = Signal(object)  # Entry
+    began = Signal(object)  # Entry: nobody chose it, a model had to be the first
     updated = Signal(object)  # Entry
     pointed = Signal(object)  # Entry: the selected one was clicked, or Enter pressed on it
     machine_requested = Signal()
@@ -176,8 +177,11 @@ class Sidebar(Panel):
 
     def _select_first(self, name: str) -> None:
         """Begin with this model, unless another one was chosen meanwhile."""
-        if self._name is None:
+        entry = self._library.entry(name)
+        if self._name is None and entry is not None and self.rows.row_of(name) is not None:
+            self._name = name
             self._select(name)
+            self.began.emit(entry)
 
     def _select(self, name: str | None) -> None:
         row_ = self.rows.row_of(name) if name else None
