@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,10 @@ from exporters.rewrite import Array, WeightRewriter
 
 __all__ = [
     "ATTENTION_INPUTS",
+    "NOT_RESCALED",
     "BlockSettings",
     "Blocks",
+    "Factors",
     "block_scales",
     "dequantize_blocks",
     "pack_nibbles",
@@ -38,8 +40,9 @@ class BlockSettings:
     ``attention_bits`` have the weights that make queries, keys and values, ``head_bits`` the output head and the
     embedding, ``bits`` all others.
 
-    ``block_size`` values share a scale, a power of two from 16 on; of weights of 8 bits ``block_size_8``, where so many
-    divide a row. ``accuracy_level`` is that of MatMulNBits: 4 multiplies in int8, 1 in fp32.
+    ``block_size`` values share a scale, a power of two from 16 on; of weights of 8 bits ``block_size_8``, and
+    ``block_size_rescaled`` where their channels were rescaled, if so many divide a row. ``accuracy_level`` is that of
+    MatMulNBits: 4 multiplies in int8, 1 in fp32.
     """
 
     bits: int
@@ -48,10 +51,35 @@ class BlockSettings:
     block_size: int
     block_size_8: int
     accuracy_level: int
+    block_size_rescaled: int = 64
 
-    def block_size_of(self, bits: int, width: int) -> int:
+    def bits_of(self, node: str, *, is_head: bool) -> int:
+        """Of the weight of a product, by the name of its node."""
+        if is_head:
+            return self.head_bits
+        return self.attention_bits if ATTENTION_INPUTS.intersection(node.split("/")) else self.bits
+
+    def block_size_of(self, bits: int, width: int, *, rescaled: bool = False) -> int:
         """How many values of a row of this width share a scale."""
-        return self.block_size_8 if bits == 8 and width % self.block_size_8 == 0 else self.block_size
+        wanted = self.block_size_rescaled if rescaled else self.block_size_8
+        return wanted if bits == 8 and width % wanted == 0 else self.block_size
+
+
+@dataclass
+class Factors:
+    """What a weight is multiplied by before it is quantized, float32 [inputs] and [outputs]; None is 1."""
+
+    inputs: Array | None = None
+    outputs: Array | None = None
+
+    def applied(self, rows: Array, start: int = 0) -> Array:
+        """The rescaled rows of a weight [outputs, inputs], of which these are those from ``start`` on."""
+        if self.inputs is not None:
+            rows = rows * self.inputs
+        return rows if self.outputs is None else rows * self.outputs[start : start + len(rows), None]
+
+
+NOT_RESCALED: Mapping[str, Factors] = {}
 
 
 @dataclass(frozen=True)
@@ -63,8 +91,8 @@ class Blocks:
     scales: Array
 
 
-def quantize_blocks(rows: Array, bits: int, block_size: int) -> Blocks:
-    """Quantize float32 ``rows`` of shape [N, K] along K.
+def quantize_blocks(rows: Array, bits: int, block_size: int, factors: Factors | None = None) -> Blocks:
+    """Quantize float32 ``rows`` of shape [N, K] along K, multiplied by ``factors`` before.
 
     8 bits get the scale that a block's largest value needs. For 4 bits several are tried, each made to fit the values
     that it gives; the one with the least squared error wins, where larger weights count for more.
@@ -76,6 +104,8 @@ def quantize_blocks(rows: Array, bits: int, block_size: int) -> Blocks:
     step = max(1, SLICE_ELEMENTS // (blocks * block_size))
     for start in range(0, count, step):  # in slices: a large embedding would else need many copies of itself
         part = np.ascontiguousarray(rows[start : start + step], np.float32)
+        if factors is not None:
+            part = factors.applied(part, start)
         if blocks * block_size > width:
             part = np.pad(part, ((0, 0), (0, blocks * block_size - width)))
         part = part.reshape(len(part), blocks, block_size)
@@ -140,21 +170,30 @@ def pack_nibbles(values: Array) -> Array:
 Find = Callable[[Array, int], "Blocks | None"]
 
 
-def quantize_in_blocks(model: ModelProto, settings: BlockSettings, folder: Path, find: Find | None = None) -> int:
+def quantize_in_blocks(
+    model: ModelProto,
+    settings: BlockSettings,
+    folder: Path,
+    find: Find | None = None,
+    factors: Mapping[str, Factors] = NOT_RESCALED,
+) -> int:
     """Replace the constant matrices and large embeddings of a model; returns how many nodes were replaced.
 
-    ``folder`` is where the external data of the model lies.
+    ``folder`` is where the external data of the model lies; ``factors`` come from :func:`exporters.rescaling.rescale`.
     """
-    replaced = _BlockRewriter(model, settings, folder, find or (lambda rows, bits: None)).run()
+    replaced = _BlockRewriter(model, settings, folder, find or (lambda rows, bits: None), factors).run()
     if replaced and not any(item.domain == DOMAIN for item in model.opset_import):
         model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
     return replaced
 
 
 class _BlockRewriter(WeightRewriter):
-    def __init__(self, model: ModelProto, settings: BlockSettings, folder: Path, find: Find) -> None:
+    def __init__(
+        self, model: ModelProto, settings: BlockSettings, folder: Path, find: Find, factors: Mapping[str, Factors]
+    ) -> None:
         super().__init__(model, folder)
         self._find = find
+        self._factors = factors
         self._settings = settings
         self._stored: dict[tuple[str, bool], tuple[str, str]] = {}
         self._vocabulary = {output.name for output in model.graph.output}
@@ -166,8 +205,8 @@ class _BlockRewriter(WeightRewriter):
         rows, columns = self.weights[weight].dims
         outputs, inputs = (rows, columns) if rows_are_outputs else (columns, rows)
         is_head = self.is_tied(weight) or bool(self._vocabulary & {*node.output, output})
-        bits = self._settings.head_bits if is_head else self._bits_of(node)
-        block_size = self._settings.block_size_of(bits, inputs)
+        bits = self._settings.bits_of(node.name, is_head=is_head)
+        block_size = self._block_size_of(weight, bits, inputs)
         values, scales = self._blocks(weight, bits, rows_are_outputs=rows_are_outputs)
         return [
             helper.make_node(
@@ -184,9 +223,9 @@ class _BlockRewriter(WeightRewriter):
             )
         ]
 
-    def _bits_of(self, node: NodeProto) -> int:
-        attention = ATTENTION_INPUTS.intersection(node.name.split("/"))
-        return self._settings.attention_bits if attention else self._settings.bits
+    def _block_size_of(self, weight: str, bits: int, width: int) -> int:
+        is_rescaled = weight in self._factors and self._factors[weight].inputs is not None
+        return self._settings.block_size_of(bits, width, rescaled=is_rescaled)
 
     def embedding(self, node: NodeProto) -> list[NodeProto]:
         """Look the rows up in their blocks, shared with a tied head, and scale only those."""
@@ -215,7 +254,7 @@ class _BlockRewriter(WeightRewriter):
                 name=f"{name}_values",
                 domain=DOMAIN,
                 bits=bits,
-                block_size=self._settings.block_size_of(bits, width),
+                block_size=self._block_size_of(table, bits, width),
                 gather_axis=0,
                 quantize_axis=2,
             ),
@@ -228,8 +267,9 @@ class _BlockRewriter(WeightRewriter):
         if key not in self._stored:
             matrix = self.matrix(weight)
             rows = matrix if rows_are_outputs else matrix.T
-            block_size = self._settings.block_size_of(bits, rows.shape[1])
-            made = self._find(rows, bits) or quantize_blocks(rows, bits, block_size)
+            block_size, factors = self._block_size_of(weight, bits, rows.shape[1]), self._factors.get(weight)
+            found = None if factors else self._find(rows, bits)
+            made = found or quantize_blocks(rows, bits, block_size, factors)
             stem = weight if rows_are_outputs else f"{weight}_turned"
             self._stored[key] = (
                 self.add_weight(f"{stem}_blocks", made.values if bits == 8 else pack_nibbles(made.values)),

@@ -15,7 +15,7 @@ from onnx import ModelProto
 
 from exporters import graphs
 from exporters.activations import NOTHING_SEEN, Activations
-from exporters.blocks import BlockSettings, quantize_in_blocks
+from exporters.blocks import NOT_RESCALED, BlockSettings, Factors, quantize_in_blocks
 from exporters.calibration import Feeds
 from exporters.dynamic import quantize_dynamically
 from exporters.failure import ExportFailure
@@ -23,6 +23,7 @@ from exporters.float16 import convert_to_float16
 from exporters.layerwise import NOTHING_ROUNDED, Rounded
 from exporters.merging import merge_products
 from exporters.protocol import PRECISIONS
+from exporters.rescaling import rescale
 from exporters.smoothing import smooth
 from exporters.static import quantize_network, quantize_products
 from exporters.tidying import tidy
@@ -77,16 +78,17 @@ class Operator:
     shape: tuple[int, ...]
 
 
-BLOCKS = {"block_size": 32, "block_size_8": 32, "symmetric": True, "accuracy_level": 4}
+BLOCKS = {"block_size": 32, "block_size_8": 32, "block_size_rescaled": 64, "symmetric": True, "accuracy_level": 4}
 BLOCKS_INT8 = Recipe(
     "int8", "blocks", convolutions=True, settings={"bits": 8, "attention_bits": 8, "head_bits": 8, **BLOCKS}
 )
+RESCALED_INT8 = replace(BLOCKS_INT8, settings={**BLOCKS_INT8.settings, "rescaling": True})
 GPTQ = {"rounding": "gptq", "calibration": {"text": "built-in", "sequences": 40, "tokens": 128}}
 BLOCKS_Q4 = Recipe(
     "q4",
     "blocks",
     convolutions=True,
-    settings={"bits": 4, "attention_bits": 8, "head_bits": 8, **BLOCKS, "block_size_8": 64, **GPTQ},
+    settings={"bits": 4, "attention_bits": 8, "head_bits": 8, **BLOCKS, "block_size_8": 64, "rescaling": True, **GPTQ},
 )
 BLOCKS_Q4F16 = replace(BLOCKS_Q4, precision="q4f16", settings={**BLOCKS_Q4.settings, "float16": True})
 DYNAMIC_INT8 = Recipe(
@@ -122,7 +124,7 @@ RECIPES: dict[tuple[str, str], Recipe] = {
     ("int8-static", "*"): STATIC_INT8,
     ("int8", "automatic-speech-recognition"): SPEECH_INT8,
     # Dynamic int8 costs a language model half a nat a token; blocks of 8 bits cost it nothing that can be measured.
-    ("int8", "text-generation"): BLOCKS_INT8,
+    ("int8", "text-generation"): RESCALED_INT8,
     ("q4", "text-generation"): BLOCKS_Q4,
     ("q4f16", "text-generation"): BLOCKS_Q4F16,
 }
@@ -198,17 +200,17 @@ def quantize(
     recipe: Recipe,
     activations: Mapping[str, Activations] = NOTHING_SEEN,
     rounded: Rounded = NOTHING_ROUNDED,
-) -> None:
-    """Make one graph of a variant out of the fp32 graph at ``source``.
+) -> dict[str, Any]:
+    """Make one graph of a variant out of the fp32 graph at ``source``; returns what the manifest tells of it besides.
 
     ``activations`` are those of the samples, see :mod:`exporters.activations`, and ``rounded`` the weights that were
     rounded beforehand, see :mod:`exporters.layerwise`; a recipe that wants some does without what is missing.
     """
     recipe = recipe.for_graph(source.stem)
     if recipe.method == "blocks":
-        to_blocks(source, target, recipe.settings, rounded)
-    else:
-        METHODS[recipe.method](source, target, recipe.settings, activations)
+        return to_blocks(source, target, recipe.settings, activations, rounded)
+    METHODS[recipe.method](source, target, recipe.settings, activations)
+    return {}
 
 
 def to_dynamic(source: Path, target: Path, settings: Mapping[str, Any], activations: Mapping[str, Activations]) -> None:
@@ -244,7 +246,13 @@ def block_settings(settings: Mapping[str, Any]) -> BlockSettings:
     return BlockSettings(**{item.name: settings[item.name] for item in fields(BlockSettings)})
 
 
-def to_blocks(source: Path, target: Path, settings: Mapping[str, Any], rounded: Rounded) -> None:
+def to_blocks(
+    source: Path,
+    target: Path,
+    settings: Mapping[str, Any],
+    activations: Mapping[str, Activations] = NOTHING_SEEN,
+    rounded: Rounded = NOTHING_ROUNDED,
+) -> dict[str, Any]:
     """Weights in blocks of 4 or 8 bits with a scale each (``MatMulNBits``), the embedding shared with a tied head.
 
     Loss of SmolLM2-135M, in nats a token on the readmes of three packages (fp32 2.421), and the size: 8 bits 2.422, 154
@@ -258,19 +266,27 @@ def to_blocks(source: Path, target: Path, settings: Mapping[str, Any], rounded: 
     cost 0.208. On 1,008 tokens that the model had written itself, 0.246 were lost where readmes lost 0.163.
 
     Weights of 8 bits in blocks of 64 are 6 % fewer bytes and multiplied in up to 13 % less time, but so many
-    activations share a scale then too: how far a model all in 8 bits is from fp32 (KL) rises from 0.007 to 0.013. q4
-    has them in what keeps 8 bits, 106 MB, and loses 0.077 in the engine, where activations have 8 bits as well, 0.088
-    with blocks of 32; int8 has not. Larger blocks of 4 bits would gain no time. To leave queries, keys and values of
-    some layers alone in 8 bits would not do: in 4 bits those of one layer cost 0.003 to 0.007 (KL), of 18 layers all
-    but the first.
+    activations share a scale then too. With channels of one size (:mod:`exporters.rescaling`) that costs nothing. How
+    far a model all in 8 bits is from fp32 on texts of five kinds (KL, and how often the same token is the likeliest;
+    1,869 tokens): blocks of 32 0.0068 and 95.4 %, of 64 0.0115 and 93.5 %, rescaled of 64 0.0049 and 96.1 %, of 32
+    0.0030 and 96.2 %. What the few samples show of the channels does nearly as well as 2,000 tokens of text (0.0046).
+    Of q4 the parts of 8 bits are rescaled too: 0.132 instead of 0.137. Where nothing could be rescaled, int8 has blocks
+    of 32. Larger blocks of 4 bits would gain no time. To leave queries, keys and values of some layers alone in 8 bits
+    would not do: in 4 bits those of one layer cost 0.003 to 0.007 (KL), of 18 layers all but the first.
     """
     model = graphs.load(source, external=False)
-    if quantize_in_blocks(model, block_settings(settings), source.parent, rounded.find) == 0:
+    told: dict[str, Any] = {}
+    factors: Mapping[str, Factors] = NOT_RESCALED
+    if settings.get("rescaling"):
+        factors = rescale(model, activations, block_settings(settings), source.parent)
+        told["rescaled_matrices"] = sum(item.inputs is not None for item in factors.values())
+    if quantize_in_blocks(model, block_settings(settings), source.parent, rounded.find, factors) == 0:
         raise ExportFailure("export-nothing-to-quantize", file=source.name)
     merge_products(model)
     if settings.get("float16"):
         model = convert_to_float16(model, keep_io_types=False)
     graphs.save(model, target, external=len(graphs.files_of(source)) > 1)
+    return told
 
 
 def to_static(

@@ -7,6 +7,7 @@ head, and quantize a weight once for each branch of a merged decoder: Whisper ti
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 from exporters import graphs
 
-__all__ = ["Array", "WeightRewriter", "is_plain_gemm"]
+__all__ = ["Array", "WeightRewriter", "is_large_table", "is_plain_gemm"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 # Smaller tables (token types, a few positions) are not worth the nodes.
@@ -129,8 +130,13 @@ class WeightRewriter(ABC):
     def _is_embedding(self, node: NodeProto) -> bool:
         if not self._is_matrix(node.input[0]) or graphs.attribute(node, "axis", 0) != 0:
             return False
-        rows, width = self.weights[node.input[0]].dims
-        return bool(rows * width >= MIN_EMBEDDING_ELEMENTS) and self.fits_embedding(width)
+        table = self.weights[node.input[0]]
+        return is_large_table(table) and self.fits_embedding(table.dims[1])
+
+
+def is_large_table(table: TensorProto) -> bool:
+    """Whether a table of embeddings is worth being quantized."""
+    return bool(math.prod(table.dims) >= MIN_EMBEDDING_ELEMENTS)
 
 
 def is_plain_gemm(node: NodeProto) -> bool:

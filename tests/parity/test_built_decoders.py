@@ -14,8 +14,11 @@ import pytest
 from onnx import numpy_helper
 
 from exporters import graphs
+from exporters.activations import read_activations
+from exporters.blocks import BlockSettings
 from exporters.protocol import BUILT_ARCHITECTURES
 from exporters.quantize import quantize, recipe_for
+from exporters.rescaling import rescale
 from tests.exporting.conftest import spec_of
 from tests.parity.records import record
 from workbench.exporting.job import run_export
@@ -35,6 +38,9 @@ pytestmark = pytest.mark.toolchain
 FIRST = ("llama-tied-scaled", "gpt2")
 BUILT = ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma3", "phi3", "smollm3", "granite")
 LEFT = ("llama-linear",)
+# Five a layer, of which there are two, four (smollm3) or seven (gemma3); the head, where it is no table of embeddings.
+RESCALED = {FIRST[0]: 10, "llama": 11, "mistral": 11, "qwen2": 10, "qwen3": 10, "gemma": 10, "phi3": 11, "granite": 11}
+RESCALED |= {"gemma3": 36, "smollm3": 20}
 
 ExportDecoder = Callable[..., "Exported"]
 
@@ -128,6 +134,7 @@ def test_a_known_architecture_gets_the_fast_graph_in_every_precision(
         assert not [node for node in small.graph.node if node.op_type == "MatMul"]
         got = logits(exported.pipeline(suffix), case)
         assert cosine(got, wanted) > floor
+    check_rescaled(exported, name, case)
     # All seven matrices of both layers were rounded by what goes through them, and the graph has them as they are then.
     check_rounded(exported, 14, products=8)
     for suffix, tolerance in (("", 1e-5), ("_int8", 1e-2), ("_q4", 1e-2), ("_q4f16", 5e-2)):
@@ -172,6 +179,24 @@ def blocks_of(path: Path) -> dict[str, np.ndarray[Any, Any]]:
         for node in model.graph.node
         if node.op_type == "MatMulNBits"
     }
+
+
+def check_rescaled(exported: Exported, name: str, case: dict[str, Any]) -> None:
+    """The channels of so many matrices are of one size in int8, which alters nothing in fp32."""
+    assert exported.recipe("int8")["settings"]["rescaled_matrices"] == RESCALED[name]
+    model = graphs.load(exported.folder / "onnx/model.onnx")
+    factors = rescale(model, read_activations(exported.folder / "reference"), BlockSettings(8, 8, 8, 32, 32, 4))
+    turned = {node.input[0] for node in model.graph.node if node.op_type == "Transpose"}
+    for tensor in model.graph.initializer:
+        if tensor.name in factors:
+            matrix, found = numpy_helper.to_array(tensor), factors[tensor.name]
+            made = found.applied(matrix) if tensor.name in turned else found.applied(matrix.T).T
+            assert not np.allclose(made, matrix, rtol=1e-2)
+            tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(made), tensor.name))
+    graphs.save(model, exported.folder / "onnx/model_rescaled.onnx")
+    wanted = logits(exported.pipeline(), case)
+    np.testing.assert_allclose(logits(exported.pipeline("_rescaled"), case), wanted, atol=1e-4 * np.abs(wanted).max())
+    assert cosine(logits(exported.pipeline("_int8"), case), wanted) > 0.98, "random weights have no large channels"
 
 
 def number(node: onnx.NodeProto, name: str) -> int:
@@ -236,12 +261,13 @@ def test_code_in_the_folder_of_a_model_is_not_run(first: Path, export_decoder: E
 def test_every_known_architecture_writes_what_transformers_writes(
     others: Path, export_decoder: ExportDecoder, name: str
 ) -> None:
-    exported = export_decoder(others / name, "fp32")
+    exported = export_decoder(others / name, "fp32", "int8")
     assert exported.recipe("fp32")["settings"] == {
         "task": "text-generation-with-past",
         "graph": "onnxruntime-genai",
     }, exported.lines[-1]
     check_tokens(exported, others, name)
+    check_rescaled(exported, name, cases_of(others, name)[0])
 
 
 @pytest.mark.slow
