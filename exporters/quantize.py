@@ -19,6 +19,7 @@ from exporters.blocks import BlockSettings, quantize_in_blocks
 from exporters.calibration import Feeds
 from exporters.dynamic import quantize_dynamically
 from exporters.failure import ExportFailure
+from exporters.fixed import quantize_with_ranges
 from exporters.float16 import convert_to_float16
 from exporters.layerwise import NOTHING_ROUNDED, Rounded
 from exporters.merging import merge_products
@@ -100,9 +101,12 @@ DYNAMIC_INT8 = Recipe(
         "reduce_range": False,
         "smoothing": True,
         "gelu": "tanh",
+        "scales": "as they come",
     },
     graphs={"decoder": BLOCKS_INT8},
 )
+# So that texts can go through together; see :mod:`exporters.fixed`.
+TEXT_INT8 = replace(DYNAMIC_INT8, settings={**DYNAMIC_INT8.settings, "scales": "fixed"})
 # The words hang on what the encoder hears, and it is hardly faster in 8 bits; see :func:`keep`.
 SPEECH_INT8 = replace(
     DYNAMIC_INT8, graphs={"encoder": Recipe("int8", "kept", convolutions=True), "decoder": BLOCKS_INT8}
@@ -115,12 +119,16 @@ STATIC_INT8 = Recipe(
 )
 FLOAT16 = Recipe("fp16", "float16", convolutions=True, settings={"keep_io_types": True})
 
+# What Optimum calls the tasks of text encoders.
+TEXT_TASKS = ("feature-extraction", "fill-mask", "question-answering", "text-classification", "token-classification")
+
 # (precision, export task without its "-with-past") → recipe; "*" is every other task.
 RECIPES: dict[tuple[str, str], Recipe] = {
     ("fp16", "*"): FLOAT16,
     ("int8", "*"): DYNAMIC_INT8,
     ("int8-static", "*"): STATIC_INT8,
     ("int8", "automatic-speech-recognition"): SPEECH_INT8,
+    **{("int8", task): TEXT_INT8 for task in TEXT_TASKS},
     # Dynamic int8 costs a language model half a nat a token; blocks of 8 bits cost it nothing that can be measured.
     ("int8", "text-generation"): BLOCKS_INT8,
     ("q4", "text-generation"): BLOCKS_Q4,
@@ -226,9 +234,12 @@ def to_dynamic(source: Path, target: Path, settings: Mapping[str, Any], activati
     model = graphs.load(source)
     if settings["gelu"] == "tanh":
         tidy(model)
-    if settings["smoothing"]:
-        smooth(model, activations)
-    if quantize_dynamically(model) == 0:
+    ranges = smooth(model, activations).ranges if settings["smoothing"] else {}
+    if settings["scales"] == "fixed":
+        replaced, _ = quantize_with_ranges(model, ranges, activations)
+    else:
+        replaced = quantize_dynamically(model)
+    if replaced == 0:
         raise ExportFailure("export-nothing-to-quantize", file=source.name)
     graphs.save(model, target)
 
