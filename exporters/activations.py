@@ -25,7 +25,7 @@ FILE = "activations.npz"
 @dataclass(frozen=True)
 class Activations:
     """Of the inputs of one weight, by channel, float32 [inputs]: the largest magnitude, the mean square, the least and
-    the greatest number; ``rows`` is how many inputs that was. The last three are missing in files of earlier exports."""
+    the greatest number; ``rows`` is how many inputs that was. Files of earlier exports lack the last three."""
 
     largest: Array
     mean_square: Array

@@ -26,6 +26,9 @@ __all__ = ["quantize_with_ranges", "scale_of"]
 
 DOMAIN = "com.microsoft"
 STEPS = 255
+# Of all-MiniLM-L6-v2, the mean cosine to fp32 of sentences that were not seen: 0.9906 with the scales of 2 sentences
+# (25 tokens), 0.9950 of 5 (70 tokens), 0.9976 of 26 (663 tokens).
+LEAST_TOKENS = 256
 BIAS = 6  # the place of it among the inputs of a product, behind the zero point of the weights, which is 0
 
 
@@ -35,8 +38,11 @@ def quantize_with_ranges(
     """Replace the constant matrices and large embeddings of a model; returns how many nodes were replaced, and how many
     of them are products with a fixed scale.
 
-    ``ranges`` are those of inputs by name; ``activations`` tell them of products that were not smoothed.
+    ``ranges`` are those of inputs by name; ``activations`` tell them of products that were not smoothed. None is fixed
+    where the samples were too few.
     """
+    if max((item.rows for item in activations.values()), default=0) < LEAST_TOKENS:
+        ranges, activations = {}, {}
     mark_overflow_free(model)
     fixed = _Fixed(model, ranges, activations)
     replaced = fixed.run()

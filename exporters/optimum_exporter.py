@@ -297,7 +297,8 @@ def _quantize_all(
                 told = to_static(path, target, request.calibration, feeds, tell, activations)
                 recipes[precision]["settings"] = {**recipe.settings, **told, "own_samples": request.own_samples}
             else:
-                quantize(path, target, recipe, activations, rounded)
+                told = quantize(path, target, recipe, activations, rounded)
+                recipes[precision]["settings"] = {**recipes[precision]["settings"], **told}
             files[precision] += [_relative(item, output) for item in graphs.files_of(target)]
             done += 1
             report.progress(done, total, "graphs")

@@ -35,8 +35,8 @@ HEADS_FIRST = [0, 2, 1, 3]
 NORMALISATIONS = ("LayerNormalization", "SimplifiedLayerNormalization", "RMSNormalization", "Mul")
 
 
-# Fewer inputs than these tell too little of how far others go.
-LEAST_ROWS = 32
+# Fewer inputs than these tell too little of how far others go. A head has one for each text.
+LEAST_ROWS = 8
 
 
 @dataclass(frozen=True)
