@@ -77,12 +77,12 @@ def test_one_quantized_input_serves_several_products_and_biases_are_theirs() -> 
 def test_a_row_is_answered_the_same_beside_a_larger_one() -> None:
     model, _ = quantized(SAMPLES)
     row = SAMPLES[:1]
-    beside = run(model, np.concatenate([row, 1.0 * SAMPLES[1:2] * 3]))
+    beside = run(model, np.concatenate([row, 3 * SAMPLES[1:2]]))
     for alone, with_it in zip(run(model, row), beside, strict=True):
         np.testing.assert_array_equal(alone, with_it[:1])
 
 
-def test_products_with_a_bias_or_weight_of_others_keep_their_add() -> None:
+def test_a_sum_stays_where_the_product_is_wanted_too() -> None:
     """What the product gives is read twice, so that the sum is not all that is wanted of it."""
     model, activations = model_of(), seen(SAMPLES)
     model.graph.output.append(helper.make_tensor_value_info("q_plain", TensorProto.FLOAT, None))
