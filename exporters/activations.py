@@ -24,10 +24,14 @@ FILE = "activations.npz"
 
 @dataclass(frozen=True)
 class Activations:
-    """Of the inputs of one weight, by channel: the largest magnitude, and the mean square. Both float32 [inputs]."""
+    """Of the inputs of one weight, by channel, float32 [inputs]: the largest magnitude, the mean square, the least and
+    the greatest number; ``rows`` is how many inputs that was. Files of earlier exports lack the last three."""
 
     largest: Array
     mean_square: Array
+    least: Array | None = None
+    greatest: Array | None = None
+    rows: int = 0
 
 
 NOTHING_SEEN: Mapping[str, Activations] = {}
@@ -40,13 +44,15 @@ def weight_key(first_row: Array) -> str:
 
 class _Seen:
     def __init__(self, width: int) -> None:
-        self.largest = np.zeros(width, np.float32)
+        self.least = np.zeros(width, np.float32)
+        self.greatest = np.zeros(width, np.float32)
         self.squares = np.zeros(width, np.float64)
         self.rows = 0
 
     def take(self, rows: Any) -> None:
         """``rows`` is a torch tensor [rows, width]."""
-        self.largest = np.maximum(self.largest, rows.abs().amax(0).cpu().numpy())
+        self.least = np.minimum(self.least, rows.amin(0).cpu().numpy())
+        self.greatest = np.maximum(self.greatest, rows.amax(0).cpu().numpy())
         self.squares += rows.square().sum(0).cpu().numpy()
         self.rows += len(rows)
 
@@ -66,7 +72,7 @@ def watched(model: Any, folder: Path) -> Iterator[None]:
 
         def before(_: Any, inputs: tuple[Any, ...]) -> None:
             if inputs and inputs[0].numel():
-                kept.take(inputs[0].detach().float().reshape(-1, len(kept.largest)))
+                kept.take(inputs[0].detach().float().reshape(-1, len(kept.least)))
 
         return module.register_forward_pre_hook(before)
 
@@ -79,8 +85,11 @@ def watched(model: Any, folder: Path) -> Iterator[None]:
         for hook in hooks:
             hook.remove()
     used = {key: item for key, item in seen.items() if item.rows}
-    arrays = {f"{key}/largest": item.largest for key, item in used.items()}
-    arrays |= {f"{key}/mean_square": (item.squares / item.rows).astype(np.float32) for key, item in used.items()}
+    arrays: dict[str, Array] = {}
+    for key, item in used.items():
+        arrays[f"{key}/largest"] = np.maximum(-item.least, item.greatest)
+        arrays[f"{key}/mean_square"] = (item.squares / item.rows).astype(np.float32)
+        arrays |= {f"{key}/least": item.least, f"{key}/greatest": item.greatest, f"{key}/rows": np.array(item.rows)}
     np.savez(folder / FILE, **arrays)  # type: ignore[arg-type]
 
 
@@ -89,8 +98,20 @@ def read_activations(folder: Path) -> Mapping[str, Activations]:
     try:
         with (folder / FILE).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             keys = {name.split("/")[0] for name in archive.files}
-            found = {key: Activations(archive[f"{key}/largest"], archive[f"{key}/mean_square"]) for key in keys}
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+            found = {key: _read(archive, key) for key in keys}
+    except (OSError, EOFError, TypeError, ValueError, KeyError, zipfile.BadZipFile):
         return {}
-    whole = (np.isfinite(item.largest).all() and np.isfinite(item.mean_square).all() for item in found.values())
-    return {key: item for (key, item), good in zip(found.items(), whole, strict=True) if good}
+    return {key: item for key, item in found.items() if _is_whole(item)}
+
+
+def _read(archive: Mapping[str, Array], key: str) -> Activations:
+    large, mean_square = archive[f"{key}/largest"], archive[f"{key}/mean_square"]
+    if f"{key}/rows" not in archive:
+        return Activations(large, mean_square)
+    rows = int(archive[f"{key}/rows"])
+    return Activations(large, mean_square, archive[f"{key}/least"], archive[f"{key}/greatest"], rows)
+
+
+def _is_whole(item: Activations) -> bool:
+    arrays = [value for value in (item.largest, item.mean_square, item.least, item.greatest) if value is not None]
+    return all(value.shape == item.largest.shape and bool(np.isfinite(value).all()) for value in arrays)

@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
 from onnx import ModelProto, NodeProto, helper
 from onnxruntime.quantization import QuantType
 from onnxruntime.quantization.calibrate import TensorsData
@@ -24,7 +23,7 @@ from exporters.activations import NOTHING_SEEN, Activations
 from exporters.calibration import Feeds, bounds, observed
 from exporters.dynamic import Dynamic, mark_overflow_free
 from exporters.failure import ExportFailure
-from exporters.rewrite import Array
+from exporters.fixed import scale_of
 from exporters.smoothing import smooth
 
 __all__ = ["quantize_network", "quantize_products"]
@@ -36,7 +35,6 @@ NETWORK = (
     *("Pad", "Resize"),
 )
 PRODUCTS = ("MatMul", "Gemm")
-STEPS = 255
 
 
 def quantize_network(
@@ -96,7 +94,7 @@ def quantize_products(
     its ranges were observed, and how many inputs were smoothed. Raises ExportFailure, MemoryError.
     """
     model = graphs.load(source)
-    smoothed = smooth(model, activations)
+    smoothed = smooth(model, activations).inputs
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         observable = source
         if smoothed:
@@ -146,10 +144,3 @@ class _Static(Dynamic):
         ]
         self._given[name] = (held[1], nodes)
         return held[1], nodes
-
-
-def scale_of(low: float, high: float) -> tuple[Array, Array]:
-    """Float32 scale and uint8 zero point, both without axes, of values in [low, high]. Zero is held exactly."""
-    low, high = min(low, 0.0), max(high, 0.0)
-    scale = np.float32((high - low) / STEPS or 1.0)
-    return np.array(scale, np.float32), np.array(np.clip(np.rint(-low / scale), 0, STEPS), np.uint8)

@@ -18,9 +18,9 @@ from exporters.__main__ import Reporter, _answer
 from exporters.activations import Activations, weight_key
 from exporters.calibration import METHODS, bounds, observed
 from exporters.failure import ExportFailure
+from exporters.fixed import scale_of
 from exporters.protocol import CALIBRATIONS, PRECISIONS
 from exporters.quantize import to_static
-from exporters.static import scale_of
 from tests.exporting.conftest import Export, nothing_published, spec_of
 from tests.exporting.test_exports import SENTENCES, answers_of, reference
 from tests.exporting.test_quantizing import SQUARE, WIDTH, cosine, model_of

@@ -1,9 +1,9 @@
 """Texts through the graph of an encoder, several at once where that changes no answer.
 
 Padding is masked, but not every graph keeps its hands off it (convolutions over tokens, landmarks), and graphs that
-quantize activations as they come take one scale for all that goes through together: of all-MiniLM-L6-v2 in int8, the
-vector of a text alone and in a batch have a cosine down to 0.94. So a graph is tried once: a short text alone, and
-padded beside a longer one. Where the answers differ by more than rounding, each text goes alone ever after.
+quantize activations as they come take one scale for all that goes through together: of all-MiniLM-L6-v2 in such an
+int8, the vector of a text alone and in a batch have a cosine down to 0.94. So a graph is tried once: a short text
+alone, and padded beside a longer one. Where the answers differ by more than rounding, each text goes alone ever after.
 """
 
 from __future__ import annotations
