@@ -333,7 +333,7 @@ MESSAGES: dict[str, str] = {
     "receipt-not-measured": "no receipt could be measured ({reason}); the export itself is done. Measure it later with `workbench receipt`",
     "answers-stopped": "the process that asks the original model stopped ({how}); most often memory is short: close other programs, or take fewer samples",
     "proof-no-reference": "{model} has no recorded answers that it could be compared with; only exports of the workbench have them",
-    "artifact-changed": "{file} is not the file that was published: its SHA-256 is another than the manifest's. Do not use this copy; get it again or export the model again",
+    "artifact-changed": "{file} is not the file that was published: its SHA-256 is another than the manifest's. Do not use this copy; get it again or export the model again with --force",
     "proof-not-run": "{precision} could not be run on {provider}: {reason}",
     "proof-under-threshold": "{precision} on {provider} does not answer as it should: {metric} {mean}, and at least {least} is asked for",
     "provider-not-working": "{provider} does not work here: {reason}",

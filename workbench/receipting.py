@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import __version__
 from workbench.cancellation import Cancellation
+from workbench.checked_files import checked_files
 from workbench.engine.host import EngineHost
 from workbench.engine.request import ModelChoice
 from workbench.errors import Cancelled, ModelError, Notice, ProviderError, WorkbenchError, error_to_wire
@@ -80,7 +81,7 @@ def measure(
     tell = on_progress or (lambda body: None)
     chosen = model.chosen(precisions)
     if model.manifest:
-        check_files(model.folder, model.manifest, lambda body: None, cancel, chosen)
+        check_files(model.folder, model.manifest, lambda body: None, cancel, chosen, checked_files(data_dir()))
     with _engine(settings) as host:
         known, version = working_providers(settings, cancel, host)
     asked = _wanted(providers, known)
