@@ -232,6 +232,7 @@ MESSAGES: dict[str, str] = {
     "chat-no-template": "{folder} has no chat template, so the model cannot be given a conversation; give it plain text to go on from",
     "chat-template-broken": "the chat template in {file} cannot be used ({reason}); download the model again, or give it plain text to go on from",
     "chat-template-refuses": "the model's chat template refuses this conversation: {reason}",
+    "chat-template-says-nothing": "the chat template in {file} makes nothing of this conversation; get the model from another source, or give it plain text to go on from",
     "chat-template-too-slow": "the chat template in {file} was stopped after {seconds} s of work; get the model from another source, or give it plain text to go on from",
     "chat-template-too-large": "the chat template in {file} makes more of these messages than can be kept, and was stopped; get the model from another source, or give it plain text to go on from",
     "chat-no-messages": "the conversation has no messages; write one",

@@ -106,6 +106,13 @@ def test_the_beginning_is_cut_where_the_settings_say_so(tmp_path: Path) -> None:
     assert ids(tokenizer, "red " * 30 + "green blue red") == [2, 5, 6, 4, 3]
 
 
+def test_a_side_that_there_is_not_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as caught:
+        tokenizer_of(tmp_path, settings={"truncation_side": "middle"})
+    assert caught.value.code == "model-bad-setting"
+    assert caught.value.arguments["name"] == "truncation_side"
+
+
 def test_a_limit_of_the_call_wins_and_is_forgotten(tmp_path: Path) -> None:
     tokenizer = tokenizer_of(tmp_path)
     assert len(tokenizer.encode("red " * 9, run=Run(), limit=6)) == 6
@@ -294,6 +301,7 @@ def bert_tokenizer(*, lowercase: bool) -> Tokenizer:
         (False, {}, 1),
         (False, {"do_lower_case": True, "strip_accents": False}, 4),
         (False, {"do_lower_case": False, "strip_accents": True}, 3),
+        (False, {"do_lower_case": False, "strip_accents": "yes"}, 3),
         (False, {"tokenizer_class": "PreTrainedTokenizerFast", "do_lower_case": True}, 2),
     ],
 )
