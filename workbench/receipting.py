@@ -51,7 +51,8 @@ FEW_TOKENS: Mapping[str, Mapping[str, Any]] = {"text-generation": {"max_new_toke
 
 @dataclass(frozen=True)
 class NewReceipt:
-    """A receipt that was just measured. ``file`` is None where it could not be written, which a warning says."""
+    """A receipt that was just measured. ``file`` is None where it was not kept: nothing could be measured,
+    or it could not be written, which a warning says."""
 
     receipt: Receipt
     file: Path | None
@@ -116,6 +117,8 @@ def measure(
             recommended="",
         )
         receipt = replace(receipt, recommended=_recommended(model, receipt))
+    if all(row.error for row in rows):  # it would stand before one that tells something
+        return NewReceipt(receipt, None, answers.warnings)
     try:
         return NewReceipt(receipt, write_receipt(model.receipts, receipt), answers.warnings)
     except OSError as error:

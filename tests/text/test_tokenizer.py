@@ -66,6 +66,7 @@ def test_stored_truncation_and_padding_do_not_count(tmp_path: Path) -> None:
         ({"model_max_length": 1e30}, CONFIG, 16),
         ({}, {"model_type": "gpt", "n_positions": 32}, 32),
         ({}, {"model_type": "t5"}, 512),
+        ({}, {"model_type": "gpt", "n_positions": 10**30}, 512),
         ({}, {"model_type": "roberta", "max_position_embeddings": 18}, 16),
         ({}, {"model_type": "mpnet", "max_position_embeddings": 18}, 16),
         ({"model_max_length": 512}, {"model_type": "bert", "max_position_embeddings": 16}, 16),
