@@ -232,8 +232,8 @@ class TextFeeds:
         self._tokenizer = tokenizer
         # A tokenizer can say that its model knows no types: then all are 0.
         names = tokenizer.settings.get("model_input_names")
-        listed = isinstance(names, list) and bool(names)
-        self._typed = "token_type_ids" in self._dtypes and (not listed or "token_type_ids" in names)
+        typed = not (isinstance(names, list) and names) or "token_type_ids" in names
+        self._typed = "token_type_ids" in self._dtypes and typed
 
     @property
     def can_pad(self) -> bool:
