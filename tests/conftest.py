@@ -12,6 +12,8 @@ import psutil
 import pytest
 from hypothesis import settings
 
+from tests.warm import warmed
+
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -34,6 +36,13 @@ HOW = "run `python3 packaging/bootstrap.py test`, which prepares it and sets {na
 def toolchain_python() -> Path:
     """The Python of an export toolchain (torch, transformers, optimum)."""
     return _prepared("WORKBENCH_TEST_TOOLCHAIN", "the export toolchain")
+
+
+@pytest.fixture(scope="session")
+def warm_toolchain(toolchain_python: Path) -> Iterator[Path]:
+    """The same, warm: for what torch answers, not for how a process starts and ends."""
+    with warmed(toolchain_python) as python:
+        yield python
 
 
 @pytest.fixture(scope="session")

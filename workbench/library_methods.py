@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 from workbench.errors import Notice
 from workbench.exporting.spec import STAGING
 from workbench.library.artifacts import Artifact, Artifacts, list_artifacts
 from workbench.library.cards import Card, read_card
-from workbench.library.deletion import DeletionPlan, execute, plan_artifact_deletion, plan_deletion
+from workbench.library.deletion import DeletionPlan, execute, plan_artifact_deletion, plan_deletion, together
 from workbench.library.entries import Listing, list_entries
-from workbench.library.model import Roots, Scan
-from workbench.library.references import Found, find
+from workbench.library.model import Model, Roots, Scan
+from workbench.library.references import Found, find, is_path, revision_called
 from workbench.library.scanner import find_repo, scan
 from workbench.opened import Opened
 from workbench.targets import recommended_precision
@@ -50,6 +52,15 @@ class LibraryMethods(Opened):
             repo=lambda repo_id: find_repo(roots, repo_id),
         )
 
+    def copies(self, found: Found) -> tuple[Model, ...]:
+        """The same repository in the other hub caches that are searched."""
+        here = found.model
+        if here is None or here.layout != "hub":
+            return ()
+        listed = (model for model in self.models().models if model.layout == "hub" and model.id == here.id)
+        place = os.path.realpath(here.place)
+        return tuple(copy for model in listed for copy in model.everywhere if os.path.realpath(copy.place) != place)
+
     def card(self, found: Found) -> Card | None:
         """The model card, None where there is none."""
         path = found.path("README.md")
@@ -60,12 +71,19 @@ class LibraryMethods(Opened):
         return recommended_precision(artifact)
 
     def plan_deletion(self, model: str, revision: str | None = None) -> DeletionPlan:
-        """What deleting a model, one revision of it, or an artifact would remove. Raises ModelError."""
+        """What deleting a model, one revision of it, or an artifact would remove. Raises ModelError.
+
+        By its id a model goes from all hub caches that have it, by the path of its folder from that one alone.
+        """
         found = self.find(model, revision)
         if found.artifact:
             return plan_artifact_deletion(found.artifact)
         assert found.model is not None
-        return plan_deletion(found.model, found.revision if revision else None)
+        first = plan_deletion(found.model, found.revision if revision else None)
+        if is_path(model):
+            return first
+        copies = [(copy, revision_called(copy, revision) if revision else None) for copy in self.copies(found)]
+        return together(first, *(plan_deletion(copy, item) for copy, item in copies if item or not revision))
 
     def delete(self, plan: DeletionPlan) -> int:
         """Carry out a plan; the bytes that were freed. Raises ModelError.

@@ -73,7 +73,7 @@ MESSAGES: dict[str, str] = {
     # --- samples of a user ---
     "usage-bad-sample-count": "{count} samples cannot be taken; 1 is the least",
     "samples-skipped": "{count} samples could not be used and were left out; the first, {sample}: {reason}",
-    "samples-none": "{path} holds no samples for {task}, of which each is of the kind {kind!r}",
+    "samples-none": "{path} holds no samples for {task}, which takes those of the kind {kind!r}",
     "samples-all-unusable": "none of the {count} samples in {path} can be used for {task}; the first, {sample}: {reason}",
     "samples-other-kind": "{path} holds samples of the kind {got!r}, and {task} takes {kind!r}; give others, or choose another task",
     "samples-need-fields": "a sample of {task} has the fields {fields}, which {path} does not tell apart; give a table or JSON lines with these names",

@@ -9,6 +9,7 @@ from typing import Any
 
 from workbench.cancellation import Cancellation
 from workbench.checked_files import checked_files
+from workbench.closeness import MIN_MEAN_CLOSE
 from workbench.engine.host import EngineHost
 from workbench.errors import Cancelled, ModelError, Notice, ProviderError, WorkbenchError, error_to_wire
 from workbench.library.manifest import Manifest
@@ -18,7 +19,6 @@ from workbench.receipting import agreed_of, working_providers
 from workbench.receipts import Agreed
 from workbench.running import short_provider
 from workbench.settings import PROVIDERS, Settings, data_dir
-from workbench.verification import MIN_AGREEMENT_TO_RECOMMEND
 from workbench.wire import Message
 
 __all__ = ["Proof", "ProofRow", "prove"]
@@ -110,9 +110,9 @@ def prove(
 ) -> Proof:
     """Check the files, then run the recorded samples on each variant and provider.
 
-    Without ``threshold`` it is :data:`MIN_AGREEMENT_TO_RECOMMEND`, or near to what the export measured where that is
-    less. Raises ModelError for files that are not those of the manifest and for an artifact without recorded answers,
-    UsageError, ProviderError, Cancelled.
+    Without ``threshold`` it is :data:`MIN_MEAN_CLOSE`, or near to what the export measured where that is less. Raises
+    ModelError for files that are not those of the manifest and for an artifact without recorded answers, UsageError,
+    ProviderError, Cancelled.
     """
     cancel = cancellation or Cancellation()
     tell = on_progress or (lambda body: None)
@@ -151,8 +151,8 @@ def _recorded(manifest: Manifest, precision: str) -> float | None:
 def _least(recorded: float | None, threshold: float | None) -> float:
     if threshold is not None:
         return threshold
-    if recorded is None or recorded >= MIN_AGREEMENT_TO_RECOMMEND:
-        return MIN_AGREEMENT_TO_RECOMMEND
+    if recorded is None or recorded >= MIN_MEAN_CLOSE:
+        return MIN_MEAN_CLOSE
     return recorded - LEEWAY
 
 

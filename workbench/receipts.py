@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from workbench.closeness import Closeness, closeness
+
 __all__ = [
     "AS_FAST",
     "RECEIPT_SCHEMA",
@@ -64,6 +66,11 @@ class Agreed:
     differing: int
     worst: tuple[WorstSample, ...] = ()
     extra: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def closeness(self) -> Closeness:
+        """The figures as a judgement."""
+        return closeness(self.mean, self.extra)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from workbench.cancellation import Cancellation
+from workbench.closeness import Closeness, closeness
 from workbench.engine.host import EngineHost
 from workbench.engine.request import ModelChoice
 from workbench.errors import ExportError, Notice
@@ -16,16 +17,12 @@ from workbench.receipts import AS_FAST
 from workbench.tasks.catalog import check_params, task_info
 from workbench.wire import Message
 
-__all__ = ["MIN_AGREEMENT_TO_RECOMMEND", "is_exact", "is_fast", "recommend", "verify_variant"]
+__all__ = ["is_exact", "is_fast", "recommend", "verify_variant"]
 
 # The lowest mean cosine of any output to torch's. fp32 differs by rounding alone; below 0.9 an int8 graph is broken
 # rather than coarse (per-tensor weights of MiniLM still reach 0.959, its worst known recipe 0.874).
 MIN_COSINE = {"fp32": 0.9999, "fp16": 0.999}
 MIN_COSINE_QUANTIZED = 0.9
-# From this agreement of the answers on, a smaller variant is recommended over a larger one.
-MIN_AGREEMENT_TO_RECOMMEND = 0.97
-# Of a language model, up to this perplexity as a multiple of the reference's.
-MAX_PERPLEXITY_TO_RECOMMEND = 1.05
 
 
 def verify_variant(
@@ -99,14 +96,9 @@ def recommend(
 
 
 def is_exact(verification: Mapping[str, Any]) -> bool:
-    """Whether answers are near enough to the reference's. Of a language model it is also enough that it finds texts
-    hardly less likely: it may say another of two words that are equally good."""
+    """Whether answers are near enough to the reference's for a smaller variant to be recommended."""
     agreement = verification.get("agreement", {})
-    if float(agreement.get("mean", 0.0)) >= MIN_AGREEMENT_TO_RECOMMEND:
-        return True
-    extra = agreement.get("extra", {})
-    known, got = extra.get("reference_perplexity"), extra.get("perplexity")
-    return known is not None and got is not None and got <= known * MAX_PERPLEXITY_TO_RECOMMEND
+    return closeness(float(agreement.get("mean", 0.0)), agreement.get("extra", {})) >= Closeness.CLOSE
 
 
 def is_fast(name: str, median_s: Mapping[str, float]) -> bool:

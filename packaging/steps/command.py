@@ -29,7 +29,7 @@ def main(words: Sequence[str], description: str) -> int:
             return demo.run(console, open_window=not arguments.no_window)
         from steps import testing
 
-        return testing.run(console, arguments.pytest, slow=arguments.slow, prepare_only=arguments.prepare)
+        return testing.run(console, arguments.pytest, slow=arguments.slow, prepare=arguments.prepare)
     except Failure as failure:
         console.say()
         console.say(f"Stopped: {failure}.")
@@ -49,6 +49,12 @@ def _parse(words: Sequence[str], description: str) -> argparse.Namespace:
     demo.add_argument("--no-window", action="store_true", help="do not open the window at the end")
     test = commands.add_parser("test", help="install the test tools as well, and run the tests")
     test.add_argument("--slow", action="store_true", help="also the long tests, with the models that they need")
-    test.add_argument("--prepare", action="store_true", help="install and build all that the tests need, run none")
+    test.add_argument(
+        "--prepare",
+        nargs="?",
+        const="all",
+        choices=("all", "app"),
+        help="install and build all that the tests need, or the app's environment alone, and run none",
+    )
     test.add_argument("pytest", nargs="*", metavar="ARGS", help="what follows -- goes to pytest, as in: -- -k wire")
     return parser.parse_args(list(words))

@@ -25,19 +25,22 @@ SIDE_BY_SIDE = ("--dist", "loadfile", "--max-worker-restart", "0")
 NO_HANGING = ("-o", "faulthandler_timeout=900", "-o", "faulthandler_exit_on_timeout=true")
 
 
-def run(console: Console, arguments: Sequence[str], *, slow: bool, prepare_only: bool) -> int:
-    """Prepare everything, then pytest's exit status. Raises Failure."""
+def run(console: Console, arguments: Sequence[str], *, slow: bool, prepare: str | None) -> int:
+    """Prepare everything, then pytest's exit status. ``prepare`` ends before: with ``"app"`` once the app's environment
+    is there, with ``"all"`` once everything is. Raises Failure."""
     console.say(f"Preparing the tests. What commands say is kept in {console.log}.")
     system.install_missing(console)
     python = make_environment(EXTRAS, console)
     # Tests start thousands of processes, which would compile all modules where bytecode is not to be written.
     subprocess.run([python, "-m", "compileall", "-q", *SOURCES], cwd=ROOT, check=False)
+    if prepare == "app":
+        return 0
     toolchain = _toolchain(console)
     with console.step(f"Real models for the tests in {HUB}"):
         command = [python, "-m", "tests.realmodels", HUB, *(["all"] if slow else [])]
         console.run(command, "the models for the tests could not be made", outer_environment(), ROOT)
     console.say(f"Ready after {console.elapsed_s:.0f} s.")
-    if prepare_only:
+    if prepare:
         return 0
     variables = outer_environment(
         WORKBENCH_TEST_TOOLCHAIN=str(toolchain),

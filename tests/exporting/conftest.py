@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from workbench.exporting.job import run_export
@@ -70,14 +71,14 @@ def spec_of(source: Path, *precisions: str, **changes: Any) -> ExportSpec:
 
 
 @pytest.fixture(scope="session")
-def checkpoint(toolchain_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def checkpoint(warm_toolchain: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Tiny seeded checkpoints by their kind, made once by ``checkpoints.py`` in the toolchain's Python."""
     made: dict[str, Path] = {}
 
     def make(kind: str) -> Path:
         if kind not in made:
             folder = tmp_path_factory.mktemp("checkpoints") / kind
-            subprocess.run([toolchain_python, HERE / "checkpoints.py", kind, folder], check=True, capture_output=True)
+            subprocess.run([warm_toolchain, HERE / "checkpoints.py", kind, folder], check=True, capture_output=True)
             made[kind] = folder
         return made[kind]
 
@@ -85,17 +86,33 @@ def checkpoint(toolchain_python: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture
-def export(toolchain_python: Path, tmp_path: Path) -> Export:
+def export(warm_toolchain: Path, tmp_path: Path) -> Export:
+    return _exporting(warm_toolchain, tmp_path)
+
+
+@pytest.fixture
+def cold_export(toolchain_python: Path, tmp_path: Path) -> Export:
+    """For what is asked of the worker's process: its memory, and that it ends when it is told."""
+    return _exporting(toolchain_python, tmp_path)
+
+
+def _exporting(python: Path, tmp_path: Path) -> Export:
     def run(spec: ExportSpec, **more: Any) -> ExportOutcome:
         return run_export(
             spec,
-            toolchain=Toolchain("optimum", toolchain_python, managed=False),
+            toolchain=Toolchain("optimum", python, managed=False),
             artifacts_dir=tmp_path / "artifacts",
             data_dir=tmp_path / "data",
             **({"verify": verify_nothing} | more),
         )
 
     return run
+
+
+def workers() -> list[psutil.Process]:
+    """The processes of cold exports."""
+    children = psutil.Process().children(recursive=True)
+    return [child for child in children if any("exporters.__main__" in word for word in child.cmdline())]
 
 
 def verify_nothing(folder: Path, task: str, precision: str) -> Mapping[str, Any]:

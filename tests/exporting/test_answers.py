@@ -40,8 +40,8 @@ class Ask:
 
 
 @pytest.fixture
-def ask(toolchain_python: Path, tmp_path: Path) -> Ask:
-    return Ask(toolchain_python, tmp_path)
+def ask(warm_toolchain: Path, tmp_path: Path) -> Ask:
+    return Ask(warm_toolchain, tmp_path)
 
 
 def left(place: Path) -> list[str]:

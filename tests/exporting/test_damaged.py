@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 
-from tests.exporting.conftest import Export, changed, nothing_published, spec_of
+from tests.exporting.conftest import Export, changed, nothing_published, spec_of, workers
 from workbench.cancellation import Cancellation
 from workbench.engine.host import EngineHost
 from workbench.errors import Cancelled, ExportError
@@ -115,15 +114,15 @@ def test_a_sentencepiece_tokenizer_becomes_tokenizer_json(
 
 
 def test_a_worker_that_is_killed_is_said_and_leaves_nothing(
-    checkpoint: Checkpoint, export: Export, tmp_path: Path
+    checkpoint: Checkpoint, cold_export: Export, tmp_path: Path
 ) -> None:
     def kill(event: Event) -> None:
         if isinstance(event, StageStarted) and event.stage == "export":
-            for process in psutil.Process().children(recursive=True):
+            for process in workers():
                 process.kill()
 
     with pytest.raises(ExportError) as caught:
-        export(spec_of(checkpoint("bert"), samples=SENTENCES), on_event=kill)
+        cold_export(spec_of(checkpoint("bert"), samples=SENTENCES), on_event=kill)
     assert caught.value.code == "export-stopped"
     assert "'export' (SIGKILL)" in str(caught.value)
     assert nothing_published(tmp_path)
@@ -141,7 +140,7 @@ def test_an_error_of_the_listener_ends_the_export(checkpoint: Checkpoint, export
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", ["stage", "reference", "quantize", "verify", "publish"])
-def test_every_stage_can_be_cancelled(checkpoint: Checkpoint, export: Export, tmp_path: Path, stage: str) -> None:
+def test_every_stage_can_be_cancelled(checkpoint: Checkpoint, cold_export: Export, tmp_path: Path, stage: str) -> None:
     cancellation = Cancellation()
 
     def cancel(event: Event) -> None:
@@ -150,7 +149,7 @@ def test_every_stage_can_be_cancelled(checkpoint: Checkpoint, export: Export, tm
 
     spec = spec_of(checkpoint("bert"), "fp32", "int8", samples=SENTENCES)
     with pytest.raises(Cancelled):
-        export(spec, on_event=cancel, cancellation=cancellation)
+        cold_export(spec, on_event=cancel, cancellation=cancellation)
     assert nothing_published(tmp_path)
 
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from tokenizers import Tokenizer
 
-from tests.exporting.conftest import COMMIT, Export, changed, nothing_published, spec_of
+from tests.exporting.conftest import COMMIT, Export, changed, nothing_published, spec_of, workers
 from tests.exporting.test_quantizing import cosine
 from workbench.cancellation import Cancellation
 from workbench.errors import Cancelled, ExportError
@@ -75,7 +75,7 @@ def answers_of(folder: Path, suffix: str, count: int | None = None) -> list[tupl
     return pairs
 
 
-def test_a_classifier_in_every_precision(checkpoint: Callable[[str], Path], export: Export) -> None:
+def test_a_classifier_in_every_precision(checkpoint: Callable[[str], Path], cold_export: Export) -> None:
     spec = spec_of(
         checkpoint("bert"),
         "fp32",
@@ -86,7 +86,7 @@ def test_a_classifier_in_every_precision(checkpoint: Callable[[str], Path], expo
         samples=(*SENTENCES, "cat " * 200),
     )
     events: list[Event] = []
-    outcome = export(spec, on_event=events.append)
+    outcome = cold_export(spec, on_event=events.append)
     for suffix, wanted in (("", 0.999999), ("_fp16", 0.9999), ("_int8", 0.98)):
         # The last sample is over the model's length: torch got it truncated, which is the engine's part here.
         for got, torch in answers_of(outcome.folder, suffix, len(SENTENCES)):
@@ -216,7 +216,7 @@ def test_pictures(checkpoint: Callable[[str], Path], export: Export, tmp_path: P
 
 @pytest.mark.parametrize("stage", ["load", "export"])
 def test_cancel_takes_no_three_seconds_and_leaves_nothing(
-    checkpoint: Callable[[str], Path], export: Export, tmp_path: Path, stage: str
+    checkpoint: Callable[[str], Path], cold_export: Export, tmp_path: Path, stage: str
 ) -> None:
     cancellation = Cancellation()
     began = 0.0
@@ -226,11 +226,11 @@ def test_cancel_takes_no_three_seconds_and_leaves_nothing(
         nonlocal began
         if isinstance(event, StageStarted) and event.stage == stage:
             began = time.monotonic()
-            processes.extend(psutil.Process().children(recursive=True))
+            processes.extend(workers())
             cancellation.cancel()
 
     with pytest.raises(Cancelled):
-        export(spec_of(checkpoint("bert")), on_event=cancel, cancellation=cancellation)
+        cold_export(spec_of(checkpoint("bert")), on_event=cancel, cancellation=cancellation)
     assert time.monotonic() - began < 3
     assert nothing_published(tmp_path)
     assert processes
@@ -263,11 +263,11 @@ def whisper(real_hub: Path, precisions: tuple[str, ...], inputs: tuple[str, ...]
 
 @pytest.mark.real_model
 @pytest.mark.slow
-def test_what_the_export_of_a_speech_model_takes(real_hub: Path, export: Export) -> None:
+def test_what_the_export_of_a_speech_model_takes(real_hub: Path, cold_export: Export) -> None:
     """On the samples of the app: the answers to a recording of several windows take torch 120 MB more."""
     spec = whisper(real_hub, ("fp32", "int8"), tuple(samples("automatic-speech-recognition")))
     # The toolchain's own, which a Whisper of 4 MB takes, and two and a half times the checkpoint.
-    assert export(spec).worker_peak_bytes <= 610e6 + 2.5 * 151e6
+    assert cold_export(spec).worker_peak_bytes <= 610e6 + 2.5 * 151e6
 
 
 @pytest.mark.real_model

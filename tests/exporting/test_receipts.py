@@ -19,8 +19,8 @@ pytestmark = pytest.mark.toolchain
 
 
 @pytest.fixture
-def workbench(toolchain_python: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
-    monkeypatch.setenv("WORKBENCH_TOOLCHAIN_PYTHON", str(toolchain_python))
+def workbench(warm_toolchain: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
+    monkeypatch.setenv("WORKBENCH_TOOLCHAIN_PYTHON", str(warm_toolchain))
     monkeypatch.setattr(receipting, "TIMING_S", 0.02)
     with Workbench(Settings.load()) as opened:
         yield opened

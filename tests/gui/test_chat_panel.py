@@ -97,8 +97,9 @@ def test_the_system_prompt_and_parameters_count_from_the_next_message_on(talk: T
     talk.say("Hi")
     assert talk.sent()[0] == {"role": "system", "content": "Be brief."}
     assert talk.talker.asked[-1][2]["max_new_tokens"] == 7
-    talk.qtbot.mouseClick(talk.panel.options, LEFT)
+    talk.qtbot.keyClick(spin, Qt.Key.Key_Escape)
     assert not settings.isVisible()
+    assert not talk.panel.options.isChecked()
     assert talk.focused is talk.editor
     talk.window.activateWindow()
     talk.qtbot.waitUntil(talk.window.isActiveWindow)

@@ -95,7 +95,7 @@ def test_a_message_calls_tasks_and_kinds_by_their_titles() -> None:
     error = EngineError("engine-stopped", doing=Notice.of("doing-run", model="a/b", task="fill-mask"), how="SIGKILL")
     lacking = InputError("samples-none", path="/s", task="sentence-similarity", kind="image")
     assert f"running a/b ({TASKS['fill-mask'].title.lower()})" in language.message_of(error)
-    assert "for sentence similarity, of which each is of the kind 'picture'" in language.message_of(lacking)
+    assert "for sentence similarity, which takes those of the kind 'picture'" in language.message_of(lacking)
     language.set_current("zh_CN")
     assert "任务句子相似度的样本" in language.message_of(lacking)
     assert "图片" in language.message_of(lacking)

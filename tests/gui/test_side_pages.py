@@ -15,7 +15,7 @@ from tests.gui.heartbeat import LIMIT_S, Heartbeat, beating, freest
 from tests.gui.receipts.fakes import receipt
 from tests.gui.test_window import ran
 from workbench.gui import language
-from workbench.gui.doctor_page import cure_text, finding_text
+from workbench.gui.doctor_page import DoctorPage, cure_text, finding_text
 from workbench.gui.main_window import MainWindow
 from workbench.gui.receipts import Judged, ReceiptState
 
@@ -131,3 +131,16 @@ def test_both_pages_fit_into_a_window_of_any_size(window: MainWindow, qtbot: QtB
         window.pages.setCurrentWidget(page)
         qtbot.wait(50)
         assert window.width() <= size[0]
+
+
+def test_who_went_to_this_machine_before_the_models_are_listed_stays_there(
+    open_window: Open, tiny_repo: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DoctorPage, "look", lambda page: None)
+    window = open_window(begin=False)
+    qtbot.mouseClick(window.sidebar.machine, LEFT)
+    window.begin()
+    qtbot.waitUntil(lambda: window.sidebar.selected is not None, timeout=20_000)
+    assert window.pages.currentWidget() is window.beside.machine
+    qtbot.mouseClick(window.beside.machine.back, LEFT)
+    assert window.pages.currentWidget() is window.run_page

@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 from workbench.gui.entry_list import second_lines
 from workbench.gui.views.base import View
 from workbench.gui.views.similarity import SimilarityView
-from workbench.gui.widgets.basic import Button, Choice, Label, column
+from workbench.gui.widgets.basic import Button, Choice, ElidedLabel, Label, column
 from workbench.gui.widgets.fitted import Fitted
 from workbench.gui.widgets.theme import style_sheet
 from workbench.gui.widgets.turned import Turned
@@ -124,3 +124,17 @@ def test_a_row_of_the_list_leaves_out_whole_parts() -> None:
         "Sentence similarity · 1.5 MB",
         "Sentence similarity",
     )
+
+
+def test_of_facts_in_one_line_whole_ones_are_left_out(qtbot: QtBot) -> None:
+    label = ElidedLabel("Together 3 s · Prepare 1 s · Finish 2 s")
+    qtbot.addWidget(label)
+    label.resize(label.fontMetrics().horizontalAdvance("Together 3 s · Prepare 1 s · Fin"), 30)
+    label.grab()
+    assert label.shown == "Together 3 s · Prepare 1 s · …"
+    assert "Finish 2 s" in label.toolTip()
+    label.resize(label.fontMetrics().horizontalAdvance(label.text()), 30)
+    label.grab()
+    assert (label.shown, label.toolTip()) == (label.text(), "")
+    label.resize(label.fontMetrics().horizontalAdvance("Toget…"), 30)
+    assert label.shown.startswith("To")

@@ -117,6 +117,14 @@ def test_type_and_run_by_the_keyboard(window: MainWindow, qtbot: QtBot) -> None:
     assert window.run_page.result.where.isVisible()
     assert "CPU" in window.run_page.result.where.accessibleName()
     assert "fp32" in window.run_page.result.where.accessibleName()
+    # Tab goes on from the buttons through the answer, which was made last, to what stands below it.
+    result, on_the_way = window.run_page.result, []
+    step = result.save.nextInFocusChain()
+    while step is not result.where.details and len(on_the_way) < 1000:
+        on_the_way.append(step)
+        step = step.nextInFocusChain()
+    assert result.view is not None
+    assert any(result.view.isAncestorOf(part) for part in on_the_way)
 
 
 def test_each_line_by_itself(window: MainWindow, qtbot: QtBot) -> None:
@@ -422,6 +430,13 @@ def test_search_filters_and_enter_chooses(window: MainWindow, qtbot: QtBot) -> N
     assert sidebar.rows.count == 1
     qtbot.keyClick(sidebar.search, Qt.Key.Key_Return)
     assert sidebar.list.hasFocus()
+    sidebar.search.setFocus()
+    qtbot.keyClick(sidebar.search, Qt.Key.Key_Down)
+    assert sidebar.list.hasFocus()
+    sidebar.search.setFocus()
+    qtbot.keyClick(sidebar.search, Qt.Key.Key_Escape)
+    assert sidebar.search.text() == ""
+    assert sidebar.search.hasFocus()
     sidebar.search.setText("文本分类")
     assert sidebar.rows.count == 0
     window.appearance.set_language("zh_CN")
@@ -475,6 +490,7 @@ def test_no_models_at_all_is_said_with_the_places(open_window: Open) -> None:
     assert window.pages.currentWidget() is window.welcome
     assert window.sidebar.rows.count == 0
     assert "No models yet" in window.welcome.said()
+    assert window.welcome.add.isVisible()
     assert str(Path(os.environ["HF_HOME"]) / "hub") in window.welcome.said()
 
 

@@ -219,7 +219,7 @@ class TestContainment:
     @pytest.mark.parametrize("path", ["", "..", "../other", "a/../../other", "/etc"])
     def test_a_plan_cannot_leave_its_root(self, hub: Hub, path: str) -> None:
         (hub.root.parent / "other").mkdir()
-        plan = DeletionPlan("x", hub.root, (Doomed(hub.root / path, 0, ""),))
+        plan = DeletionPlan("x", (Doomed(hub.root, hub.root / path, 0, ""),))
         assert refused(lambda: execute(plan)).code == "delete-outside"
         assert (hub.root.parent / "other").is_dir()
 
@@ -233,7 +233,7 @@ class TestContainment:
     def test_nothing_goes_where_one_part_is_refused(self, hub: Hub, only_model: Listed) -> None:
         hub.add("org/model")
         plan = plan_deletion(only_model())
-        broken = DeletionPlan("x", hub.root, (*plan.doomed, Doomed(hub.root / "none", 0, "")))
+        broken = DeletionPlan("x", (*plan.doomed, Doomed(hub.root, hub.root / "none", 0, "")))
         assert refused(lambda: execute(broken)).code == "delete-changed"
         assert only_model().state == "ready"
 

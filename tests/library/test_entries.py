@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from workbench.errors import Notice
 from workbench.library.artifacts import Artifact, Artifacts
-from workbench.library.entries import Entry, list_entries, modality_of
+from workbench.library.entries import Copy, Entry, list_entries, modality_of
 from workbench.library.manifest import FileEntry, Manifest, VariantEntry
 from workbench.library.model import Contents, Model, Revision, Scan, State, Support, Totals
 
@@ -91,9 +92,12 @@ def test_what_can_do_nothing_says_why() -> None:
     assert entry.reason.code == "weights-missing"
 
 
-def test_a_model_in_two_caches_is_one_entry_and_the_whole_one_counts() -> None:
-    (entry,) = entries(model("a/one", state="incomplete"), model("a/one", root="/other"))
+def test_the_copies_of_a_model_are_told_and_do_not_count_in_its_size() -> None:
+    twice = replace(model("a/one"), copies=(model("a/one", state="incomplete", root="/other"),))
+    (entry,) = entries(twice)
     assert entry.standing == "export"
+    assert entry.copies == (Copy("/other/a/one", 1000),)
+    assert entry.size_bytes == 1000
 
 
 def test_an_export_whose_model_is_gone_stays() -> None:
@@ -129,6 +133,7 @@ def test_entries_are_sorted_by_their_short_names() -> None:
         ("zero-shot-classification", "text"),
         ("zero-shot-image-classification", "image"),
         ("fill-mask", "text"),
+        ("document-question-answering", "image"),  # and a question
         ("reinforcement-learning", "other"),
         (None, "other"),
     ],

@@ -17,7 +17,7 @@ RunScript = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
-def run_toolchain_script(toolchain_python: Path, tmp_path_factory: pytest.TempPathFactory) -> RunScript:
+def run_toolchain_script(warm_toolchain: Path, tmp_path_factory: pytest.TempPathFactory) -> RunScript:
     """``run_toolchain_script(name, *words)``: the folder that ``toolchain_scripts/<name>.py`` filled.
 
     The script gets that folder as its first word and ``words`` after it; the same call again is the same folder. It
@@ -35,7 +35,7 @@ def run_toolchain_script(toolchain_python: Path, tmp_path_factory: pytest.TempPa
                 "HF_HOME": str(tmp_path_factory.mktemp("hf")),
                 "TOKENIZERS_PARALLELISM": "false",
             }
-            command = [str(toolchain_python), "-I", str(SCRIPTS / f"{name}.py"), str(folder), *key[1:]]
+            command = [str(warm_toolchain), "-I", str(SCRIPTS / f"{name}.py"), str(folder), *key[1:]]
             done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LIMIT_S)
             if done.returncode:
                 tail = "\n".join(done.stderr.splitlines()[-TAIL_LINES:])

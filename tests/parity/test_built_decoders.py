@@ -59,7 +59,7 @@ class Exported:
 
 
 @pytest.fixture
-def export_decoder(toolchain_python: Path, tmp_path: Path) -> ExportDecoder:
+def export_decoder(warm_toolchain: Path, tmp_path: Path) -> ExportDecoder:
     def export(source: Path, *precisions: str) -> Exported:
         lines: list[str] = []
         spec = spec_of(
@@ -71,7 +71,7 @@ def export_decoder(toolchain_python: Path, tmp_path: Path) -> ExportDecoder:
         )
         outcome = run_export(
             spec,
-            toolchain=Toolchain("optimum", toolchain_python, managed=False),
+            toolchain=Toolchain("optimum", warm_toolchain, managed=False),
             artifacts_dir=tmp_path / "artifacts",
             data_dir=tmp_path / "data",
             verify=lambda folder, task, precision: {},

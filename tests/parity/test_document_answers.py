@@ -118,14 +118,14 @@ def test_a_model_that_was_taught_something_else_is_refused(made: Path, tmp_path:
 
 
 @pytest.mark.slow
-def test_exported_verified_and_run(made: Path, toolchain_python: Path, tmp_path: Path) -> None:
+def test_exported_verified_and_run(made: Path, warm_toolchain: Path, tmp_path: Path) -> None:
     source = tmp_path / "donut"
     shutil.copytree(made / "donut", source, ignore=shutil.ignore_patterns("onnx", "reference"))
     shutil.copyfile(made / "settings.json", source / "generation_config.json")
     (source / "README.md").write_text("---\npipeline_tag: document-question-answering\n---\n", "utf-8")
     environment = os.environ | {
         "WORKBENCH_DATA_DIR": str(tmp_path / "data"),
-        "WORKBENCH_TOOLCHAIN_PYTHON": str(toolchain_python),
+        "WORKBENCH_TOOLCHAIN_PYTHON": str(warm_toolchain),
     }
 
     def workbench(*words: str) -> Any:

@@ -124,12 +124,12 @@ def test_inputs_in_a_batch_are_answered_as_alone(made: Made, name: str) -> None:
     ],
 )
 def test_the_whole_way(
-    made: Made, toolchain_python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, task: str
+    made: Made, warm_toolchain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, task: str
 ) -> None:
     """A checkpoint is exported, verified against torch's answers on the built-in samples, and runs on them."""
     shutil.copytree(made(name)[0], tmp_path / "models" / name, ignore=shutil.ignore_patterns("onnx"))
     monkeypatch.setenv("WORKBENCH_MODEL_FOLDERS", json.dumps([str(tmp_path / "models")]))
-    monkeypatch.setenv("WORKBENCH_TOOLCHAIN_PYTHON", str(toolchain_python))
+    monkeypatch.setenv("WORKBENCH_TOOLCHAIN_PYTHON", str(warm_toolchain))
     inputs = samples(task)
     with Workbench(Settings.load()) as workbench:
         report = workbench.export(workbench.plan_export(name, task=task))

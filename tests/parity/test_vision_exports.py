@@ -41,7 +41,7 @@ LIMIT_S = 300
 @pytest.mark.parametrize(("script", "name", "task", "least"), MODELS, ids=[f"{m[2]}-{m[1]}" for m in MODELS])
 def test_exported_verified_and_run(
     run_toolchain_script: Callable[..., Path],
-    toolchain_python: Path,
+    warm_toolchain: Path,
     tmp_path: Path,
     script: str,
     name: str,
@@ -53,7 +53,7 @@ def test_exported_verified_and_run(
     shutil.copytree(made / "models" / name, source, ignore=shutil.ignore_patterns("onnx"))
     environment = os.environ | {
         "WORKBENCH_DATA_DIR": str(tmp_path / "data"),
-        "WORKBENCH_TOOLCHAIN_PYTHON": str(toolchain_python),
+        "WORKBENCH_TOOLCHAIN_PYTHON": str(warm_toolchain),
     }
 
     def workbench(*words: str) -> Any:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.receipts.made import MACHINE, agreed, receipt, row
 from workbench import machine
+from workbench.closeness import Closeness, closeness
 from workbench.errors import EngineError, Notice, error_to_wire
 from workbench.gui import language
 from workbench.library.manifest import FileEntry, Manifest, VariantEntry
@@ -121,6 +122,28 @@ def test_of_a_language_model_perplexity_counts_as_well() -> None:
         "q4": (100, measured(0.7, 26.0)),
     }
     assert recommend(variants) == "int8"
+
+
+@pytest.mark.parametrize(
+    ("mean", "perplexity", "near"),
+    [
+        (1.0, None, Closeness.SAME),
+        (0.991, None, Closeness.VERY_CLOSE),
+        (0.97, None, Closeness.CLOSE),
+        (0.95, None, Closeness.COARSE),
+        (0.5, None, Closeness.FAR),
+        (0.5, 20.1, Closeness.VERY_CLOSE),
+        (0.5, 19.0, Closeness.VERY_CLOSE),  # less than the reference's is no fault
+        (0.5, 21.0, Closeness.CLOSE),
+        (0.5, 22.0, Closeness.COARSE),
+        (0.5, 40.0, Closeness.FAR),
+        (0.5, float("nan"), Closeness.FAR),
+        (0.98, 40.0, Closeness.CLOSE),
+    ],
+)
+def test_how_near_answers_are(mean: float, perplexity: float | None, near: Closeness) -> None:
+    extra = {} if perplexity is None else {"reference_perplexity": 20.0, "perplexity": perplexity}
+    assert closeness(mean, extra) is near
 
 
 def manifest() -> Manifest:

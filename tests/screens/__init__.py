@@ -7,4 +7,9 @@ makes both below ``.workbench``, which are the defaults). Needs Xvfb, and PulseA
 ``--data`` what was exported stays, and is not exported again the next time; ``--only`` does some of the steps, whose
 names are those of ``drive.STEPS``. Ends with an error where a step does not come to its end. Pictures are named
 ``STEP-LANGUAGE-THEME.png``, those of a window of 700×600 ``STEP-narrow-…``.
+
+    python -m tests.screens packaging/screenshots --only readme
+
+takes the pictures of the README anew, with real models alone; best with a ``--data`` folder where they are exported, on
+a machine that does nothing else, since they show its times.
 """

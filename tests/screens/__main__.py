@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="screens-")))
         kept = arguments.data.absolute() if arguments.data else folder
         device = stack.enter_context(VirtualDevice())
-        display = stack.enter_context(screen())
+        display, server = stack.enter_context(screen())
         make_models(arguments.toolchain, kept / "models")
         common = os.environ | {
             "DISPLAY": display,
@@ -65,20 +66,36 @@ def main() -> int:
             ("whole", common | device.environment),
             ("lacking", {name: text for name, text in common.items() if "TOOLCHAIN" not in name} | lacking),
             ("empty", common | empty),
+            ("readme", common | {"WORKBENCH_MODEL_FOLDERS": ""}),
         ):
             command = [sys.executable, "-m", "tests.screens.drive", window]
-            status |= subprocess.run(command, env=environment, cwd=ROOT, timeout=TIME_S).returncode
+            status |= drive(command, environment, server)
+            if server.poll() is not None:
+                print("the virtual screen (Xvfb) was ended from outside; no more pictures can be made", file=sys.stderr)
+                return 1
         return status
 
 
+def drive(command: list[str], environment: dict[str, str], server: subprocess.Popen[bytes]) -> int:
+    """The exit status of a window's driver, which ends with its screen: Qt would wait there for what cannot be seen."""
+    with subprocess.Popen(command, env=environment, cwd=ROOT) as process:
+        watch = threading.Thread(target=lambda: (server.wait(), process.kill()), daemon=True)
+        watch.start()
+        try:
+            return process.wait(TIME_S)
+        except BaseException:
+            process.kill()
+            raise
+
+
 @contextlib.contextmanager
-def screen() -> Iterator[str]:
-    """A virtual screen; what DISPLAY is for it."""
+def screen() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A virtual screen: what DISPLAY is for it, and its process."""
     words = ["Xvfb", "-displayfd", "1", "-screen", "0", "2800x1800x24", "-nolisten", "tcp"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         try:
             assert process.stdout
-            yield ":" + process.stdout.readline().decode().strip()
+            yield ":" + process.stdout.readline().decode().strip(), process
         finally:
             process.terminate()
 

@@ -12,11 +12,12 @@ from PySide6.QtCore import QTimer
 from tests.screens.driver import OUT
 from tests.screens.jobs import Jobs
 from tests.screens.later import Later
+from tests.screens.readme import Readme
 from workbench.gui import main_window, start
 
 __all__ = ["STEPS"]
 
-# The steps of each window, in order.
+# The steps of each window, in order. The pictures of the README are made when they are asked for.
 STEPS: dict[str, dict[str, Callable[[main_window.MainWindow], None]]] = {
     "whole": {
         "jobs": lambda window: Jobs(window).run(),
@@ -29,9 +30,11 @@ STEPS: dict[str, dict[str, Callable[[main_window.MainWindow], None]]] = {
     },
     "lacking": {"lacking": lambda window: Later(window).lacking()},
     "empty": {"empty": lambda window: Later(window).empty()},
+    "readme": {"readme": lambda window: Readme(window).run()},
 }
 
 
+ASKED = {"readme"}
 FAILED: list[str] = []
 
 
@@ -55,7 +58,9 @@ class Window(main_window.MainWindow):
 
 def chosen() -> dict[str, Callable[[main_window.MainWindow], None]]:
     only = os.environ["SCREENS_ONLY"].split()
-    return {name: step for name, step in STEPS[sys.argv[1]].items() if not only or name in only}
+    return {
+        name: step for name, step in STEPS[sys.argv[1]].items() if name in (only or set(STEPS[sys.argv[1]]) - ASKED)
+    }
 
 
 if __name__ == "__main__":

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from workbench.api import Workbench
@@ -37,9 +40,10 @@ def models(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> 
         print("no models" + (f" for {arguments.task}" if arguments.task else ""))
         return 0
     exported = _exported(workbench)
+    ids = Counter(model.id for model in scan.models)
     rows = [
         (
-            model.id,
+            model.id if ids[model.id] == 1 or model.layout == "hub" else model.place,
             model.task or "–",
             size(model.size_bytes),
             ", ".join(_formats(model.revision)) if model.revision else "–",
@@ -49,11 +53,10 @@ def models(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> 
         for model in listed
     ]
     print(table(("model", "task", "size", "formats", "state", "you can"), rows, right=(2,)))
-    odd = [model for model in listed if model.reason]
-    if odd:
-        print()
-    for model in odd:
-        print(f"{printable(model.id)}: {model.reason}")
+    below = [f"{printable(model.id)}: {model.reason}" for model in listed if model.reason]
+    below += [f"{printable(model.id)}: also in {_copy_text(copy)}" for model in listed for copy in model.copies]
+    if below:
+        print("", *below, sep="\n")
     return 0
 
 
@@ -61,8 +64,9 @@ def show(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> in
     """Everything about one model or artifact."""
     found = workbench.find(arguments.model, arguments.revision)
     card = workbench.card(found) if arguments.card else None
+    copies = workbench.copies(found)
     if arguments.json:
-        value: dict[str, Any] = found.model.to_json() if found.model else {}
+        value: dict[str, Any] = replace(found.model, copies=copies).to_json() if found.model else {}
         if found.artifact:
             value = artifact_json(workbench, found.artifact)
         elif found.revision:
@@ -72,7 +76,7 @@ def show(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> in
     if found.artifact:
         print(artifact_text(workbench, found.artifact))
     else:
-        print(_model_text(found, _exports_of(workbench, found)))
+        print(_model_text(found, copies, _exports_of(workbench, found)))
     if arguments.card:
         print("\n" + (printable(card.text.rstrip(), keep="\n\t") if card else "(it has no model card)"))
     return 0
@@ -152,10 +156,11 @@ def _delete(workbench: Workbench, plan: DeletionPlan, arguments: Any) -> int:
         return 0
     if freed is None:
         print(f"would delete {plan.what}: {size(plan.bytes)}; nothing was deleted")
-        for path in plan.paths:
-            print(f"  {path}")
+        print(table(("path", "frees"), [(str(item.path), size(item.bytes)) for item in plan.doomed], right=(1,)))
         for notice in plan.kept:
             print(notice)
+        if len({item.root for item in plan.doomed}) > 1:
+            print("it lies in several caches; by the path of its folder only that one is deleted")
         print("delete it with --yes")
     else:
         print(f"deleted {plan.what}: {size(freed)} are free again")
@@ -200,7 +205,7 @@ def _exports_of(workbench: Workbench, found: Found) -> list[Artifact]:
     return [item for item in listed if item.manifest and item.manifest.repo_id == found.name]
 
 
-def _model_text(found: Found, exports: list[Artifact]) -> str:
+def _model_text(found: Found, copies: Sequence[Model], exports: list[Artifact]) -> str:
     model, revision = found.model, found.revision
     assert model is not None
     rows: list[tuple[str, object]] = [("model", model.id), ("state", model.state)]
@@ -224,11 +229,16 @@ def _model_text(found: Found, exports: list[Artifact]) -> str:
         rows.append(("folder", revision.folder))
     elif model.reason:
         rows.append(("", model.reason))
+    rows += [("also in", _copy_text(copy)) for copy in copies]
     rows += [("size", size(model.size_bytes)), ("last use", _when(model.last_used))]
     if model.leftover_bytes:
         rows.append(("leftovers", f"{size(model.leftover_bytes)} of broken-off downloads"))
     rows += [("warning", warning) for warning in model.warnings]
     return _facts(rows)
+
+
+def _copy_text(copy: Model) -> str:
+    return f"{printable(copy.place)} ({size(copy.size_bytes)}, {copy.state})"
 
 
 def _revision_text(revision: Revision, *, shown: bool) -> str:

@@ -8,12 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QWidget
+from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
-from workbench.errors import WorkbenchError
 from workbench.gui.background import Background, Job
-from workbench.gui.language import message_of, tr
+from workbench.gui.file_saver import FileSaver, Tell, with_suffix
+from workbench.gui.language import tr
 
 if TYPE_CHECKING:
     from workbench.cancellation import Cancellation
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "AnswerSaver"]
 
 Overlay = Callable[[Path, "Result", "Cancellation"], bytes]
-Tell = Callable[[Callable[[], str], str], None]
 
 
 @dataclass(frozen=True)
@@ -35,19 +33,14 @@ class Answer:
     result: Result
 
 
-class AnswerSaver(QObject):
-    """``saved`` is emitted with the path of the file or the folder, or what went wrong is told."""
-
-    saved = Signal(str)
+class AnswerSaver(FileSaver):
+    """Answers of all kinds, in the formats of each."""
 
     def __init__(self, background: Background, overlay: Overlay, tell: Tell, parent: QWidget) -> None:
         """``overlay(path, result, cancellation)`` draws a result over a picture, ``tell(words, tone)`` tells the
         user."""
-        super().__init__(parent)
-        self._background = background
+        super().__init__(background, tell, parent)
         self._overlay = overlay
-        self._tell = tell
-        self._widget = parent
 
     # --- asking -------------------------------------------------------------------------------------------------
 
@@ -85,31 +78,29 @@ class AnswerSaver(QObject):
         whole = tr("All about the run, as JSON (*.json)")
         name = file_name(shown.input, shown.kind)
         path, chosen = QFileDialog.getSaveFileName(
-            QApplication.activeWindow() or self._widget,
+            self._asking,
             tr("Save the answer"),
             f"{name}-{tr('answer')}{next(iter(filters.values())).suffix}",
             ";;".join([*filters, whole]),
         )
         if path and chosen == whole:
-            self.save_report(_with_suffix(path, ".json"), report)
+            self.save_report(with_suffix(path, ".json"), report)
         elif path:
             # Some dialogs do not say what was chosen: then the name does.
             by_name = next((item for item in filters.values() if path.endswith(item.suffix)), None)
             item = filters.get(chosen) or by_name or next(iter(filters.values()))
             suffixes = [other.suffix for other in filters.values()]
-            self.save_one(_with_suffix(path, item.suffix, suffixes), shown, item)
+            self.save_one(with_suffix(path, item.suffix, suffixes), shown, item)
 
     def _ask_report(self, report: Callable[[], Any]) -> None:
         path, _ = QFileDialog.getSaveFileName(
-            QApplication.activeWindow() or self._widget, tr("Save the answers"), tr("answer") + ".json", "JSON (*.json)"
+            self._asking, tr("Save the answers"), tr("answer") + ".json", "JSON (*.json)"
         )
         if path:
-            self.save_report(_with_suffix(path, ".json"), report)
+            self.save_report(with_suffix(path, ".json"), report)
 
     def _ask_folder(self, answers: Sequence[Answer], item: Format) -> None:
-        folder = QFileDialog.getExistingDirectory(
-            QApplication.activeWindow() or self._widget, tr("Save the answers into a folder")
-        )
+        folder = QFileDialog.getExistingDirectory(self._asking, tr("Save the answers into a folder"))
         if folder:
             self.save_all(Path(folder), answers, item)
 
@@ -137,14 +128,7 @@ class AnswerSaver(QObject):
 
     def save_report(self, path: Path, report: Callable[[], Any]) -> None:
         """The whole run into one file."""
-
-        def work(job: Job) -> None:
-            from workbench.out_files import put
-            from workbench.saving import json_text
-
-            put(path, json_text(report()).encode("utf-8", "replace"))
-
-        self._background.start(work, done=lambda _: self._done(path), failed=self._failed)
+        self._put_json(path, report)
 
     def save_all(self, folder: Path, answers: Sequence[Answer], item: Format) -> None:
         """Every answer into a folder, named after its input; nothing there is replaced."""
@@ -167,29 +151,6 @@ class AnswerSaver(QObject):
 
     def _drawing(self, job: Job) -> Callable[[Path, Result], bytes]:
         return lambda path, result: self._overlay(path, result, job.cancellation)
-
-    def _done(self, path: Path) -> None:
-        self._tell(lambda: tr("Saved to {file}", file=path), "info")
-        self.saved.emit(str(path))
-
-    def _failed(self, error: Exception) -> None:
-        if not isinstance(error, WorkbenchError):
-            raise error
-        self._tell(partial(message_of, error), "danger")
-
-
-def _with_suffix(path: str, suffix: str, others: Sequence[str] = ()) -> Path:
-    """The path as it is to be, where its name was typed without a suffix or kept that of another format.
-
-    A name that the dialog did not see, and so asked nobody about, is one that is free.
-    """
-    if path.endswith(suffix):
-        return Path(path)
-    stem = next((path.removesuffix(other) for other in sorted(others, key=len)[::-1] if path.endswith(other)), path)
-    made, number = Path(stem + suffix), 2
-    while made.exists():
-        made, number = Path(f"{stem}-{number}{suffix}"), number + 1
-    return made
 
 
 def _title(item: Format) -> str:

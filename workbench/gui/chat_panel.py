@@ -136,8 +136,11 @@ class ChatPanel(Panel):
             self._splitter.setSizes([800, SETTINGS_PX] if wide else [self.height() * 2 // 5, self.height() * 3 // 5])
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.matches(QKeySequence.StandardKey.Cancel) and self.chat.running:
+        is_escape, focused = event.matches(QKeySequence.StandardKey.Cancel), QApplication.focusWidget()
+        if is_escape and self.chat.running:
             self.chat.stop()
+        elif is_escape and focused is not None and self.settings.isAncestorOf(focused):
+            self.options.setChecked(False)
         else:
             super().keyPressEvent(event)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QPlainTextEdit, QScrollArea, QWidget
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from workbench.chatting import ANSWER_TOKENS
 from workbench.gui.language import tr
 from workbench.gui.params_form import ParamsForm
 from workbench.gui.widgets.basic import Button, Label, Panel, column, row
+from workbench.gui.widgets.scrolled import Scrolled
 from workbench.gui.widgets.theme import SPACE, mark
 from workbench.tasks.catalog import TaskInfo
 
@@ -50,17 +51,11 @@ class ChatSettings(Panel):
         layout = column(self._system_title, self.system, self._system_hint, self.params, 1, space=SPACE.small)
         layout.setContentsMargins(SPACE.large, SPACE.tight, SPACE.large, SPACE.large)
         inner.setLayout(layout)
-        area = QScrollArea()
-        area.setWidget(inner)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         head = row(self._title, 1, self._close)
         head.setContentsMargins(SPACE.large, SPACE.small, SPACE.small, 0)
         whole = column(space=0)
         whole.addLayout(head)
-        whole.addWidget(area, 1)
+        whole.addWidget(Scrolled(inner), 1)
         self.setLayout(whole)
         self.setMinimumWidth(280)
         self.retranslate()

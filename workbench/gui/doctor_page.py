@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import QProgressBar, QSizePolicy, QWidget
 
 from workbench.errors import WorkbenchError
@@ -16,9 +16,9 @@ from workbench.gui.background import Background, Job
 from workbench.gui.core import Core
 from workbench.gui.language import message_of, tr
 from workbench.gui.provider_names import provider_name
-from workbench.gui.widgets.basic import Banner, Button, IconLabel, Label, Panel, column, line, row
+from workbench.gui.side_page import SidePage
+from workbench.gui.widgets.basic import Banner, Button, IconLabel, Label, column, line, row
 from workbench.gui.widgets.redone import Redone
-from workbench.gui.widgets.sheet import Sheet
 from workbench.gui.widgets.theme import SPACE, mark
 
 if TYPE_CHECKING:
@@ -33,19 +33,15 @@ COMMAND = re.compile(r"pip (?:un)?install(?: (?:'[^']*'|[\w.\[\]=<>~+-]+))+", re
 ICONS = {"ok": ("check", "success"), "missing": ("info", "warning"), "broken": ("error", "danger")}
 
 
-class DoctorPage(Panel):
+class DoctorPage(SidePage):
     """Looks when it is shown first, and when it is asked to."""
-
-    closed = Signal()
 
     def __init__(self, core: Core, background: Background) -> None:
         super().__init__()
-        mark(self, role="page")
         self._core = core
         self._background = background
         self._job: Job | None = None
         self.diagnosis: Diagnosis | None = None
-        self.back = Button(icon="back", role="quiet", tint="muted")
         self._title = Label(role="title")
         self._intro = Label(tone="muted", wrap=True)
         self.refresh = Button(icon="refresh", role="quiet")
@@ -66,36 +62,11 @@ class DoctorPage(Panel):
         summary.addWidget(self.summary, 1)
         self._summary_line.setLayout(summary)
         self.groups = Redone()
-        self._below = (self._bar, self.banner, self._summary_line, self.groups)
-        self._build()
-        self.back.clicked.connect(self.closed)
+        below = (self._bar, self.banner, self._summary_line, self.groups)
+        self._build(self._title, self._intro, (self.refresh, self.copy), below, COLUMN_PX)
         self.refresh.clicked.connect(self.look)
         self.copy.clicked.connect(self._copy)
-        QShortcut(QKeySequence.StandardKey.Back, self, self.closed.emit)
-        QShortcut(QKeySequence.StandardKey.Cancel, self, self.closed.emit)
         self.retranslate()
-
-    def _build(self) -> None:
-        head = row(space=SPACE.small)
-        head.addWidget(self.back, 0, Qt.AlignmentFlag.AlignTop)
-        head.addLayout(column(self._title, self._intro, space=0), 1)
-        head.addWidget(self.refresh, 0, Qt.AlignmentFlag.AlignTop)
-        head.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignTop)
-        inside = column(space=SPACE.medium)
-        inside.setContentsMargins(SPACE.wide, SPACE.large, SPACE.wide, SPACE.wide)
-        self._head = QWidget()
-        self._head.setLayout(head)
-        inside.addWidget(self._head)
-        for part in self._below:
-            inside.addWidget(part)
-        inside.addStretch(1)
-        self._sheet = Sheet(inside, COLUMN_PX)
-        self.setLayout(column(self._sheet))
-
-    @property
-    def parts(self) -> tuple[QWidget, ...]:
-        """What wears a style sheet of its own, so that the page is opened in short steps."""
-        return (self._sheet.verticalScrollBar(), self._head, *self._below)
 
     def retranslate(self) -> None:
         self.back.describe(tr("Back"))

@@ -103,7 +103,11 @@ class EntryRows(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return item.short_name
         if role == Qt.ItemDataRole.ToolTipRole:
-            return plain_tip("\n".join([item.name, *([message_of(item.reason)] if item.reason else [])]))
+            lines = [item.name, *([message_of(item.reason)] if item.reason else [])]
+            lines += [
+                tr("Also in {folder} ({size})", folder=copy.folder, size=size(copy.size_bytes)) for copy in item.copies
+            ]
+            return plain_tip("\n".join(lines))
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{item.name}, {_standing_text(item.standing)}, {self.second_line(item)}"
         return None

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QWidget
 
+from workbench.closeness import Closeness, closeness
 from workbench.errors import WorkbenchError
 from workbench.gui.export_progress import LogView
 from workbench.gui.export_state import ExportState
 from workbench.gui.language import message_of, task_title, tr
 from workbench.gui.receipt_view import ReceiptView
-from workbench.gui.receipt_words import CLOSE, agreement_number, agreement_words
+from workbench.gui.receipt_words import agreement_number, agreement_words
 from workbench.gui.receipts import Judged
 from workbench.gui.widgets.basic import Banner, Button, ElidedLabel, IconLabel, Label, Panel, column, line, row
 from workbench.gui.widgets.theme import SPACE, mark
@@ -196,5 +197,6 @@ def _agreement(variant: ExportedVariant) -> tuple[str, str, str]:
     if "mean" not in found:
         return tr("Not compared"), "", "muted"
     mean = float(found["mean"])
+    near = closeness(mean, found.get("extra", {}))
     number = agreement_number(str(found.get("metric", "")), mean)
-    return agreement_words(mean), number, "warning" if mean < CLOSE else ""
+    return agreement_words(near), number, "warning" if near < Closeness.CLOSE else ""

@@ -18,6 +18,7 @@ from workbench.gui.microphone_bar import MicrophoneBar
 from workbench.gui.params_form import ParamsForm
 from workbench.gui.text_editor import MAX_SHOWN, TextEditor
 from workbench.gui.widgets.basic import Banner, Button, IconLabel, Label, Panel, column, row
+from workbench.gui.widgets.tab_order import put_in_order
 from workbench.gui.widgets.theme import SPACE, mark
 from workbench.gui.widgets.turned import Turned
 from workbench.tasks.catalog import TaskInfo
@@ -166,6 +167,7 @@ class InputPanel(Panel):
         self.banner.clear()
         self._show_task()
         self._show_items()
+        put_in_order(self)
 
     def params_given(self) -> dict[str, Any]:
         """The parameters that were set, by their names."""

@@ -12,15 +12,10 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QScrollArea, QStackedWidget, QWidget
 
-from workbench.gui.appearance import Appearance
-from workbench.gui.background import Background
-from workbench.gui.core import Core
+from workbench.gui.controllers import Controllers
 
 if TYPE_CHECKING:
     from workbench.gui.export_page import ExportPage
-    from workbench.gui.exports import Exports
-    from workbench.gui.microphone import Microphone
-    from workbench.gui.receipts import Receipts
     from workbench.gui.run_page import RunPage
     from workbench.gui.side_pages import SidePages
 
@@ -35,21 +30,10 @@ class LaterPages(QObject):
 
     made = Signal()
 
-    def __init__(
-        self,
-        pages: QStackedWidget,
-        core: Core,
-        background: Background,
-        appearance: Appearance,
-        microphone: Microphone,
-        exports: Exports,
-        receipts: Receipts,
-        provider: str,
-    ) -> None:
+    def __init__(self, pages: QStackedWidget, controllers: Controllers, provider: str) -> None:
         super().__init__(pages)
         self._pages = pages
-        self._core, self._background, self._appearance = core, background, appearance
-        self._microphone, self._exports, self._receipts = microphone, exports, receipts
+        self._controllers = controllers
         self._provider = provider
         self._steps = self._make()
         self._run: RunPage | None = None
@@ -90,7 +74,7 @@ class LaterPages(QObject):
             for name in MODULES:
                 importlib.import_module(f"workbench.gui.{name}")
 
-        self._background.start(work, done=lambda _: self._timer.start())
+        self._controllers.background.start(work, done=lambda _: self._timer.start())
 
     def _finish(self) -> None:
         while not self.are_made:
@@ -111,23 +95,22 @@ class LaterPages(QObject):
         from workbench.gui.run_page import RunPage
         from workbench.gui.side_pages import SidePages
 
+        at = self._controllers
         # When Python meets the first widget that Qt has made by itself, it makes classes for all kinds of widgets.
         QScrollArea().viewport()
         yield
-        given = InputPanel(self._microphone)
+        given = InputPanel(at.microphone)
         yield
-        chat = ChatPanel(self._core, self._background, lambda said, params: self.run.chat_order(said, params))
+        chat = ChatPanel(at.core, at.background, lambda said, params: self.run.chat_order(said, params))
         yield
-        self._run = RunPage(self._core, self._background, given, chat, self._receipts, self._provider)
+        self._run = RunPage(at.core, at.background, given, chat, at.receipts, self._provider)
         self._take(self._run, *self._run.parts)
         yield
-        self._export = ExportPage(self._exports, self._receipts)
+        self._export = ExportPage(at.exports, at.receipts)
         self._take(self._export, *self._export.parts)
-        self._beside = SidePages(
-            self._pages, self._core, self._background, self._appearance, self._receipts, self._pages
-        )
+        self._beside = SidePages(self._pages, at)
         yield
 
     def _take(self, page: QWidget, *parts: QWidget) -> None:
         self._pages.addWidget(page)
-        self._appearance.dress(*parts)
+        self._controllers.appearance.dress(*parts)

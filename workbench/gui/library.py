@@ -66,10 +66,15 @@ class Library(QObject):
         self._background.start(work, done=lambda _: self.refresh(), failed=self._tell, lane="settings")
 
     def first_ready(self, task_input: str) -> Entry | None:
-        """The first model that runs now and takes this kind of input."""
-        return next(
-            (entry for entry in self.entries if entry.standing == "ready" and entry.modality == task_input), None
-        )
+        """The first model that runs now and takes this kind of input; rather one that needs nothing besides."""
+        from workbench.tasks.catalog import TASKS
+
+        def needs_more(entry: Entry) -> bool:
+            task = TASKS[entry.tasks[0]]
+            return task.input == "fields" and not task.gathers
+
+        fitting = (entry for entry in self.entries if entry.standing == "ready" and entry.modality == task_input)
+        return min(fitting, key=needs_more, default=None)
 
     def _read(self, listing: Listing) -> None:
         self.listing = listing

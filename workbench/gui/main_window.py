@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QFileDialog, QMainWindow, QMessageBox, QStackedWid
 from workbench.errors import WorkbenchError
 from workbench.gui.appearance import Appearance
 from workbench.gui.background import Background
+from workbench.gui.controllers import Controllers
 from workbench.gui.core import Core
 from workbench.gui.exports import Exports
 from workbench.gui.input_router import InputRouter
@@ -60,33 +61,23 @@ class MainWindow(QMainWindow):
     def __init__(self, core: Core, background: Background, appearance: Appearance, settings: Settings) -> None:
         super().__init__()
         self.appearance = appearance
-        self._core = core
-        self._background = background
+        self._core, self._background = core, background
         self._to_open: str | None = None
         self.library = Library(core, background, self)
         self.exports = Exports(core, background, self)
         self.receipts = Receipts(core, background, self)
         self.microphone = Microphone(core, background, settings.microphone, self)
         self.sidebar = Sidebar(self.library, appearance)
-        self.unusable = UnusablePage()
-        self.welcome = WelcomePage()
+        self.unusable, self.welcome = UnusablePage(), WelcomePage()
         self.banner = Banner()
         self.pages = QStackedWidget()
         self.pages.addWidget(self.welcome)
         self.pages.addWidget(self.unusable)
-        self._later = LaterPages(
-            self.pages,
-            core,
-            background,
-            appearance,
-            self.microphone,
-            self.exports,
-            self.receipts,
-            settings.provider,
+        controllers = Controllers(
+            core, background, appearance, self.library, self.exports, self.receipts, self.microphone
         )
-        self._readying = Readying(
-            core, background, appearance, self.library, self.microphone, self._later, self, self._tell_error
-        )
+        self._later = LaterPages(self.pages, controllers, settings.provider)
+        self._readying = Readying(controllers, self._later, self, self._tell_error)
         main = QWidget()
         inner = column(space=0)
         notices = QWidget()
@@ -114,6 +105,7 @@ class MainWindow(QMainWindow):
         self.retranslate()
 
     def _connect(self, appearance: Appearance) -> None:
+        self.welcome.add.clicked.connect(self.sidebar.add_folder)
         self.sidebar.machine_requested.connect(lambda: self.beside.show_machine())
         self.exports.changed.connect(lambda name: self._show_busy())
         self.exports.finished.connect(self._export_ended)
@@ -123,6 +115,7 @@ class MainWindow(QMainWindow):
     def _connect_pages(self) -> None:
         """The pages are made: connect them, and show what was chosen before."""
         self.sidebar.chosen.connect(self._show_entry)
+        self.sidebar.began.connect(self._begin_with)
         self.sidebar.updated.connect(self._show_update)
         self.sidebar.pointed.connect(self._show_pointed)
         self.library.changed.connect(self._library_changed)
@@ -210,6 +203,13 @@ class MainWindow(QMainWindow):
         else:
             self.unusable.show_entry(entry)
             self.pages.setCurrentWidget(self.unusable)
+
+    def _begin_with(self, entry: Entry) -> None:
+        """Who went to another page before the models were listed stays there."""
+        front = self.pages.currentWidget() if self.beside.shown else None
+        self._show_entry(entry)
+        if front is not None:
+            self.beside.stay_on(front)
 
     def _show_pointed(self, entry: Entry) -> None:
         """The way from a page beside a model back to it."""

@@ -13,12 +13,8 @@ from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QWidget
 from shiboken6 import isValid
 
-from workbench.gui.appearance import Appearance
-from workbench.gui.background import Background
-from workbench.gui.core import Core
+from workbench.gui.controllers import Controllers
 from workbench.gui.later_pages import LaterPages
-from workbench.gui.library import Library
-from workbench.gui.microphone import Microphone
 
 if TYPE_CHECKING:
     from workbench.gui.views.base import View
@@ -33,21 +29,11 @@ class Readying(QObject):
     """Has the engine, the audio process, the views and the look of all pages there before they are needed."""
 
     def __init__(
-        self,
-        core: Core,
-        background: Background,
-        appearance: Appearance,
-        library: Library,
-        microphone: Microphone,
-        pages: LaterPages,
-        window: QWidget,
-        failed: Callable[[Exception], None],
+        self, controllers: Controllers, pages: LaterPages, window: QWidget, failed: Callable[[Exception], None]
     ) -> None:
         """``failed`` is told why the engine cannot be started."""
         super().__init__(window)
-        self._core, self._background, self._appearance = core, background, appearance
-        self._library, self._microphone = library, microphone
-        self._pages, self._window = pages, window
+        self._controllers, self._pages, self._window = controllers, pages, window
         self._failed = failed
         self._begun = False
         self._views: Mapping[type[Any], Callable[[], View]] = {}
@@ -67,21 +53,22 @@ class Readying(QObject):
         between. Others are made when they are needed: each makes a change of theme longer."""
         from workbench.tasks.catalog import TASKS
 
-        ready = (entry for entry in self._library.entries if entry.standing == "ready")
+        ready = (entry for entry in self._controllers.library.entries if entry.standing == "ready")
         wanted = {TASKS[task].result for entry in ready for task in entry.tasks}
         factories = [factory for cls, factory in self._views.items() if cls.__name__ in wanted]
         for number, factory in enumerate(factories):
             QTimer.singleShot(READY_MS * (number + 1), self, partial(self._pages.run.result.prepare, factory))
 
     def _get_ready(self) -> None:
-        self._appearance.dress_unseen()
+        core, background = self._controllers.core, self._controllers.background
+        self._controllers.appearance.dress_unseen()
         self._unpolished = [part for part in self._window.findChildren(QWidget) if not part.isVisible()]
         self._polishing.start()
-        self._background.start(lambda job: self._core.workbench.engine.start(), failed=self._failed)
-        self._microphone.look()
+        background.start(lambda job: core.workbench.engine.start(), failed=self._failed)
+        self._controllers.microphone.look()
         QTimer.singleShot(READY_MS, self, self._pages.beside.prepare)
         # The views bring numpy along, which is long to import: no answer waits for that later.
-        self._background.start(lambda job: importlib.import_module("workbench.gui.views.table"), done=self._keep_table)
+        background.start(lambda job: importlib.import_module("workbench.gui.views.table"), done=self._keep_table)
 
     def _keep_table(self, table: ModuleType) -> None:
         self._views = table.VIEWS

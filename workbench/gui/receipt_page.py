@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QGuiApplication, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from workbench.errors import Notice, WorkbenchError
@@ -15,9 +15,9 @@ from workbench.gui.language import message_of, task_title, tr
 from workbench.gui.receipt_offer import MeasureView, Offer
 from workbench.gui.receipt_view import ReceiptView, date_text, receipt_text
 from workbench.gui.receipts import Judged, Receipts, ReceiptState
-from workbench.gui.widgets.basic import Banner, Button, Choice, ElidedLabel, Panel, column, row
-from workbench.gui.widgets.sheet import Sheet
-from workbench.gui.widgets.theme import SPACE, mark
+from workbench.gui.side_page import SidePage
+from workbench.gui.widgets.basic import Banner, Button, Choice, ElidedLabel, row
+from workbench.gui.widgets.theme import SPACE
 from workbench.library.entries import Entry
 from workbench.receipts import receipt_json
 
@@ -29,21 +29,17 @@ WORDS_PX = 620
 SECOND_MS = 1000
 
 
-class ReceiptPage(Panel):
+class ReceiptPage(SidePage):
     """Shows one model's task at a time; what is measured goes on in :class:`Receipts` when another is shown."""
-
-    closed = Signal()
 
     def __init__(self, receipts: Receipts, background: Background) -> None:
         super().__init__()
-        mark(self, role="page")
         self._receipts = receipts
         self._background = background
         self._entry: Entry | None = None
         self._task = ""
         self._shown: Judged | None = None
         self._told: tuple[WorkbenchError | None, tuple[Notice, ...]] = (None, ())
-        self.back = Button(icon="back", role="quiet", tint="muted")
         self._title = ElidedLabel(role="title", mode=Qt.TextElideMode.ElideMiddle)
         self._subtitle = ElidedLabel(tone="muted")
         self.earlier = Choice()
@@ -59,36 +55,13 @@ class ReceiptPage(Panel):
         self._timer.setInterval(SECOND_MS)
         self._timer.timeout.connect(self._tick)
         self._actions = QWidget()
-        self._below = (self.banner, self.progress, self._actions, self.offer, self.view)
-        self._build()
+        self._actions.setLayout(row(self.again, self.own, 1, self.earlier, self.copy, self.save, space=SPACE.tight))
+        below = (self.banner, self.progress, self._actions, self.offer, self.view)
+        self._build(self._title, self._subtitle, (), below, COLUMN_PX)
         self._connect()
         self.retranslate()
 
-    @property
-    def parts(self) -> tuple[QWidget, ...]:
-        """What wears a style sheet of its own, so that the page is opened in short steps."""
-        return (self._sheet.verticalScrollBar(), self._head, *self._below)
-
-    def _build(self) -> None:
-        names = column(self._title, self._subtitle, space=0)
-        head = row(space=SPACE.small)
-        head.addWidget(self.back, 0, Qt.AlignmentFlag.AlignTop)
-        head.addLayout(names, 1)
-        self._head = QWidget()
-        self._head.setLayout(head)
-        actions = row(self.again, self.own, 1, self.earlier, self.copy, self.save, space=SPACE.tight)
-        self._actions.setLayout(actions)
-        inside = column(space=SPACE.medium)
-        inside.setContentsMargins(SPACE.wide, SPACE.large, SPACE.wide, SPACE.wide)
-        inside.addWidget(self._head)
-        for part in self._below:
-            inside.addWidget(part)
-        inside.addStretch(1)
-        self._sheet = Sheet(inside, COLUMN_PX)
-        self.setLayout(column(self._sheet))
-
     def _connect(self) -> None:
-        self.back.clicked.connect(self.closed)
         self.again.clicked.connect(lambda: self.measure())
         self.offer.measure.clicked.connect(lambda: self.measure())
         self.own.clicked.connect(lambda: self._ask_samples(self.own))
@@ -98,8 +71,6 @@ class ReceiptPage(Panel):
         self.progress.cancel.clicked.connect(self._cancel)
         self.earlier.activated.connect(self._choose)
         self._receipts.changed.connect(self._changed)
-        QShortcut(QKeySequence.StandardKey.Back, self, self.closed.emit)
-        QShortcut(QKeySequence.StandardKey.Cancel, self, self._escape)
 
     def retranslate(self) -> None:
         self.back.describe(tr("Back to the model"))
@@ -222,7 +193,7 @@ class ReceiptPage(Panel):
         if self._entry:
             self._receipts.cancel(self._entry.name, self._task)
 
-    def _escape(self) -> None:
+    def escape(self) -> None:
         if self._entry and self._state.measuring:
             self._cancel()
         else:

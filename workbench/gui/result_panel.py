@@ -24,6 +24,7 @@ from workbench.gui.language import message_of, tr
 from workbench.gui.where_strip import WhereStrip
 from workbench.gui.widgets.basic import Banner, Button, Label, Panel, column, row
 from workbench.gui.widgets.fitted import Fitted
+from workbench.gui.widgets.tab_order import put_in_order
 from workbench.gui.widgets.theme import SPACE, mark
 from workbench.gui.widgets.turned import Turned
 
@@ -299,6 +300,8 @@ class ResultPanel(Panel):
         assert self._order is not None
         context: Context = self._context_of(self._order.inputs[index], self._input_kind)
         view.show_result(result, context)
+        if index in self._reports:  # not with each word of one that grows
+            put_in_order(self)
 
     @property
     def made(self) -> tuple[View, ...]:

@@ -9,12 +9,10 @@ from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
 from shiboken6 import isValid
 
-from workbench.gui.appearance import Appearance
-from workbench.gui.background import Background
-from workbench.gui.core import Core
+from workbench.gui.controllers import Controllers
 from workbench.gui.doctor_page import DoctorPage
 from workbench.gui.receipt_page import ReceiptPage
-from workbench.gui.receipts import Receipts
+from workbench.gui.side_page import SidePage
 from workbench.library.entries import Entry
 
 __all__ = ["SidePages"]
@@ -24,19 +22,10 @@ class SidePages(QObject):
     """Puts them in front and goes back to the page that was there before. They are made when they are first needed,
     or in an idle moment before."""
 
-    def __init__(
-        self,
-        pages: QStackedWidget,
-        core: Core,
-        background: Background,
-        appearance: Appearance,
-        receipts: Receipts,
-        parent: QObject,
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, pages: QStackedWidget, controllers: Controllers) -> None:
+        super().__init__(pages)
         self._pages = pages
-        self._core, self._background, self._receipts = core, background, receipts
-        self._appearance = appearance
+        self._controllers = controllers
         self._receipt: ReceiptPage | None = None
         self._machine: DoctorPage | None = None
         self._before: QWidget | None = None
@@ -46,18 +35,16 @@ class SidePages(QObject):
     def receipt(self) -> ReceiptPage:
         """The page of receipts; it is made by the first who asks."""
         if self._receipt is None:
-            self._receipt = ReceiptPage(self._receipts, self._background)
+            self._receipt = ReceiptPage(self._controllers.receipts, self._controllers.background)
             self._take(self._receipt)
-            self._receipt.closed.connect(self.close)
         return self._receipt
 
     @property
     def machine(self) -> DoctorPage:
         """The page about this machine; it is made by the first who asks."""
         if self._machine is None:
-            self._machine = DoctorPage(self._core, self._background)
+            self._machine = DoctorPage(self._controllers.core, self._controllers.background)
             self._take(self._machine)
-            self._machine.closed.connect(self.close)
         return self._machine
 
     @property
@@ -79,6 +66,11 @@ class SidePages(QObject):
     def show_machine(self) -> None:
         self._go_to(self.machine)
 
+    def stay_on(self, page: QWidget) -> None:
+        """In front of what took its place just now."""
+        self._before, self._focused = self._pages.currentWidget(), None
+        self._pages.setCurrentWidget(page)
+
     def close(self) -> None:
         """Back to what was there before, and to the control that had the focus there."""
         if self.shown and self._before is not None:
@@ -92,12 +84,13 @@ class SidePages(QObject):
         if others:
             QTimer.singleShot(0, self, partial(self._in_turns, *others))
 
-    def _go_to(self, page: ReceiptPage | DoctorPage) -> None:
+    def _go_to(self, page: SidePage) -> None:
         if not self.shown:
             self._before, self._focused = self._pages.currentWidget(), QApplication.focusWidget()
         self._pages.setCurrentWidget(page)
         page.back.setFocus(Qt.FocusReason.OtherFocusReason)  # who works by keyboard is on the page that is shown
 
-    def _take(self, page: ReceiptPage | DoctorPage) -> None:
+    def _take(self, page: SidePage) -> None:
+        page.closed.connect(self.close)
         self._pages.addWidget(page)
-        self._appearance.dress_later(*page.parts)
+        self._controllers.appearance.dress_later(*page.parts)

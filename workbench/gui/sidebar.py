@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QActionGroup, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QListView, QMenu, QSizePolicy
 
 from workbench.errors import Notice
@@ -23,10 +23,36 @@ __all__ = ["Sidebar"]
 WORDS_PX = 264
 
 
+class _Search(QLineEdit):
+    """The arrow key leads into what was found; Escape takes the words back."""
+
+    downwards = Signal()
+
+    def event(self, event: QEvent) -> bool:
+        # Else a page that Escape closes would be closed first.
+        if event.type() == QEvent.Type.ShortcutOverride and self._is_escape(event):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Down:
+            self.downwards.emit()
+        elif self._is_escape(event):
+            self.clear()
+        else:
+            super().keyPressEvent(event)
+
+    def _is_escape(self, event: QEvent) -> bool:
+        assert isinstance(event, QKeyEvent)
+        return bool(self.text()) and event.matches(QKeySequence.StandardKey.Cancel)
+
+
 class Sidebar(Panel):
     """Emits ``chosen`` with the entry that is selected, and ``updated`` when something else is known of it now."""
 
     chosen = Signal(object)  # Entry
+    began = Signal(object)  # Entry: nobody chose it, a model had to be the first
     updated = Signal(object)  # Entry
     pointed = Signal(object)  # Entry: the selected one was clicked, or Enter pressed on it
     machine_requested = Signal()
@@ -37,7 +63,7 @@ class Sidebar(Panel):
         self._appearance = appearance
         self._name: str | None = None
         self._modality: str | None = None
-        self.search = QLineEdit()
+        self.search = _Search()
         self.search.setClearButtonEnabled(True)
         self._glass = QAction(self)
         self.search.addAction(self._glass, QLineEdit.ActionPosition.LeadingPosition)
@@ -73,10 +99,11 @@ class Sidebar(Panel):
 
         self.search.textChanged.connect(self._search)
         self.search.returnPressed.connect(self._first)
+        self.search.downwards.connect(self._into_list)
         self.list.selectionModel().currentChanged.connect(self._current_changed)
         self._filter.clicked.connect(self._clear_modality)
         self._refresh.clicked.connect(library.refresh)
-        self._add.clicked.connect(self._add_folder)
+        self._add.clicked.connect(self.add_folder)
         self.machine.clicked.connect(self.machine_requested)
         self.list.clicked.connect(self._point)
         self.list.activated.connect(self._point)
@@ -150,8 +177,11 @@ class Sidebar(Panel):
 
     def _select_first(self, name: str) -> None:
         """Begin with this model, unless another one was chosen meanwhile."""
-        if self._name is None:
+        entry = self._library.entry(name)
+        if self._name is None and entry is not None and self.rows.row_of(name) is not None:
+            self._name = name
             self._select(name)
+            self.began.emit(entry)
 
     def _select(self, name: str | None) -> None:
         row_ = self.rows.row_of(name) if name else None
@@ -207,6 +237,13 @@ class Sidebar(Panel):
                 self.list.setFocus()
                 return
 
+    def _into_list(self) -> None:
+        """Down in the search: the list, where the model that is selected is among those shown, else its first one."""
+        if self._name and self.rows.row_of(self._name) is not None:
+            self.list.setFocus()
+        else:
+            self._first()
+
     def _show_nothing(self) -> None:
         listing = self._library.listing
         nothing = listing is not None and self.rows.count == 0
@@ -230,7 +267,8 @@ class Sidebar(Panel):
     def _clear_modality(self) -> None:
         self.want(None)
 
-    def _add_folder(self) -> None:
+    def add_folder(self) -> None:
+        """Ask for a folder, and look for models there from now on."""
         folder = QFileDialog.getExistingDirectory(self, tr("Add a folder with models…"))
         if folder:
             self._library.add_folder(folder)

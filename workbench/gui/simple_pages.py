@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 
 from workbench.gui.language import message_of, task_title, tr
-from workbench.gui.widgets.basic import Banner, IconLabel, Label, Panel, column
+from workbench.gui.widgets.basic import Banner, Button, IconLabel, Label, Panel, column
 from workbench.gui.widgets.theme import SPACE, mark
 from workbench.units import size
 
@@ -32,10 +32,13 @@ class WelcomePage(Panel):
         self._text.setMaximumWidth(TEXT_WIDTH_PX)
         self._text.setMinimumWidth(TEXT_WIDTH_PX)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.add = Button(icon="open", role="primary")
+        self.add.hide()
         for label in (self._title, self._text):
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        layout = column(1, self._icon, self._title, self._text, 2, space=SPACE.medium, margins=SPACE.wide)
-        for part in (self._icon, self._title, self._text):
+        shown = (self._icon, self._title, self._text, self.add)
+        layout = column(1, *shown, 2, space=SPACE.medium, margins=SPACE.wide)
+        for part in shown:
             layout.setAlignment(part, Qt.AlignmentFlag.AlignHCenter)
         self.setLayout(layout)
         self.retranslate()
@@ -49,6 +52,8 @@ class WelcomePage(Panel):
         return f"{self._title.text()}\n\n{self._text.text()}"
 
     def retranslate(self) -> None:
+        self.add.setText(tr("Add a folder with models…"))
+        self.add.setVisible(self._listing is not None)
         if self._listing is None:
             self._title.setText(tr("Looking for models…"))
             self._text.setText("")
@@ -57,7 +62,7 @@ class WelcomePage(Panel):
         lines = [
             tr("The workbench uses models that are on this machine. It looked here:"),
             "\n".join(self._listing.places),
-            tr("Download one with Hugging Face's tools, or add a folder with models on the left."),
+            tr("Download one with Hugging Face's tools, or add a folder with models."),
         ]
         self._text.setText("\n\n".join(lines))
         # In the middle of a column, a label does not get the height that its width asks for.

@@ -56,8 +56,7 @@ class VerdictLine(Panel):
             provider = self._report.providers_got[0] if self._report.providers_got else "cpu"
             said = short_verdict(self._receipt, self._report.variant, provider)
             found = measured_row(self._receipt, self._report.variant, provider)
-            if found and found.agreement:
-                tone = agreement_tone(found.agreement.mean)
+            tone = agreement_tone(found.agreement if found else None)
         self._icon.set_icon("receipt", tone)
         self._text.setText(said)
         self.setVisible(bool(said))

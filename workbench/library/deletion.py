@@ -20,7 +20,7 @@ from workbench.errors import ModelError, Notice
 from workbench.library.artifacts import Artifact
 from workbench.library.model import Model, Revision
 
-__all__ = ["DeletionPlan", "execute", "plan_artifact_deletion", "plan_deletion"]
+__all__ = ["DeletionPlan", "execute", "plan_artifact_deletion", "plan_deletion", "together"]
 
 
 # Each try that meets a file which has just gone leaves at least that one less.
@@ -29,11 +29,12 @@ REMOVAL_TRIES = 1000
 
 @dataclass(frozen=True)
 class Doomed:
-    """One path that goes, as it was when the plan was made. ``bytes`` is what that frees.
+    """One path below ``root`` that goes, as it was when the plan was made. ``bytes`` is what that frees.
 
     ``shared`` is a content that another revision may have begun to use when it comes to it; then it stays.
     """
 
+    root: Path
     path: Path
     bytes: int
     fingerprint: str
@@ -42,10 +43,9 @@ class Doomed:
 
 @dataclass(frozen=True)
 class DeletionPlan:
-    """What would be deleted. Everything lies below ``root``, which itself stays. ``kept`` says what is left and why."""
+    """What would be deleted. The root that something lies below stays itself. ``kept`` says what is left and why."""
 
     what: str
-    root: Path
     doomed: tuple[Doomed, ...]
     kept: tuple[Notice, ...] = ()
 
@@ -63,6 +63,7 @@ class DeletionPlan:
             "what": self.what,
             "bytes": self.bytes,
             "paths": [str(path) for path in self.paths],
+            "bytes_of_paths": [item.bytes for item in self.doomed],
             "kept": [notice.to_json() for notice in self.kept],
         }
 
@@ -83,8 +84,15 @@ def plan_deletion(model: Model, revision: Revision | None = None) -> DeletionPla
         for path in paths:
             _check(path, model.root)
         kept = _kept_in_store(model, model.revisions)
-        return DeletionPlan(model.id, model.root, tuple(map(_doomed, paths)), kept)
+        return DeletionPlan(model.id, tuple(_doomed(model.root, path) for path in paths), kept)
     return _plan_revision(model, revision)
+
+
+def together(first: DeletionPlan, *others: DeletionPlan) -> DeletionPlan:
+    """One plan for the copies of a model."""
+    plans = (first, *others)
+    doomed = tuple(item for plan in plans for item in plan.doomed)
+    return DeletionPlan(first.what, doomed, tuple(notice for plan in plans for notice in plan.kept))
 
 
 def plan_artifact_deletion(artifact: Artifact) -> DeletionPlan:
@@ -95,7 +103,7 @@ def plan_artifact_deletion(artifact: Artifact) -> DeletionPlan:
         raise ModelError("delete-protected", folder=folder, reason=reason)
     root = folder.parent.parent
     _check(folder, root)
-    return DeletionPlan(artifact.id, root, (_doomed(folder),))
+    return DeletionPlan(artifact.id, (_doomed(root, folder),))
 
 
 def execute(plan: DeletionPlan) -> int:
@@ -104,16 +112,17 @@ def execute(plan: DeletionPlan) -> int:
     Links are removed as links, never what they lead to.
     """
     for item in plan.doomed:
-        _check(item.path, plan.root)
+        _check(item.path, item.root)
         if not os.path.lexists(item.path) or _fingerprint(item.path) != item.fingerprint:
             raise ModelError("delete-changed", path=item.path)
     freed = 0
-    still_used: frozenset[str] | None = None
+    still_used: dict[Path, frozenset[str]] = {}
     for item in plan.doomed:
         if item.shared:
             # The revision's own links are gone by now; whoever links here still, or since, needs it.
-            still_used = _used_blobs(plan.root) if still_used is None else still_used
-            if item.path.name in still_used:
+            if item.root not in still_used:
+                still_used[item.root] = _used_blobs(item.root)
+            if item.path.name in still_used[item.root]:
                 continue
         try:
             _remove(item.path)
@@ -152,8 +161,8 @@ def _plan_revision(model: Model, revision: Revision) -> DeletionPlan:
     kept = _kept_in_store(model, (revision,))
     if own & used:
         kept = (Notice.of("delete-keeps-used", count=len(own & used), model=model.id), *kept)
-    doomed = tuple(_doomed(path, shared=path in contents) for path in there)
-    return DeletionPlan(f"{model.id} at {revision.name}", model.folder, doomed, kept)
+    doomed = tuple(_doomed(model.folder, path, shared=path in contents) for path in there)
+    return DeletionPlan(f"{model.id} at {revision.name}", doomed, kept)
 
 
 def _used_blobs(repo: Path, without: str | None = None) -> frozenset[str]:
@@ -205,10 +214,10 @@ def _check(path: Path, root: Path) -> None:
         raise ModelError("delete-outside", path=path, root=root)
 
 
-def _doomed(path: Path, *, shared: bool = False) -> Doomed:
+def _doomed(root: Path, path: Path, *, shared: bool = False) -> Doomed:
     # A file that has a name elsewhere too stays there, and frees nothing.
     frees = [status.st_size for _, status in _tree(path) if stat.S_ISREG(status.st_mode) and status.st_nlink == 1]
-    return Doomed(path, sum(frees), _fingerprint(path), shared)
+    return Doomed(root, path, sum(frees), _fingerprint(path), shared)
 
 
 def _fingerprint(path: Path) -> str:
@@ -243,7 +252,7 @@ def _remove_empty_parents(plan: DeletionPlan) -> None:
     """Folders that only held what is gone: an artifact's model folder, those of a ref with slashes in its name."""
     for item in plan.doomed:
         parent = item.path.parent
-        while parent != plan.root and parent.is_relative_to(plan.root):
+        while parent != item.root and parent.is_relative_to(item.root):
             try:
                 parent.rmdir()
             except OSError:  # not empty, or gone with another

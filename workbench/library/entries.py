@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from workbench.errors import Notice
 from workbench.library.model import Support
@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # a front that only shows entries needs none of what reads th
     from workbench.library.artifacts import Artifact, Artifacts
     from workbench.library.model import Model, Scan
 
-__all__ = ["Entry", "Listing", "Modality", "Standing", "list_entries", "modality_of"]
+__all__ = ["Copy", "Entry", "Listing", "Modality", "Standing", "list_entries", "modality_of"]
 
 # ``ready`` runs now, ``export`` must be exported first, ``unusable`` can do neither, for the ``reason``.
 Standing = Literal["ready", "export", "unusable"]
@@ -38,12 +38,20 @@ TEXT_TAGS = (
 NO_EXPORT = Support("no")
 
 
+class Copy(NamedTuple):
+    """The same model once more, in another cache."""
+
+    folder: str
+    size_bytes: int
+
+
 @dataclass(frozen=True)
 class Entry:
     """One model. ``name`` is the word that ``Workbench.target`` and ``plan_export`` take, ``title`` what users call it.
 
     ``tasks`` can be run now, the model's own first; ``precisions`` are those of each, and ``recommended`` the one that
-    runs unless another is asked for, where verification chose one. ``size_bytes`` counts the exports as well.
+    runs unless another is asked for, where verification chose one. ``size_bytes`` counts the exports as well, but not
+    the ``copies`` in other caches.
     """
 
     name: str
@@ -58,6 +66,7 @@ class Entry:
     export: Support = NO_EXPORT
     damaged: bool = False
     own_title: str = ""
+    copies: tuple[Copy, ...] = ()
 
     @property
     def title(self) -> str:
@@ -96,8 +105,7 @@ def list_entries(scan: Scan, artifacts: Artifacts, recommended: Mapping[str, str
             broken.append(_of_artifact(artifact, recommended))
         else:
             exports.setdefault(artifact.repo_id, []).append(artifact)
-    models = _each_once(scan.models)
-    entries = [_of_model(model, exports.pop(model.id, ()), recommended) for model in models]
+    entries = [_of_model(model, exports.pop(model.id, ()), recommended) for model in scan.models]
     orphans = [_of_artifact(artifact, recommended) for left in exports.values() for artifact in left]
     entries += [*orphans, *broken]
     entries.sort(key=lambda entry: (entry.short_name.casefold(), entry.name))
@@ -105,26 +113,15 @@ def list_entries(scan: Scan, artifacts: Artifacts, recommended: Mapping[str, str
 
 
 def modality_of(task: str | None) -> Modality:
-    """What a pipeline tag of the hub is about: what goes in, where the task is one of ours."""
+    """What a pipeline tag of the hub is about: what goes in beside text, where the task is one of ours."""
     if task is None:
         return "other"
     if task in TASKS:
-        kind = TASKS[task].input
-        return "text" if kind == "fields" else kind
+        return TASKS[task].modality
     for modality, words in (("audio", AUDIO_TAGS), ("image", IMAGE_TAGS), ("text", TEXT_TAGS)):
         if any(word in task for word in words):
             return modality  # type: ignore[return-value]  # mypy takes the literals for any text
     return "other"
-
-
-def _each_once(models: Sequence[Model]) -> list[Model]:
-    """Of a model that several hub caches have, the first that is whole, as a run takes it."""
-    chosen: dict[str, Model] = {}
-    for model in models:
-        key = model.id if model.layout == "hub" else model.place
-        if key not in chosen or (chosen[key].state != "ready" and model.state == "ready"):
-            chosen[key] = model
-    return list(chosen.values())
 
 
 def _of_model(model: Model, exports: Sequence[Artifact], recommended: Mapping[str, str | None]) -> Entry:
@@ -160,6 +157,7 @@ def _of_model(model: Model, exports: Sequence[Artifact], recommended: Mapping[st
         recommended=best,
         export=export,
         damaged=model.state != "ready",
+        copies=tuple(Copy(copy.place, copy.size_bytes) for copy in model.copies),
     )
 
 

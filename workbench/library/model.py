@@ -195,6 +195,7 @@ class Model(_Placed):
 
     ``revisions`` begins with the one that is meant when none is named: ``main``, else the newest. ``broken`` is the
     reason why a model has no revision that could be read at all. ``leftover_bytes`` is what broken downloads left.
+    ``copies`` are the same repository in other hub caches, in the order in which they are searched.
     """
 
     id: str
@@ -207,6 +208,7 @@ class Model(_Placed):
     unlisted: State = "incomplete"
     leftover_bytes: int = 0
     warnings: tuple[Notice, ...] = ()
+    copies: tuple[Model, ...] = ()
 
     @property
     def revision(self) -> Revision | None:
@@ -224,6 +226,11 @@ class Model(_Placed):
     @property
     def task(self) -> str | None:
         return self.revisions[0].task if self.revisions else None
+
+    @property
+    def everywhere(self) -> tuple[Model, ...]:
+        """This one, then its copies."""
+        return (self, *self.copies)
 
     def to_json(self) -> dict[str, Any]:
         """One entry of ``models --json``: the facts of the default revision, and what differs by revision beside."""
@@ -244,12 +251,17 @@ class Model(_Placed):
             "leftover_bytes": self.leftover_bytes,
             "warnings": [notice.to_json() for notice in self.warnings],
             "revisions": [revision.to_json() for revision in self.revisions],
+            "copies": [
+                {"root": str(copy.root), "folder": copy.place, "state": copy.state, "size_bytes": copy.size_bytes}
+                for copy in self.copies
+            ],
         }
 
 
 @dataclass(frozen=True)
 class Scan:
-    """All models in the order of their ids, and what was odd on the way. A damaged model never hides a good one.
+    """All models in the order of their ids, and what was odd on the way. A damaged model never hides a good one, and a
+    repository that lies in several hub caches is listed once.
 
     ``places`` are the caches and folders that were looked through.
     """

@@ -15,7 +15,7 @@ from workbench.library.manifest import MANIFEST_NAME
 from workbench.library.model import Model, Revision, Scan
 from workbench.library.scanner import is_model_folder, repo_of_folder, scan_model_folder
 
-__all__ = ["Found", "find"]
+__all__ = ["Found", "find", "is_path", "revision_called"]
 
 NEAR = 3
 MIN_LIKENESS = 0.4
@@ -52,17 +52,18 @@ def find(
     """Look for a model by the path of a folder, an id of the hub, or the id of an artifact.
 
     An id may be in other letters (case) or only its last part, where that is clear. ``repo`` finds exactly one id
-    without a listing. A word that does not look like a path means a folder of the working directory only where no id
-    is exactly that. Raises ModelError with what is near, and for a revision that is not there.
+    without a listing, which is made where that one is not whole. A word that does not look like a path means a folder
+    of the working directory only where no id is exactly that. Raises ModelError with what is near, and for a revision
+    that is not there.
     """
-    if _looks_like_path(name):
+    if is_path(name):
         folder = Path(name).expanduser()
         if not os.path.isdir(folder):  # noqa: PTH112, never raises
             raise ModelError("model-no-folder", folder=folder)
         return _in_folder(folder, revision, artifacts)
     model = repo(name)
-    if model:
-        return _of_model(model, revision)
+    if model and model.state == "ready" and (revision is None or revision_called(model, revision)):
+        return _of_model(model, revision)  # else another place may have what is meant
     listed = artifacts().artifacts
     artifact = next((item for item in listed if item.id == name), None)
     if artifact:
@@ -93,7 +94,8 @@ def _unknown(name: str, scanned: Scan, listed: Sequence[Artifact]) -> ModelError
     return ModelError("model-unknown", name=name, places=places, near=", ".join(near[:NEAR]))
 
 
-def _looks_like_path(name: str) -> bool:
+def is_path(name: str) -> bool:
+    """Whether a word means a folder and no id."""
     return os.path.isabs(name) or name.startswith((".", "~")) or name.endswith("/") or "\\" in name  # noqa: PTH117
 
 
@@ -146,11 +148,18 @@ def _of_model(model: Model, revision: str | None) -> Found:
     if revision is None:
         folder = model.revision.folder if model.revision else model.folder
         return Found(model.id, folder, model, model.revision)
-    for item in model.revisions:
-        if revision in item.refs or _is_commit(revision, item.commit):
-            return Found(model.id, item.folder, model, item)
-    known = ", ".join(item.name for item in model.revisions if item.name) or "none"
+    called = [(copy, item) for copy in model.everywhere if (item := revision_called(copy, revision))]
+    if called:
+        copy, item = next((pair for pair in called if pair[1].state == "ready"), called[0])
+        return Found(copy.id, item.folder, copy, item)
+    names = (item.name for copy in model.everywhere for item in copy.revisions if item.name)
+    known = ", ".join(dict.fromkeys(names)) or "none"
     raise ModelError("model-no-revision", model=model.id, revision=revision, known=known)
+
+
+def revision_called(model: Model, revision: str) -> Revision | None:
+    """The revision of this name or commit."""
+    return next((item for item in model.revisions if revision in item.refs or _is_commit(revision, item.commit)), None)
 
 
 def _is_commit(word: str, commit: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from workbench.errors import Notice
@@ -45,13 +46,13 @@ def scan(roots: Roots) -> Scan:
         unwritten = listing.index.save((*roots.hub_caches, *roots.folders))
         if unwritten:
             listing.warnings.append(unwritten)
-        models = sorted(listing.models, key=lambda model: (model.id.casefold(), model.id))
+        models = sorted(_each_once(listing.models), key=lambda model: (model.id.casefold(), model.id))
         return Scan(tuple(models), tuple(listing.warnings), tuple(listing.places))
 
 
 def find_repo(roots: Roots, repo_id: str) -> Model | None:
     """The model of exactly this id, without a look at any other: of the first hub cache that has it whole, else of the
-    first that has it at all. A cache that cannot be read has none; a listing says so.
+    first that has it at all. Its copies are not told. A cache that cannot be read has none; a listing says so.
     """
     found = None
     for cache in roots.hub_caches:
@@ -199,6 +200,22 @@ class _Listing:
         new = real not in self._done
         self._done.add(real)
         return new
+
+
+def _each_once(models: list[Model]) -> list[Model]:
+    """Of a repository that several hub caches have, the first that is whole, with the others as its copies.
+
+    Folders of the user stay apart: two of one name need not hold the same model.
+    """
+    found: dict[str, list[Model]] = {}
+    for model in models:
+        found.setdefault(model.id if model.layout == "hub" else model.place, []).append(model)
+    return [same[0] if len(same) == 1 else _with_copies(same) for same in found.values()]
+
+
+def _with_copies(same: list[Model]) -> Model:
+    best = next((model for model in same if model.state == "ready"), same[0])
+    return replace(best, copies=tuple(model for model in same if model is not best))
 
 
 def _model(repo: RawRepo, cache: Path, index: Index) -> Model:

@@ -15,6 +15,7 @@ from tests.gui.export.conftest import Desk
 from tests.gui.export.fakes import MISSING, NAME, Script, entry, report
 from tests.gui.looks import put_theme
 from tests.gui.receipts.fakes import receipt
+from workbench.closeness import closeness
 from workbench.errors import Cancelled, ExportError, ToolchainError
 from workbench.exporting.spec import LogLine, Progress, StageStarted
 from workbench.gui import language
@@ -271,7 +272,7 @@ def test_what_came_of_it_is_shown_and_can_be_used(desk: Desk) -> None:
     ],
 )
 def test_agreement_in_words_and_as_a_number(metric: str, mean: float, words: str, number: str) -> None:
-    assert agreement_words(mean) == words
+    assert agreement_words(closeness(mean, {})) == words
     assert agreement_number(metric, mean) == number
 
 

@@ -63,7 +63,7 @@ def test_one_of_an_older_list_still_exports_and_is_brought_up_to_date(desk: Desk
     desk.show()
     desk.qtbot.waitUntil(desk.page.note.isVisible)
     assert "older list" in desk.page.note.accessibleName()
-    assert desk.page.form.export.isEnabled()
+    desk.qtbot.waitUntil(desk.page.form.export.isEnabled)
     desk.page.note._action.click()
     desk.qtbot.waitUntil(desk.page.toolchain.isVisible)
     assert not desk.page.note.isVisible()

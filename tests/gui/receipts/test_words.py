@@ -19,6 +19,7 @@ from workbench.gui.receipt_words import (
     rate,
     short_verdict,
     speed_beside_fp32,
+    tone_words,
 )
 from workbench.receipts import Agreed, Receipt, ReceiptRow
 from workbench.verdicts import verdicts
@@ -85,7 +86,35 @@ def test_nothing_is_told_where_there_is_no_fp32_on_the_provider() -> None:
     [(1.0, "success"), (0.99, "success"), (0.97, "accent"), (0.9, "warning"), (0.2, "danger"), (None, "muted")],
 )
 def test_the_tone_of_an_agreement(mean: float | None, tone: str) -> None:
-    assert agreement_tone(mean) == tone
+    assert agreement_tone(None if mean is None else agreed(mean)) == tone
+
+
+def test_a_tone_says_what_it_means_at_the_least() -> None:
+    means = ("success", "accent", "warning", "danger", "muted")
+    assert [tone_words(tone) for tone in means] == [
+        "Very close",
+        "Close",
+        "Noticeable differences",
+        "Large differences",
+        "Not compared",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("perplexity", "tone", "line"),
+    [
+        (20.6, "accent", "q4: 85.0% of the next tokens, perplexity 20.60 (+3.0%), 2.0× faster than fp32"),
+        (21.6, "warning", "q4: 85.0% of the next tokens, perplexity 21.60 (+8.0%), 2.0× faster than fp32"),
+        (25.0, "danger", "q4: 85.0% of the next tokens, perplexity 25.00 (+25.0%), 2.0× faster than fp32"),
+    ],
+)
+def test_a_language_model_is_judged_by_its_perplexity_too(perplexity: float, tone: str, line: str) -> None:
+    extra = {"perplexity": perplexity, "reference_perplexity": 20.0}
+    found = Agreed("same next token", 0.85, 0.8, 0.9, 8, 6, extra=extra)
+    made = with_row(ReceiptRow("q4", "cpu", 1, found, speed(320)))
+    assert agreement_tone(found) == tone
+    assert short_verdict(made, "q4", "cpu") == line
+    assert differing(found) == "in 8 texts"
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from tests.gui.views.fakes import context, settle
 from workbench.gui.views.boxes import BoxesView
+from workbench.gui.widgets.tab_order import put_in_order
 from workbench.gui.widgets.theme import colors
 from workbench.results import Box, Boxes
 
@@ -33,6 +35,18 @@ def view(shown: Any) -> BoxesView:
 
 def point(view: BoxesView, x: float, y: float) -> Any:
     return view.canvas.to_screen().map(QPointF(x, y)).toPoint()
+
+
+def test_tab_goes_from_the_labels_over_the_picture_and_its_tools_to_the_list(view: BoxesView) -> None:
+    put_in_order(view)
+    chip = view.legend.findChild(QPushButton)
+    assert chip is not None
+    way, step = [chip], chip.nextInFocusChain()
+    while step is not chip:
+        way.append(step)
+        step = step.nextInFocusChain()
+    parts = [chip, view.canvas, view.least, view.zoom.out, view.zoom.all, view.list]
+    assert sorted(parts, key=way.index) == parts
 
 
 def test_a_box_is_drawn_where_it_is(view: BoxesView) -> None:

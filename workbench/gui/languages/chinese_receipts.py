@@ -20,6 +20,7 @@ TEXTS: dict[str, str] = {
     "{low}% to {high}%": "{low}% 至 {high}%",
     "{count} of {samples} differ": "{samples} 个样本中有 {count} 个不同",
     "all {samples} agree": "{samples} 个样本全部一致",
+    "in {samples} texts": "共 {samples} 段文本",
     "{same} of {samples} agree": "{samples} 个样本中有 {same} 个一致",
     "as fast as fp32": "与 fp32 一样快",
     "{times}× faster than fp32": "速度是 fp32 的 {times} 倍",

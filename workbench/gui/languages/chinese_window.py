@@ -14,6 +14,7 @@ TEXTS: dict[str, str] = {
     "cannot be used here": "无法使用",
     "Waits for its export": "等待导出",
     "Unknown task": "未知任务",
+    "Also in {folder} ({size})": "另有一份在 {folder}（{size}）",
     "For text": "处理文本的模型",
     "For pictures": "处理图片的模型",
     "For sound": "处理声音的模型",
@@ -31,7 +32,7 @@ TEXTS: dict[str, str] = {
     "No model fits. Search for another word, or show all.": "没有符合条件的模型。请换一个词搜索，或显示全部模型。",
     "No models yet. What you download with Hugging Face's tools appears here by itself.": "还没有模型。用 Hugging Face 的工具下载的模型会自动出现在这里。",
     "The workbench uses models that are on this machine. It looked here:": "本应用使用这台电脑上已有的模型。已查找以下位置：",
-    "Download one with Hugging Face's tools, or add a folder with models on the left.": "请用 Hugging Face 的工具下载模型，或在左侧添加存放模型的文件夹。",
+    "Download one with Hugging Face's tools, or add a folder with models.": "请用 Hugging Face 的工具下载模型，或添加存放模型的文件夹。",
     "Nothing can be done with it here yet.": "目前还无法使用这个模型。",
     "{first} And {count} more.": "{first}另有 {count} 条提示。",
     # --- what a model is to do ---

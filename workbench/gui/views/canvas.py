@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,6 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, QSizeF, Qt, QTimer, S
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
-    QImage,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -27,12 +27,11 @@ from workbench.gui.language import tr
 from workbench.gui.views.painting import number_font
 from workbench.gui.widgets.basic import Button, Label, Panel, row
 from workbench.gui.widgets.icons import pixmap
-from workbench.gui.widgets.picture import image_of
+from workbench.gui.widgets.sharpening import Sharpening
 from workbench.gui.widgets.theme import SPACE, colors
 
 if TYPE_CHECKING:
     from workbench.gui.views.base import Context
-    from workbench.results import Picture
 
 __all__ = ["Canvas", "ZoomBar"]
 
@@ -45,8 +44,7 @@ NOTCH = 120  # of a wheel, as Qt counts
 PAN_SHARE = 0.15  # of the canvas, by one key
 # As close as one pixel of the picture on this many of the screen.
 MOST_SCREEN_PX = 24.0
-# Pixels are asked for in steps, and no more than this many a side: a picture comes through a pipe.
-ASK_STEP_PX = 256
+# No more pixels a side are asked for: a picture comes through a pipe.
 MAX_ASKED_PX = 3072
 # From here on pixels are shown as squares, not as a blur.
 SQUARES_PX = 6.0
@@ -73,10 +71,7 @@ class Canvas(Panel):
         self._name, self._path = "", ""
         self._context: Context | None = None
         self._size = QSizeF(1, 1)
-        self._image = QImage()
-        self._fitted = QImage()
-        self._asked_px = 0
-        self._request = 0
+        self._pixels = Sharpening(self.update)
         self._zoom = 1.0
         self._center = QPointF(0.5, 0.5)  # what is in the middle of the canvas, as shares of the picture
         self._pressed: QPointF | None = None
@@ -104,8 +99,7 @@ class Canvas(Panel):
             return
         self._context, self._path, self._size = context, path, size
         self._name = PurePath(path).name
-        self._image, self._fitted, self._asked_px = QImage(), QImage(), 0
-        self._request += 1
+        self._pixels.set_source(partial(context.picture, path))
         self._zoom, self._center = 1.0, QPointF(0.5, 0.5)
         self.retranslate()
         self._want()
@@ -115,7 +109,7 @@ class Canvas(Panel):
 
     @property
     def is_loaded(self) -> bool:
-        return not self._image.isNull()
+        return not self._pixels.image.isNull()
 
     def to_screen(self) -> QTransform:
         """Maps the picture's pixels to places of this widget."""
@@ -309,7 +303,7 @@ class Canvas(Panel):
         outline.addRoundedRect(seen, RADIUS_PX, RADIUS_PX)
         painter.save()
         painter.setClipPath(outline)
-        if self._image.isNull():
+        if not self.is_loaded:
             painter.fillRect(seen, QColor(colors().raised))
             if not self.paint_over:
                 drawn = pixmap("image", colors().border_strong, ICON_PX, self.devicePixelRatioF())
@@ -328,39 +322,22 @@ class Canvas(Panel):
     def _paint_picture(self, painter: QPainter, rect: QRectF, seen: QRectF) -> None:
         ratio = self.devicePixelRatioF()
         wanted = (rect.size() * ratio).toSize()
-        if wanted.width() < self._image.width():
-            # Scaled by area: what the painter does itself looks at four pixels only and shimmers.
-            if self._fitted.size() != wanted:
-                self._fitted = self._image.scaled(
-                    wanted, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
-                )
-            painter.drawImage(rect, self._fitted)
+        image = self._pixels.image
+        if wanted.width() < image.width():
+            painter.drawImage(rect, self._pixels.fitted(wanted))
             return
-        across = self._image.width() / rect.width()
+        across = image.width() / rect.width()
         source = QRectF((seen.topLeft() - rect.topLeft()) * across, seen.size() * across)
         if ratio / across > SQUARES_PX:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, on=False)
-        painter.drawImage(seen, self._image, source)
+        painter.drawImage(seen, image, source)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, on=True)
 
     def _want(self) -> None:
-        """Ask for as many pixels as the screen shows here, where there are not as many yet."""
-        if self._context is None or not self._path or not self.width():
-            return
-        longest = max(self._size.width(), self._size.height())
-        shown = min(longest, longest * self.scale * self.devicePixelRatioF(), MAX_ASKED_PX)
-        max_px = -(-int(shown) // ASK_STEP_PX) * ASK_STEP_PX
-        if max_px <= self._asked_px:
-            return
-        self._asked_px = max_px
-        request = self._request
-
-        def receive(picture: Picture) -> None:
-            if request == self._request and picture.width_px >= self._image.width():
-                self._image, self._fitted = image_of(picture), QImage()
-                self.update()
-
-        self._context.picture(self._path, max_px, receive)
+        """Ask for as many pixels as the screen shows here."""
+        if self._path and self.width():
+            longest = max(self._size.width(), self._size.height())
+            self._pixels.want(min(longest, longest * self.scale * self.devicePixelRatioF(), MAX_ASKED_PX))
 
 
 class ZoomBar(Panel):

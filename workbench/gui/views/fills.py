@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
+from PySide6.QtCore import QSize
+from PySide6.QtWidgets import QWidget
 
 from workbench.gui.language import tr
 from workbench.gui.views.base import Context, View
@@ -11,6 +11,7 @@ from workbench.gui.views.painting import one_line, percent, safe
 from workbench.gui.views.quote import Quote
 from workbench.gui.views.ranked import Rank, RankedList, bars
 from workbench.gui.widgets.basic import Label, Panel, column
+from workbench.gui.widgets.scrolled import Scrolled
 from workbench.gui.widgets.theme import SPACE, mark
 from workbench.results import Fill, Fills
 
@@ -66,12 +67,7 @@ class FillsView(View):
         self._inside = column(space=SPACE.large)
         self._inside.addStretch(1)
         self._inner.setLayout(self._inside)
-        self._area = QScrollArea()
-        self._area.setWidget(self._inner)
-        self._area.setWidgetResizable(True)
-        self._area.setFrameShape(QFrame.Shape.NoFrame)
-        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._area = Scrolled(self._inner)
         layout = column(self.quote, self._none, self._area, space=SPACE.medium)
         layout.setStretchFactor(self._area, 1)
         layout.addStretch(0)

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QSizePolicy
+from PySide6.QtWidgets import QPushButton, QSizePolicy
 
 from workbench.gui.language import tr
 from workbench.gui.views.flow import FlowLayout
 from workbench.gui.views.painting import number_font
 from workbench.gui.views.ranked import MARK_PX, MARK_RADIUS_PX
 from workbench.gui.widgets.basic import Panel
+from workbench.gui.widgets.scrolled import Scrolled
 from workbench.gui.widgets.theme import SPACE, colors, mark, scaled_font
 
 __all__ = ["Legend", "LegendArea"]
@@ -156,17 +157,12 @@ class Legend(Panel):
         self.changed.emit()
 
 
-class LegendArea(QScrollArea):
+class LegendArea(Scrolled):
     """A legend that scrolls where it has more than a few lines."""
 
     def __init__(self, legend: Legend) -> None:
-        super().__init__()
+        super().__init__(legend)
         self._legend = legend
-        self.setWidget(legend)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)

@@ -28,11 +28,11 @@ from workbench.gui.receipt_words import (
     agreement_figure,
     agreement_number,
     agreement_tone,
-    agreement_words,
     differing,
     is_recommended,
     rate,
     speed_beside_fp32,
+    tone_words,
 )
 from workbench.gui.views.painting import number_font
 from workbench.gui.widgets.basic import Panel, plain_tip
@@ -101,7 +101,7 @@ class ReceiptChart(Panel):
             _Point(
                 row,
                 _name(row, several),
-                agreement_tone(row.agreement.mean if row.agreement else None),
+                agreement_tone(row.agreement),
                 is_recommended(receipt, row),
             )
             for row in sorted(rows, key=lambda row: (row.bytes, row.precision, row.provider))
@@ -294,7 +294,7 @@ class ReceiptChart(Panel):
         x, y = 8.0, self.height() - metrics.height() / 2 - 2
         tones = [tone for tone in TONES if any(point.tone == tone for point in self._points)]
         for tone in tones:
-            shade, text = QColor(getattr(colors(), tone)), _tone_text(tone)
+            shade, text = QColor(getattr(colors(), tone)), tone_words(tone)
             painter.setPen(QPen(shade, 1.5))
             painter.setBrush(QColor(colors().surface) if tone == "muted" else shade)
             painter.drawEllipse(QPointF(x, y), 4, 4)
@@ -360,11 +360,6 @@ def _shape(provider: str, place: QPointF) -> QPainterPath:
 
 def _tick(value: float) -> str:
     return f"{value:,.0f}" if value >= 1 or not value else f"{value:g}"
-
-
-def _tone_text(tone: str) -> str:
-    means = {"success": 0.99, "accent": 0.97, "warning": 0.9, "danger": 0.0}
-    return agreement_words(means[tone]) if tone in means else tr("Not compared")
 
 
 def _distance(one: QPointF, other: QPointF) -> float:

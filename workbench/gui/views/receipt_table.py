@@ -8,12 +8,12 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout
 
+from workbench.closeness import Closeness
 from workbench.errors import error_from_wire
 from workbench.gui.language import message_of, tr
 from workbench.gui.provider_names import provider_name
 from workbench.gui.receipt_lines import speed_parts
 from workbench.gui.receipt_words import (
-    CLOSE,
     agreement_number,
     agreement_words,
     differing,
@@ -167,9 +167,9 @@ def _recommended() -> QHBoxLayout:
 def _agreement(agreed: Agreed | None) -> QVBoxLayout:
     if agreed is None:
         return column(Label(tr("Not compared"), tone="muted"))
-    tone = "warning" if agreed.mean < CLOSE else ""
+    tone = "warning" if agreed.closeness < Closeness.CLOSE else ""
     figures = f"{agreement_number(agreed.metric, agreed.mean)} ({interval(agreed)})"
-    layout = column(Label(agreement_words(agreed.mean), tone=tone, wrap=True), space=0)
+    layout = column(Label(agreement_words(agreed.closeness), tone=tone, wrap=True), space=0)
     layout.addWidget(Label(figures, role="small", tone="muted", wrap=True))
     layout.addWidget(Label(" · ".join([differing(agreed), *further(agreed)]), role="small", tone="muted", wrap=True))
     return layout

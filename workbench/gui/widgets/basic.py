@@ -40,6 +40,7 @@ __all__ = [
 
 # Between the icon of a button and its text, besides the 4 pixels of Qt's style.
 ICON_GAP_PX = 2
+PARTED = " · "  # between facts that stand in one line
 
 
 class Panel(QWidget):
@@ -69,7 +70,8 @@ class Label(QLabel):
 
 
 class ElidedLabel(Label):
-    """A text of one line that is cut with an ellipsis where room is short; the tooltip has all of it."""
+    """A text of one line that is cut with an ellipsis where room is short, behind a whole part where it has several.
+    The tooltip has all of it."""
 
     def __init__(
         self,
@@ -89,10 +91,21 @@ class ElidedLabel(Label):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         room = self.contentsRect()
-        text = self.fontMetrics().elidedText(self.text(), self._mode, room.width())
+        text = self.shown
         self.setToolTip("" if text == self.text() else plain_tip(self.text()))
         painter.setPen(self.palette().color(self.foregroundRole()))
         painter.drawText(room, int(self.alignment() | Qt.AlignmentFlag.AlignVCenter), text)
+
+    @property
+    def shown(self) -> str:
+        """What there is room for."""
+        room_px, metrics, parts = self.contentsRect().width(), self.fontMetrics(), self.text().split(PARTED)
+        if self._mode == Qt.TextElideMode.ElideRight and metrics.horizontalAdvance(self.text()) > room_px:
+            for count in range(len(parts) - 1, 0, -1):
+                shorter = PARTED.join((*parts[:count], "…"))
+                if metrics.horizontalAdvance(shorter) <= room_px:
+                    return shorter
+        return metrics.elidedText(self.text(), self._mode, room_px)
 
 
 class IconLabel(QWidget):

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy
 
 from workbench.gui.language import tr
 from workbench.gui.widgets.basic import Panel
 from workbench.gui.widgets.icons import pixmap
+from workbench.gui.widgets.sharpening import Sharpening
 from workbench.gui.widgets.theme import colors
 
 if TYPE_CHECKING:
-    from workbench.results import Picture
+    from workbench.gui.widgets.sharpening import Ask
 
-    Ask = Callable[[int, Callable[[Picture], None]], None]
-
-__all__ = ["PictureView", "image_of"]
+__all__ = ["PictureView"]
 
 RADIUS_PX = 8
 ICON_PX = 40
-# Sides are asked for in steps, so that a window being resized asks seldom.
-STEP_PX = 256
 MIN_HEIGHT_PX = 72
 
 
@@ -34,12 +30,8 @@ class PictureView(Panel):
     def __init__(self, *, max_height_px: int = 240) -> None:
         super().__init__()
         self._max_height_px = max_height_px
-        self._ask: Ask | None = None
         self._name = ""
-        self._asked_px = 0
-        self._request = 0
-        self._image = QImage()
-        self._fitted = QImage()
+        self._pixels = Sharpening(self._came)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
@@ -50,13 +42,12 @@ class PictureView(Panel):
 
     @property
     def is_loaded(self) -> bool:
-        return not self._image.isNull()
+        return not self._pixels.image.isNull()
 
     def set_source(self, name: str, ask: Ask) -> None:
         """Show the picture that ``ask(max_px, receiver)`` gives; a placeholder until then. ``name`` is its file's."""
-        self._name, self._ask = name, ask
-        self._asked_px, self._image = 0, QImage()
-        self._request += 1
+        self._name = name
+        self._pixels.set_source(ask)
         self.retranslate()
         self.updateGeometry()
         self.update()
@@ -66,9 +57,10 @@ class PictureView(Panel):
         return True
 
     def heightForWidth(self, width: int) -> int:
-        if self._image.isNull():
+        if not self.is_loaded:
             return self._max_height_px
-        return max(MIN_HEIGHT_PX, min(self._max_height_px, width * self._image.height() // self._image.width()))
+        image = self._pixels.image
+        return max(MIN_HEIGHT_PX, min(self._max_height_px, width * image.height() // image.width()))
 
     def sizeHint(self) -> QSize:
         return QSize(self._max_height_px, self.heightForWidth(self.width() or self._max_height_px))
@@ -78,14 +70,14 @@ class PictureView(Panel):
 
     def shown_rect(self) -> QRectF:
         """Where the picture, or what holds its place, is painted: the biggest that fits, in the middle."""
-        room = QRectF(self.rect())
-        if self._image.isNull():
+        room, image = QRectF(self.rect()), self._pixels.image
+        if image.isNull():
             size = room.size().boundedTo(QRectF(0, 0, room.height() * 4 / 3, room.height()).size())
         else:
-            size = self._image.size().toSizeF().scaled(room.size(), Qt.AspectRatioMode.KeepAspectRatio)
+            size = image.size().toSizeF().scaled(room.size(), Qt.AspectRatioMode.KeepAspectRatio)
             # An icon of 32 pixels is not blown up to a blur.
-            if size.width() > 2 * self._image.width():
-                size = self._image.size().toSizeF() * 2
+            if size.width() > 2 * image.width():
+                size = image.size().toSizeF() * 2
         rect = QRectF(room.topLeft(), size)
         rect.moveCenter(room.center())
         return rect
@@ -100,7 +92,7 @@ class PictureView(Panel):
         rect = self.shown_rect()
         outline = QPainterPath()
         outline.addRoundedRect(rect, RADIUS_PX, RADIUS_PX)
-        if self._image.isNull():
+        if not self.is_loaded:
             painter.fillPath(outline, QColor(colors().raised))
             painter.setPen(QPen(QColor(colors().border), 1))
             painter.drawPath(outline)
@@ -109,43 +101,16 @@ class PictureView(Panel):
             return
         painter.save()
         painter.setClipPath(outline)
-        ratio = self.devicePixelRatioF()
-        wanted = (rect.size() * ratio).toSize()
-        if self._fitted.size() != wanted:
-            # Scaled by area: what the painter does itself looks at four pixels only and shimmers.
-            self._fitted = self._image.scaled(
-                wanted, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
-            )
-        painter.drawImage(rect, self._fitted)
+        painter.drawImage(rect, self._pixels.fitted((rect.size() * self.devicePixelRatioF()).toSize()))
         painter.restore()
         painter.setPen(QPen(QColor(colors().border), 1))
         painter.drawPath(outline)
 
     def _want(self) -> None:
-        """Ask for as many pixels as the screen has here, where there are not as many yet."""
-        if self._ask is None or not self.width():
-            return
-        side = max(self.width(), min(self.height(), self._max_height_px)) * self.devicePixelRatioF()
-        max_px = -(-int(side) // STEP_PX) * STEP_PX
-        if max_px <= self._asked_px:
-            return
-        self._asked_px = max_px
-        request = self._request
+        """Ask for as many pixels as the screen has here."""
+        if self.width():
+            self._pixels.want(max(self.width(), min(self.height(), self._max_height_px)) * self.devicePixelRatioF())
 
-        def receive(picture: Picture) -> None:
-            if request == self._request and picture.width_px >= self._image.width():
-                self._show(picture)
-
-        self._ask(max_px, receive)
-
-    def _show(self, picture: Picture) -> None:
-        self._image, self._fitted = image_of(picture), QImage()
+    def _came(self) -> None:
         self.updateGeometry()
         self.update()
-
-
-def image_of(picture: Picture) -> QImage:
-    """The picture as Qt paints it."""
-    width, height = picture.width_px, picture.height_px
-    image = QImage(bytes(picture.rgb), width, height, 3 * width, QImage.Format.Format_RGB888)
-    return image.convertToFormat(QImage.Format.Format_RGB32)  # its own copy, and faster to paint

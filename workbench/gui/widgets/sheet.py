@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QScrollArea, QWidget
+from PySide6.QtCore import QSize
+from PySide6.QtWidgets import QHBoxLayout, QLayout, QWidget
 
+from workbench.gui.widgets.scrolled import Scrolled
 from workbench.gui.widgets.theme import SPACE, mark
 
 __all__ = ["Sheet"]
@@ -22,11 +23,10 @@ class _Plain(QWidget):
         return QSize(super().minimumSizeHint().width(), 0)
 
 
-class Sheet(QScrollArea):
+class Sheet(Scrolled):
     """Holds a layout at most ``width_px`` wide, at the left of the page."""
 
     def __init__(self, inside: QLayout, width_px: int) -> None:
-        super().__init__()
         held = QWidget()
         held.setMaximumWidth(width_px + 2 * SPACE.wide)
         held.setLayout(inside)
@@ -36,8 +36,4 @@ class Sheet(QScrollArea):
         around.addWidget(held, 1000)
         around.addStretch(1)
         plain.setLayout(around)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setWidget(plain)
+        super().__init__(plain)
