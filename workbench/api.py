@@ -105,9 +105,13 @@ class Workbench(ReceiptMethods):
         on_progress: Callable[[Mapping[str, Any]], None] | None = None,
         cancellation: Cancellation | None = None,
     ) -> RunReport:
-        """Answer all inputs, see :func:`workbench.running.run`. ``params`` come from ``check_params``."""
+        """Answer all inputs, see :func:`workbench.running.run`. ``params`` come from ``check_params``.
+
+        Raises ModelError for an export whose files are not those that were published.
+        """
         from workbench import running
 
+        self._check_files(target, on_progress, cancellation)
         return running.run(
             self.engine,
             target.choice,
@@ -132,6 +136,7 @@ class Workbench(ReceiptMethods):
         """Where the nodes of a model run, and their times, for one input; see :func:`workbench.running.places`."""
         from workbench import running
 
+        self._check_files(target, on_progress, cancellation)
         return running.places(self.engine, target.choice, item, params, on_progress, cancellation)
 
     def picture(self, path: Path, max_px: int, cancellation: Cancellation | None = None) -> previews.Picture:
@@ -164,6 +169,7 @@ class Workbench(ReceiptMethods):
         """Time a variant in an engine of its own, so that the peak memory is this model's alone."""
         from workbench import running
 
+        self._check_files(target, on_progress, cancellation)
         host = EngineHost(self._settings.memory_limit_bytes)
         try:
             return running.bench(host, target.choice, target.variant, inputs, params, rounds, on_progress, cancellation)
@@ -187,6 +193,8 @@ class Workbench(ReceiptMethods):
         """
         from workbench.comparing import compare, thread_rates
 
+        for target in {plan.target.variant: plan.target for plan in plans}.values():
+            self._check_files(target, None, cancellation)
         comparison = compare(
             plans,
             inputs,

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from workbench.cancellation import Cancellation
+from workbench.checked_files import checked_files
 from workbench.closeness import MIN_MEAN_CLOSE
 from workbench.engine.host import EngineHost
 from workbench.errors import Cancelled, ModelError, Notice, ProviderError, WorkbenchError, error_to_wire
@@ -17,7 +18,7 @@ from workbench.published_files import check_files
 from workbench.receipting import agreed_of, working_providers
 from workbench.receipts import Agreed
 from workbench.running import short_provider
-from workbench.settings import PROVIDERS, Settings
+from workbench.settings import PROVIDERS, Settings, data_dir
 from workbench.wire import Message
 
 __all__ = ["Proof", "ProofRow", "prove"]
@@ -118,7 +119,7 @@ def prove(
     if model.manifest is None or not model.has_reference:
         raise ModelError("proof-no-reference", model=model.name)
     chosen = model.chosen(precisions)
-    files = check_files(model.folder, model.manifest, tell, cancel)
+    files = check_files(model.folder, model.manifest, tell, cancel, checked=checked_files(data_dir()))
     asked = _asked(settings, providers, cancel)
     rows = []
     for provider in asked:

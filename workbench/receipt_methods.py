@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.cancellation import Cancellation
+from workbench.checked_files import checked_files
 from workbench.errors import ModelError, Notice
 from workbench.library.artifacts import Artifact
+from workbench.library.manifest import read_manifest
 from workbench.library_methods import LibraryMethods
 from workbench.receipt_files import RECEIPTS, StoredReceipts, newest_receipt, read_receipts
 from workbench.receipts import Receipt
-from workbench.targets import Wish, artifact_of, choose_target
+from workbench.settings import data_dir
+from workbench.targets import RunTarget, Wish, artifact_of, choose_target
 from workbench.verdicts import verdicts
 
 # What measures is imported by the methods that do it: a window that opens starts sooner.
@@ -121,6 +125,28 @@ class ReceiptMethods(LibraryMethods):
             threshold=threshold,
             on_progress=on_progress,
             cancellation=cancellation,
+        )
+
+    def _check_files(
+        self,
+        target: RunTarget,
+        on_progress: Callable[[Mapping[str, Any]], None] | None,
+        cancellation: Cancellation | None,
+    ) -> None:
+        """Raises ModelError for an export whose files are not those that were published. Takes time once: for what was
+        not compared yet, as in a copy from another machine."""
+        if not target.published:
+            return
+        from workbench.published_files import check_changed
+
+        folder = Path(target.choice.folder)
+        check_changed(
+            folder,
+            read_manifest(folder),
+            target.variant,
+            checked_files(data_dir()),
+            on_progress or (lambda body: None),
+            cancellation or Cancellation(),
         )
 
     def _checkpoint(self, model: MeasuredModel) -> Checkpoint:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import __version__
 from workbench.cancellation import Cancellation
+from workbench.checked_files import checked_files
 from workbench.engine.host import EngineHost
 from workbench.engine.request import ModelChoice
 from workbench.errors import Cancelled, ModelError, Notice, ProviderError, WorkbenchError, error_to_wire
@@ -50,7 +51,8 @@ FEW_TOKENS: Mapping[str, Mapping[str, Any]] = {"text-generation": {"max_new_toke
 
 @dataclass(frozen=True)
 class NewReceipt:
-    """A receipt that was just measured. ``file`` is None where it could not be written, which a warning says."""
+    """A receipt that was just measured. ``file`` is None where it was not kept: nothing could be measured,
+    or it could not be written, which a warning says."""
 
     receipt: Receipt
     file: Path | None
@@ -80,7 +82,7 @@ def measure(
     tell = on_progress or (lambda body: None)
     chosen = model.chosen(precisions)
     if model.manifest:
-        check_files(model.folder, model.manifest, lambda body: None, cancel, chosen)
+        check_files(model.folder, model.manifest, lambda body: None, cancel, chosen, checked_files(data_dir()))
     with _engine(settings) as host:
         known, version = working_providers(settings, cancel, host)
     asked = _wanted(providers, known)
@@ -115,6 +117,8 @@ def measure(
             recommended="",
         )
         receipt = replace(receipt, recommended=_recommended(model, receipt))
+    if all(row.error for row in rows):  # it would stand before one that tells something
+        return NewReceipt(receipt, None, answers.warnings)
     try:
         return NewReceipt(receipt, write_receipt(model.receipts, receipt), answers.warnings)
     except OSError as error:

@@ -50,12 +50,14 @@ class Wish:
 
 @dataclass(frozen=True)
 class RunTarget:
-    """What will run. ``reason`` is why this variant: ``asked``, ``recommended``, ``only`` or ``most-exact``."""
+    """What will run. ``reason`` is why this variant: ``asked``, ``recommended``, ``only`` or ``most-exact``;
+    ``published`` whether it is an export, whose manifest has the hashes of its files."""
 
     task: TaskInfo
     choice: ModelChoice
     variant: str
     reason: str
+    published: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def choose_target(found: Found, wish: Wish, artifacts: Callable[[], Artifacts]) 
         threads=wish.threads,
         node_fallback=wish.node_fallback,
     )
-    return RunTarget(task, choice, chosen.precision, chosen.why)
+    return RunTarget(task, choice, chosen.precision, chosen.why, place.only_files is not None)
 
 
 def with_threads(target: RunTarget, threads: int) -> RunTarget:

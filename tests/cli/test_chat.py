@@ -97,6 +97,17 @@ class TestOneQuestion:
         done = workbench("chat", tiny, "one")
         assert done.out.split() == ["two", "\\x1b[31m"]
 
+    @POSIX
+    def test_ctrl_c_is_no_success(self, workbench: Command, tiny: Path) -> None:
+        process = workbench.start("chat", tiny, "again", *ENDLESS)
+        assert process.stdout
+        assert process.stdout.read(6) == b" again"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert set(out.split()) <= {b"again"}
+        assert err == b"stopped\n"
+
 
 class TestPipe:
     def test_each_line_is_a_turn(self, workbench: Command, tiny: Path) -> None:

@@ -59,7 +59,7 @@ def test_bad_words_about_samples_are_told_in_one_line(workbench: Command, model:
         (["--samples", table], 1, "say with --column which of them"),
         (["--samples", table, "--column", "three"], 1, "it has one, two"),
         (["--column", "one"], 2, "name those"),
-        (["--samples", table, "--sample-count", "0"], 2, "invalid whole number from 1 on value"),
+        (["--samples", table, "--sample-count", "0"], 2, "'0' is not a whole number from 1 on"),
         (["--calibration", "guess"], 2, "invalid choice"),
     ):
         done = workbench("export", model, "--task", "feature-extraction", *words)

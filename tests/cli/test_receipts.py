@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.receipts.tiny_export import copied, tiny_export
 from workbench.api import Workbench
 from workbench.cli.libraries import artifact_json, artifact_text
 from workbench.cli.receipts import receipt_text
+from workbench.errors import ModelError, error_from_wire, error_to_wire
 from workbench.library.artifacts import Artifact
 from workbench.receipt_files import RECEIPTS, write_receipt
 from workbench.settings import Settings
@@ -55,6 +57,16 @@ def test_show_tells_the_threads_that_were_measured_here(export: Artifact) -> Non
 
 def _last_column(text: str) -> list[str]:
     return [line.split()[-1] for line in text.splitlines()[-2:]]
+
+
+def test_a_receipt_of_nothing_that_could_be_measured_is_a_failure(workbench: Command, export: Artifact) -> None:
+    error = error_to_wire(ModelError("model-file-missing", file="model_int8.onnx"))
+    failed = replace(row("int8", 1000, 0.1), speed=None, agreement=None, error=error)
+    write_receipt(export.folder / RECEIPTS, receipt(failed))
+    done = workbench("receipt", export.id, "--precision", "int8")
+    assert done.status == 1
+    assert "int8 could not be measured" in done.out
+    assert done.err == "workbench: int8 could not be measured: " + str(error_from_wire(error)) + "\n"
 
 
 def test_the_newest_receipt_is_shown_without_measuring(workbench: Command, export: Artifact) -> None:

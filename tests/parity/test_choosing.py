@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,8 @@ def test_scores_become_what_transformers_makes_of_them(run_toolchain_script: Cal
             for name, value in case["chain"]:
                 getattr(logits_processors, name)(value)(scores, case["tokens"])
             wanted = archive[case["key"]]
+            if cuts_among_equals(case):
+                scores, wanted = np.sort(scores), np.sort(wanted)
             assert (np.isneginf(scores) == np.isneginf(wanted)).all(), case["key"]
             np.testing.assert_allclose(scores, wanted, rtol=1e-6, err_msg=case["key"])
     record("text-generation", "rules for scores", len(cases), "same tokens forbidden, scores to 1e-6")
@@ -42,4 +45,12 @@ def test_they_are_applied_in_the_order_of_transformers(run_toolchain_script: Cal
             scores = archive[case["scores"]].copy()
             for process in [*settings.processors(case["tokens"]), *settings.warpers()]:
                 process(scores, case["tokens"])
-            np.testing.assert_allclose(scores, archive[case["key"]], rtol=1e-6)
+            wanted = archive[case["key"]]
+            if cuts_among_equals(case):
+                scores, wanted = np.sort(scores), np.sort(wanted)
+            np.testing.assert_allclose(scores, wanted, rtol=1e-6)
+
+
+def cuts_among_equals(case: Mapping[str, Any]) -> bool:
+    """Whether ``top_p`` leaves some of several equally likely tokens: which ones, torch's sorting decides."""
+    return bool(case["tied"]) and any(name == "top_p" for name, _ in case["chain"])

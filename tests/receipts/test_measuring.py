@@ -92,6 +92,11 @@ def test_a_variant_that_cannot_be_loaded_has_its_error_and_the_others_go_on(
     assert made.recommended == "fp32"
     assert "could not be measured" in str(workbench.verdicts(made)[1])
     assert workbench.receipts(broken) == (made,)
+    # One that says nothing does not stand before it.
+    nothing = workbench.new_receipt(workbench.measured_model(broken.id), precisions=("int8",))
+    assert [row.error is None for row in nothing.receipt.rows] == [False]
+    assert nothing.file is None
+    assert workbench.receipts(broken) == (made,)
 
 
 def test_files_that_were_changed_are_not_measured(workbench: Workbench, export: Artifact) -> None:

@@ -178,7 +178,8 @@ def load(folder: Path, say: Any, dtype: str = "float32") -> WhisperRecognition:
 
 
 def sound(seconds: float) -> dict[str, Any]:
-    return {"array": np.zeros(int(seconds * RATE), np.float32), "sampling_rate": RATE}
+    samples = np.random.default_rng(5).normal(scale=0.1, size=int(seconds * RATE))
+    return {"array": samples.astype(np.float32), "sampling_rate": RATE}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
@@ -207,6 +208,18 @@ def test_a_segment_without_an_end_lasts_as_long_as_its_window(folder: Path) -> N
     got = pipeline(sound(40), {}, Run())
     assert isinstance(got, Transcript)
     assert got.segments == (Segment("on", 0.0, 30.0), Segment(" off", 30.0, 35.0))
+
+
+def test_nothing_is_written_down_where_nothing_can_be_heard(folder: Path) -> None:
+    heard = sound(90)
+    heard["array"][: 61 * RATE] *= 1e-7  # 140 dB below the rest, of which 80 are told apart
+    said = speaker([at(0), *words("one"), at(2)])
+    got = load(folder, said)(heard, {"language": "en"}, Run())
+    assert got == Transcript("one", (Segment("one", 60.0, 62.0),), "en")
+    silent = {"array": np.zeros(RATE, np.float32), "sampling_rate": RATE}
+    assert load(folder, said)(silent, {}, Run()).text == ""
+    # The first try alone is what the reference says.
+    assert load(folder, said)(silent, {"fallback": False}, Run()).text == "one"
 
 
 def test_without_timestamps_there_are_no_segments(folder: Path) -> None:

@@ -183,9 +183,10 @@ class TestPipeline:
 
     def test_a_template_that_makes_nothing(self, tmp_path: Path) -> None:
         write_tiny_chat(tmp_path / "mute", template="{# nothing #}")
-        with pytest.raises(InputError) as caught:
+        with pytest.raises(ModelError) as caught:
             load(tmp_path / "mute").preprocess({"messages": said("one")}, {}, Run())
-        assert caught.value.code == "text-no-tokens"
+        assert caught.value.code == "chat-template-says-nothing"
+        assert str(tmp_path / "mute") in caught.value.arguments["file"]
 
     def test_a_cancellation_ends_the_rendering(self, tmp_path: Path) -> None:
         write_tiny_chat(tmp_path / "slow", template="{% for a in range(99999) %}{% endfor %}" * 99 + TEMPLATE)

@@ -12,6 +12,7 @@ import pytest
 from tests.text.models import write_files
 from workbench.errors import ModelError
 from workbench.runtime.pooling import SentenceRecipe, normalized, pooled
+from workbench.tasks.base import ModelFiles
 
 # Two texts of three places, the second one with a place of padding.
 HIDDEN = np.array([[[1, 2], [3, -4], [5, 9]], [[1, 0], [3, -6], [100, 100]]], np.float32)
@@ -99,6 +100,13 @@ def test_length_case_and_prompt_are_those_of_the_files(tmp_path: Path) -> None:
     assert told.max_tokens == 7
     assert told.text("  What IS it? ") == "query:   what is it?"
     assert recipe(tmp_path / "b").text("  What IS it? ") == "What IS it?"
+
+
+def test_modules_that_are_nested_without_end_are_an_error(tmp_path: Path) -> None:
+    recipe(tmp_path)
+    (tmp_path / "modules.json").write_text("[" * 100_000, "utf-8")
+    with pytest.raises(ModelError, match=r"modules\.json cannot be read"):
+        SentenceRecipe.of_model(ModelFiles(tmp_path, {}))
 
 
 def test_the_transformer_may_have_a_folder_and_a_file_of_its_own(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.text.language_models import grouped_query_model, language_model_files, load
+from tests.text.language_models import CONFIG, grouped_query_model, language_model_files, load
 from tests.text.models import WORDS
 from workbench.cancellation import Cancellation
 from workbench.errors import Cancelled, EngineError, InputError, ModelError
@@ -166,6 +166,17 @@ def test_a_setting_that_makes_no_sense_is_an_error_at_once(tmp_path: Path, setti
     with pytest.raises(ModelError) as caught:
         make(tmp_path, {**ENDS, **setting})
     assert caught.value.arguments["name"] == next(iter(setting))
+
+
+@pytest.mark.parametrize("value", ["many", -5, 0.5, True, [2048], 1e400])
+def test_a_context_that_makes_no_sense_is_an_error_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: Any
+) -> None:
+    monkeypatch.setitem(CONFIG, "max_position_embeddings", value)
+    with pytest.raises(ModelError) as caught:
+        make(tmp_path)
+    assert caught.value.code == "model-bad-setting"
+    assert caught.value.arguments["name"] == "max_position_embeddings"
 
 
 def test_the_text_so_far_is_told_no_more_often_than_it_can_be_seen(

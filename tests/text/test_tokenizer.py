@@ -66,6 +66,7 @@ def test_stored_truncation_and_padding_do_not_count(tmp_path: Path) -> None:
         ({"model_max_length": 1e30}, CONFIG, 16),
         ({}, {"model_type": "gpt", "n_positions": 32}, 32),
         ({}, {"model_type": "t5"}, 512),
+        ({}, {"model_type": "gpt", "n_positions": 10**30}, 512),
         ({}, {"model_type": "roberta", "max_position_embeddings": 18}, 16),
         ({}, {"model_type": "mpnet", "max_position_embeddings": 18}, 16),
         ({"model_max_length": 512}, {"model_type": "bert", "max_position_embeddings": 16}, 16),
@@ -104,6 +105,13 @@ def test_of_a_pair_the_longer_text_is_cut(tmp_path: Path) -> None:
 def test_the_beginning_is_cut_where_the_settings_say_so(tmp_path: Path) -> None:
     tokenizer = tokenizer_of(tmp_path, settings={"truncation_side": "left", "model_max_length": 5})
     assert ids(tokenizer, "red " * 30 + "green blue red") == [2, 5, 6, 4, 3]
+
+
+def test_a_side_that_there_is_not_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as caught:
+        tokenizer_of(tmp_path, settings={"truncation_side": "middle"})
+    assert caught.value.code == "model-bad-setting"
+    assert caught.value.arguments["name"] == "truncation_side"
 
 
 def test_a_limit_of_the_call_wins_and_is_forgotten(tmp_path: Path) -> None:
@@ -294,6 +302,7 @@ def bert_tokenizer(*, lowercase: bool) -> Tokenizer:
         (False, {}, 1),
         (False, {"do_lower_case": True, "strip_accents": False}, 4),
         (False, {"do_lower_case": False, "strip_accents": True}, 3),
+        (False, {"do_lower_case": False, "strip_accents": "yes"}, 3),
         (False, {"tokenizer_class": "PreTrainedTokenizerFast", "do_lower_case": True}, 2),
     ],
 )

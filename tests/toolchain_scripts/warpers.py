@@ -21,7 +21,6 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-SIZES = (50, 5000)
 RULES = {
     "repetition_penalty": (RepetitionPenaltyLogitsProcessor, (1.3, 0.7)),
     "no_repeated_ngrams": (NoRepeatNGramLogitsProcessor, (1, 2, 3)),
@@ -44,8 +43,10 @@ TOGETHER = (
 def main(out: Path) -> None:
     rng = np.random.default_rng(11)
     arrays, cases = {}, []
-    for size in SIZES:
+    for size, tied in ((50, False), (5000, False), (200, True)):
         scores = rng.normal(scale=3, size=size).astype(np.float32)
+        if tied:
+            scores = np.round(scores)  # every limit falls between tokens that are as likely as each other
         scores[rng.integers(0, size, 2)] = np.sort(scores)[-7]  # some that are as likely as the seventh
         scores[rng.integers(0, size, 3)] = -np.inf
         tokens = rng.integers(0, min(size, 12), 40).tolist()
@@ -55,7 +56,7 @@ def main(out: Path) -> None:
             got = made(torch.tensor([tokens]), torch.tensor(scores[None]))[0].numpy()
             key = f"{size} {chain}"
             arrays[key] = got
-            cases.append({"key": key, "scores": str(size), "tokens": tokens, "chain": chain})
+            cases.append({"key": key, "scores": str(size), "tokens": tokens, "chain": chain, "tied": tied})
         arrays[str(size)] = scores
     np.savez(out / "scores.npz", **arrays)
     (out / "cases.json").write_text(json.dumps(cases), "utf-8")

@@ -11,7 +11,7 @@ from typing import Any
 from workbench.api import Workbench
 from workbench.cancellation import Cancellation
 from workbench.chatting import ANSWER_TOKENS, Conversation
-from workbench.cli.foreground import Foreground
+from workbench.cli.foreground import STOPPED, Foreground
 from workbench.cli.inputs import given_text
 from workbench.cli.output import print_json, printable
 from workbench.cli.runs import params_of, target_of
@@ -52,6 +52,8 @@ def chat(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> in
     talk = Talk(workbench, target, params, Conversation(system), foreground, cancellation, silent=arguments.json)
     if words:
         talk.ask(given_text(words[0], cancellation))
+        if talk.stopped and not arguments.json:  # what was written by then stands there already
+            raise Cancelled
     elif terminal:
         _Prompt(talk, foreground).loop()
         cancellation.check()
@@ -60,6 +62,8 @@ def chat(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> in
         _lines(talk, foreground)
     if arguments.json:
         print_json(talk.to_json())
+        if talk.stopped:
+            return STOPPED
     return 1 if talk.failed else 0
 
 

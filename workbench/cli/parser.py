@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from exporters.protocol import CALIBRATIONS
@@ -228,31 +229,36 @@ def _how(parser: argparse.ArgumentParser, *, lists: bool = False) -> None:
 
 
 def _count(word: str) -> int:
-    value = int(word)
-    if value < 1:
-        raise ValueError
-    return value
+    with _expected(word, "a whole number from 1 on"):
+        value = int(word)
+        if value < 1:
+            raise ValueError
+        return value
 
 
 def _share(word: str) -> float:
-    value = float(word)
-    if not -1 <= value <= 1:
-        raise ValueError
-    return value
-
-
-_share.__name__ = "number up to 1"
-_count.__name__ = "whole number from 1 on"  # argparse says: invalid whole number from 1 on value: '0'
+    with _expected(word, "a number up to 1"):
+        value = float(word)
+        if not -1 <= value <= 1:
+            raise ValueError
+        return value
 
 
 def _threads(word: str) -> int:
-    value = int(word)
-    if not 0 <= value <= MAX_THREADS:
-        raise ValueError
-    return value
+    with _expected(word, f"a whole number from 0 to {MAX_THREADS}"):
+        value = int(word)
+        if not 0 <= value <= MAX_THREADS:
+            raise ValueError
+        return value
 
 
-_threads.__name__ = f"whole number from 0 to {MAX_THREADS}"
+@contextlib.contextmanager
+def _expected(word: str, what: str) -> Iterator[None]:
+    """Say what was expected where a word is something else."""
+    try:
+        yield
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{word!r} is not {what}") from None
 
 
 def _models(parsed_args: argparse.Namespace, **_: Any) -> list[str]:

@@ -79,6 +79,9 @@ def receipt(workbench: Workbench, arguments: Any, cancellation: Cancellation) ->
         print(receipt_text(shown, verdicts))
         if file:
             print(f"\nkept as {printable(str(file))}")
+    if all(row.error for row in shown.rows):
+        print(f"workbench: {verdicts[0]}", file=sys.stderr)
+        return 1
     return 0
 
 

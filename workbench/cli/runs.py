@@ -131,7 +131,8 @@ class _Shown:
 
     def progress(self, body: Any) -> None:
         if not self._written:
-            self._line.show(body["stage"], body["done"], body["total"], body["unit"])
+            stage = "checking files" if body["stage"] == "files" else body["stage"]
+            self._line.show(stage, body["done"], body["total"], body["unit"])
 
     def item(self, index: int, item: ItemReport) -> None:
         self._line.clear()

@@ -183,7 +183,7 @@ def _recorded(folder: Path) -> Iterator[tuple[list[dict[str, Any]], Callable[[st
             # numpy leaves a file that it opens itself and cannot read open.
             stream = stack.enter_context((folder / "answers.npz").open("rb"))
             archive = stack.enter_context(np.load(stream, allow_pickle=False))
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, BadZipFile) as error:
             raise ModelError("reference-unreadable", folder=folder, reason=error) from error
         if not samples:
             raise ModelError("reference-unreadable", folder=folder, reason="it holds no samples")

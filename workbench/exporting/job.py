@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from exporters.protocol import ExportAnswer, ExportRequest
 from workbench.cancellation import Cancellation
+from workbench.checked_files import checked_files
 from workbench.children import ChildGone
 from workbench.errors import ExportError, ModelError
 from workbench.exporting.estimate import check_disk, estimate_export, free_bytes
@@ -26,6 +27,7 @@ from workbench.exporting.toolchains import Toolchain
 from workbench.exporting.worker import start_worker
 from workbench.exporting.worker_copy import ensure_worker_copy
 from workbench.library.manifest import MANIFEST_NAME, Manifest, read_manifest
+from workbench.published_files import note_published
 from workbench.tasks.samples import calibration_text
 from workbench.wire import Message
 
@@ -144,6 +146,7 @@ class _Job:
         check = self.cancellation.check
         manifest = new_manifest(self.spec, source, answer, verified, self.output, check)
         publish_new(self.output, self.final, manifest, check)
+        note_published(self.final, manifest, checked_files(self.data_dir))
         return self._outcome(precisions, (), verified, answer)
 
     def make_again(self, precisions: tuple[str, ...]) -> ExportOutcome:
@@ -152,6 +155,7 @@ class _Job:
         check = self.cancellation.check
         manifest = new_manifest(self.spec, source, answer, verified, self.output, check)
         replace_artifact(self.output, self.final, manifest, self.staging, check)
+        note_published(self.final, manifest, checked_files(self.data_dir))
         return self._outcome(precisions, (), verified, answer)
 
     def make_more(self, published: Manifest, missing: tuple[str, ...]) -> ExportOutcome:
@@ -166,6 +170,7 @@ class _Job:
         manifest = with_variants(published, answer, verified, self.output, self.cancellation.check)
         files = [name for precision in missing for name in answer.files[precision]]
         add_variants(self.output, self.final, manifest, files)
+        note_published(self.final, manifest, checked_files(self.data_dir), missing)
         there = tuple(name for name in self.spec.precisions if name not in missing)
         return self._outcome(missing, there, verified, answer)
 

@@ -256,5 +256,5 @@ def _read_kept(path: Path, key: str) -> ToolchainProbe | None:
         probe = value["probe"]
         tasks = {name: tuple(tasks) for name, tasks in probe["tasks"].items()}
         return ToolchainProbe(str(probe["python_version"]), dict(probe["versions"]), tasks, tuple(probe["built"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None  # a cache that cannot be read is asked for again

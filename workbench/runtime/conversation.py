@@ -61,7 +61,7 @@ class ChatPrompts:
         else:
             found = fitted(messages, encode, self._limit - min(max_new_tokens, self._limit // FREE_PART), run)
         if not found:
-            raise InputError("text-no-tokens", text=messages[-1]["content"][:40])
+            raise ModelError("chat-template-says-nothing", file=template.file)
         return found
 
     @cached_property

@@ -156,7 +156,7 @@ def _modules(files: ModelFiles) -> list[tuple[str, str]] | None:
         modules = [(str(item["type"]).rsplit(".", 1)[-1], str(item.get("path") or "")) for item in listed]
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError("model-bad-file", file=path, reason=error) from error
     for kind, folder in modules:
         if Path(folder).is_absolute() or ".." in Path(folder).parts:

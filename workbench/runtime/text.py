@@ -89,6 +89,8 @@ class TextTokenizer:
         self._tokenizer.no_truncation()
         self._cutting: Cutting | None = None
         self._cut_side = str(self.settings.get("truncation_side") or truncation.get("direction") or "right")
+        if self._cut_side not in ("left", "right"):
+            raise files.bad_setting("tokenizer_config.json", "truncation_side", self._cut_side)
         self.pads_left = (self.settings.get("padding_side") or padding.get("direction")) == "left"
         apply_settings(self._tokenizer, self.settings, files.config)
         pad = special_token("pad_token", self.settings, specials) or padding.get("pad_token")
@@ -230,7 +232,8 @@ class TextFeeds:
         self._tokenizer = tokenizer
         # A tokenizer can say that its model knows no types: then all are 0.
         names = tokenizer.settings.get("model_input_names")
-        self._typed = "token_type_ids" in self._dtypes and (not names or "token_type_ids" in names)
+        typed = not (isinstance(names, list) and names) or "token_type_ids" in names
+        self._typed = "token_type_ids" in self._dtypes and typed
 
     @property
     def can_pad(self) -> bool:
@@ -280,7 +283,7 @@ def _limit(settings: Mapping[str, Any]) -> int | None:
 def _positions(config: Mapping[str, Any]) -> int | None:
     """How many tokens the model has positions for; None where it has no table of them."""
     positions = config.get("max_position_embeddings") or config.get("n_positions")
-    if not isinstance(positions, int):
+    if not isinstance(positions, int) or positions >= NO_LIMIT:
         return None
     return positions - (2 if config.get("model_type") in OFFSET_POSITIONS else 0)
 

@@ -30,7 +30,8 @@ def apply_settings(tokenizer: Tokenizer, settings: Mapping[str, Any], config: Ma
     normalizer = tokenizer.normalizer
     if family in BERT_LIKE and isinstance(normalizer, normalizers.BertNormalizer):
         normalizer.lowercase = bool(settings.get("do_lower_case", True))
-        normalizer.strip_accents = settings.get("strip_accents")
+        strips = settings.get("strip_accents")
+        normalizer.strip_accents = None if strips is None else bool(strips)
         if family != "MPNet":
             normalizer.handle_chinese_chars = bool(settings.get("tokenize_chinese_chars", True))
     spaced = bool(settings.get("add_prefix_space", False))

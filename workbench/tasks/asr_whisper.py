@@ -130,12 +130,14 @@ class WhisperRecognition(Pipeline):
     def _read_window(self, reading: Reading, start: int) -> Window:
         """What is said from the frame ``start`` on, and in which language if that is not known yet."""
         run, tokens = reading.run, self._tokens
+        frames = min(self._mel.chunk_frames, reading.prepared.frames - start)
+        if reading.fallback and np.ptp(reading.prepared.features[:, start : start + frames]) == 0:
+            return Window(start, frames, ())  # nothing in it can be heard, and Whisper would make words of that
         hidden_states = self._encode(reading.prepared.features, start, run)
         if reading.language is None and tokens.multilingual and tokens.languages:
             reading.language = tokens.likeliest_language(
                 self._decoder.start(hidden_states).advance((tokens.start,), run)[-1]
             )
-        frames = min(self._mel.chunk_frames, reading.prepared.frames - start)
         random = np.random.default_rng(start)  # the same sound is always written down alike
         said: list[int] = []
         for temperature in TEMPERATURES if reading.fallback else TEMPERATURES[:1]:

@@ -22,6 +22,10 @@ from workbench.results import Result
 
 __all__ = ["Array", "Measured", "ModelFiles", "Outputs", "Pipeline", "Run", "SessionLike"]
 
+# Far more than any model has.
+MAX_LABELS = 1 << 20
+MAX_SHOWN = 60
+
 Array = np.ndarray[Any, np.dtype[Any]]
 Outputs = dict[str, Array]
 
@@ -40,7 +44,7 @@ class ModelFiles:
             value = json.loads(path.read_text("utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ModelError("model-bad-file", file=path, reason=error) from error
         if not isinstance(value, dict):
             raise ModelError("model-bad-file", file=path, reason="not a JSON object")
@@ -56,11 +60,24 @@ class ModelFiles:
 
     @cached_property
     def labels(self) -> dict[int, str]:
-        """``id2label`` of the config; ``LABEL_n`` as transformers names them where it says none."""
+        """``id2label`` of the config; ``LABEL_n`` as transformers names them where it says none.
+
+        Raises ModelError for numbers of labels that are none.
+        """
         labels = self.config.get("id2label")
-        if isinstance(labels, dict) and labels:
-            return {int(key): str(value) for key, value in labels.items()}
-        return {n: f"LABEL_{n}" for n in range(int(self.config.get("num_labels", 2)))}
+        count = self.config.get("num_labels", 2)
+        try:
+            if isinstance(labels, dict) and labels:
+                return {int(key): str(value) for key, value in labels.items()}
+        except ValueError:
+            raise self.bad_setting("config.json", "id2label", labels) from None
+        if type(count) is not int or not 0 <= count <= MAX_LABELS:
+            raise self.bad_setting("config.json", "num_labels", count)
+        return {n: f"LABEL_{n}" for n in range(count)}
+
+    def bad_setting(self, name: str, key: str, value: Any) -> ModelError:
+        """The error for a value that makes no sense in one of the files."""
+        return ModelError("model-bad-setting", file=self.folder / name, name=key, value=str(value)[:MAX_SHOWN])
 
 
 @dataclass

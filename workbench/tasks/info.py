@@ -17,6 +17,16 @@ Modality = Literal["text", "image", "audio"]
 # The ONNX files that a pipeline needs, each entry a set of alternatives in order of preference.
 Graphs = tuple[tuple[str, ...], ...]
 
+MAX_SHOWN = 60
+# What a parameter takes, by its type, for who gave something else.
+EXPECTED: Mapping[type, str] = {
+    bool: "true or false",
+    float: "a number",
+    int: "a whole number",
+    list: "a list of texts",
+    str: "a text",
+}
+
 ENCODER_DECODER: Graphs = (
     ("encoder_model",),
     # Older repositories have the decoder in two graphs, with and without a cache.
@@ -145,7 +155,7 @@ def check_needed(task: TaskInfo, params: Mapping[str, Any], inputs: Iterable[Any
 
 
 def _convert(param: Param, value: Any) -> Any:
-    expected = "list of texts" if param.type is list else param.type.__name__
+    expected = EXPECTED[param.type]
     if param.choices:
         expected = "one of " + ", ".join(param.words)
     try:
@@ -163,8 +173,9 @@ def _convert(param: Param, value: Any) -> Any:
             raise ValueError
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError
-    except ValueError:
-        raise UsageError("usage-bad-param", name=param.name, value=value, expected=expected) from None
+    except (ValueError, RecursionError):
+        shown = value[:MAX_SHOWN] + "…" if isinstance(value, str) and len(value) > MAX_SHOWN else value
+        raise UsageError("usage-bad-param", name=param.name, value=shown, expected=expected) from None
     outside = isinstance(value, (int, float)) and (
         (param.minimum is not None and value < param.minimum) or (param.maximum is not None and value > param.maximum)
     )

@@ -60,8 +60,7 @@ class TextGeneration(Pipeline):
         super().__init__(files, sessions)
         self._vocabulary = Vocabulary.of_model(files)
         self._settings = GenerationSettings.of_language_model(files)
-        config = {**(files.config.get("text_config") or {}), **files.config}
-        self._limit = next((int(config[key]) for key in LENGTH_KEYS if config.get(key)), None)
+        self._limit = _context(files)
         self._decoder = language_decoder(next(iter(sessions.values())), self._limit)
         self._kept = KeptText(self._decoder)
         self._lookup = Lookup()
@@ -164,6 +163,19 @@ class TextGeneration(Pipeline):
     def _stops(self, params: Mapping[str, Any]) -> StopTexts:
         asked = params.get("stop")
         return StopTexts(self._settings.values["stop_strings"] or () if asked is None else asked)
+
+
+def _context(files: ModelFiles) -> int | None:
+    """The longest text that the model was made for, None where its config does not say. Raises ModelError."""
+    part = files.config.get("text_config")
+    config = {**(part if isinstance(part, dict) else {}), **files.config}
+    key = next((key for key in LENGTH_KEYS if config.get(key)), None)
+    if key is None:
+        return None
+    length = config[key]
+    if isinstance(length, bool) or not isinstance(length, (int, float)) or not 1 <= length < float("inf"):
+        raise files.bad_setting("config.json", key, length)
+    return int(length)
 
 
 def _chooser(settings: GenerationSettings, prompt: Sequence[int], seed: int | None, *, drawn: bool) -> Chooser:

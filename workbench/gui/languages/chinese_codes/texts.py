@@ -44,6 +44,7 @@ MESSAGES: dict[str, str] = {
     "chat-no-template": "{folder} 中没有对话模板，无法把对话交给模型；请给它一段普通文本，让它接着写",
     "chat-template-broken": "{file} 中的对话模板无法使用（{reason}）；请重新下载模型，或给它一段普通文本，让它接着写",
     "chat-template-refuses": "模型的对话模板拒绝这段对话：{reason}",
+    "chat-template-says-nothing": "{file} 中的对话模板没有从这段对话生成任何内容；请换一个来源的模型，或给它一段普通文本，让它接着写",
     "chat-template-too-slow": "{file} 中的对话模板运行了 {seconds} 秒仍未结束，已被停止；请换一个来源的模型，或给它一段普通文本，让它接着写",
     "chat-template-too-large": "{file} 中的对话模板生成的内容过多，已被停止；请换一个来源的模型，或给它一段普通文本，让它接着写",
     "chat-no-messages": "对话中没有消息；请写一条",
