@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -21,8 +22,11 @@ from tests.cli.conftest import TINY, hub_cache, tiny_repo
 from tests.engine.tiny import expected
 from workbench.api import Workbench
 from workbench.cancellation import Cancellation
+from workbench.engine import worker
 from workbench.engine.host import CRASH_LIMIT, EngineHost, engine_environment
+from workbench.engine.loading import LoadedModel, load_model
 from workbench.engine.request import ModelChoice
+from workbench.engine.residents import Residents
 from workbench.errors import Cancelled, EngineError, InputError, ModelError, Notice, ProviderError, UsageError
 from workbench.results import Labels
 from workbench.running import RunReport, bench, run
@@ -75,9 +79,15 @@ def running(host: EngineHost, choice: ModelChoice) -> tuple[ThreadPoolExecutor, 
 @pytest.mark.parametrize(
     ("users", "engines"),
     [
-        ("", "glibc.malloc.hugetlb=1"),
-        ("glibc.malloc.arena_max=2", "glibc.malloc.arena_max=2:glibc.malloc.hugetlb=1"),
-        ("glibc.malloc.hugetlb=0", "glibc.malloc.hugetlb=0"),
+        ("", "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432:glibc.malloc.arena_max=1"),
+        (
+            "glibc.malloc.arena_max=2:glibc.malloc.perturb=1",
+            "glibc.malloc.arena_max=2:glibc.malloc.perturb=1:glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432",
+        ),
+        (
+            "glibc.malloc.hugetlb=0",
+            "glibc.malloc.hugetlb=0:glibc.malloc.mmap_threshold=33554432:glibc.malloc.arena_max=1",
+        ),
     ],
 )
 def test_the_engine_asks_for_large_pages_unless_the_user_said_otherwise(
@@ -228,6 +238,28 @@ class TestMemory:
         host.call("unload", {"folder": tiny.folder}, doing=ASKING)
         assert host.call("status", {}, doing=ASKING)["models"] == []
         assert scores(answer(host, tiny, "good")) == pytest.approx(expected("good"), abs=1e-6)
+
+    def test_its_memory_goes_back_to_the_system(self, tiny: ModelChoice, monkeypatch: pytest.MonkeyPatch) -> None:
+        alive: list[bool] = []
+        loaded: list[weakref.ref[Any]] = []
+
+        def load(choice: ModelChoice) -> LoadedModel:
+            model = load_model(choice)
+            loaded.append(weakref.ref(model))
+            return model
+
+        def nothing(model: LoadedModel) -> worker.Steps:
+            yield from ()
+
+        monkeypatch.setattr(worker, "load_model", load)
+        monkeypatch.setattr(worker, "give_back", lambda: alive.append(loaded[0]() is not None))
+        done = threading.Event()
+        model_worker = worker.ModelWorker(tiny, Residents(1 << 30))
+        model_worker.submit(worker.Job(nothing, lambda error: done.set(), Cancellation()))
+        assert done.wait(30)
+        model_worker.unload()
+        model_worker.join()
+        assert alive == [False]
 
     def test_nothing_is_let_go_for_a_folder_beside_it(self, host: EngineHost, tiny: ModelChoice) -> None:
         answer(host, tiny, "good")

@@ -14,6 +14,7 @@ from workbench.engine.request import ModelChoice
 from workbench.engine.residents import MEMORY_PER_FILE_BYTE, Residents
 from workbench.errors import Cancelled
 from workbench.library.variants import variant_bytes
+from workbench.runtime.memory import give_back
 
 __all__ = ["Job", "ModelWorker", "Steps"]
 
@@ -51,7 +52,7 @@ class ModelWorker:
         self._waiting = 0
         self._current: Job | None = None
         self._ended = False
-        self._thread = threading.Thread(target=self._work, name=f"model-{choice.name}", daemon=True)
+        self._thread = threading.Thread(target=self._live, name=f"model-{choice.name}", daemon=True)
         self._thread.start()
 
     @property
@@ -97,6 +98,10 @@ class ModelWorker:
             self._current = None
             self._put(job)
             return True
+
+    def _live(self) -> None:
+        self._work()
+        give_back()
 
     def _work(self) -> None:
         model: LoadedModel | None = None
