@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
+from workbench.cancellation import Cancellation
 from workbench.tasks.base import Array, Run
 
-__all__ = ["Binding", "Buffer"]
+__all__ = ["Binding", "Buffer", "stoppable"]
 
 
 class Buffer:
@@ -47,9 +48,12 @@ class Buffer:
 class Binding:
     """What a graph reads and writes, by the names of its inputs and outputs. For one thread at a time."""
 
-    def __init__(self, binding: ort.IOBinding, device: str, execute: Callable[[ort.IOBinding, Run], None]) -> None:
+    def __init__(
+        self, binding: ort.IOBinding, device: str, execute: Callable[[ort.IOBinding, ort.RunOptions, Run], None]
+    ) -> None:
         self._binding = binding
         self._execute = execute
+        self._settings, self._cancellation = ort.RunOptions(), Cancellation()  # of the last run
         self._arrays: dict[str, Array] = {}  # held, since the binding only knows where they lie
         self._places: dict[str, int] = {}
         self.device = device
@@ -91,5 +95,23 @@ class Binding:
         self._binding.bind_ortvalue_output(name_out, buffer.value)
 
     def run(self, run: Run) -> None:
-        """Run the graph over what is bound. Times, errors and cancelling are those of ``Session.run``."""
-        self._execute(self._binding, run)
+        """Run the graph over what is bound. Times, errors and cancelling are those of ``Session.run``.
+
+        A cancellation is listened to once, and not anew in each step of a text: that took a two-hundredth of its
+        time.
+        """
+        if run.cancellation is not self._cancellation:
+            self._settings, stop = stoppable()
+            self._cancellation = run.cancellation
+            run.cancellation.on_request(stop)
+        self._execute(self._binding, self._settings, run)
+
+
+def stoppable() -> tuple[ort.RunOptions, Callable[[], None]]:
+    """Settings of a run, and what ends it between two nodes, from any thread."""
+    settings = ort.RunOptions()
+
+    def stop() -> None:
+        settings.terminate = True
+
+    return settings, stop

@@ -18,7 +18,7 @@ import onnxruntime as ort
 
 from workbench.errors import Cancelled, EngineError, Notice, WorkbenchError
 from workbench.providers import PROVIDERS, short_provider
-from workbench.runtime.binding import Binding
+from workbench.runtime.binding import Binding, stoppable
 from workbench.runtime.opening import (
     EXACT_INT8,
     SessionOptions,
@@ -145,28 +145,27 @@ class Session:
         """Memory for inputs and outputs that stays from run to run."""
         return Binding(self._session.io_binding(), self._device, self._run_bound)
 
-    def _run_bound(self, binding: ort.IOBinding, run: Run) -> None:
+    def _run_bound(self, binding: ort.IOBinding, settings: ort.RunOptions, run: Run) -> None:
         if self.recorded is not None:
             self.recorded.append(Call(self._session, [], None))
-        self._watched(run, lambda settings: self._session.run_with_iobinding(binding, settings))
+        self._timed(run, lambda: self._session.run_with_iobinding(binding, settings))
 
     def _watched(self, run: Run, call: Callable[[ort.RunOptions], Value]) -> Value:
-        settings = ort.RunOptions()
-
-        def stop() -> None:
-            settings.terminate = True
-
-        started = time.perf_counter()
+        settings, stop = stoppable()
         with run.cancellation.calling(stop):
-            if self.before_call is not None:
-                self.before_call()
-            run.cancellation.check()
-            try:
-                value = call(settings)
-            except Exception as error:
-                if run.cancellation.requested:
-                    raise Cancelled from error
-                raise _run_failure(self.path, error) from error
+            return self._timed(run, lambda: call(settings))
+
+    def _timed(self, run: Run, call: Callable[[], Value]) -> Value:
+        started = time.perf_counter()
+        if self.before_call is not None:
+            self.before_call()
+        run.cancellation.check()
+        try:
+            value = call()
+        except Exception as error:
+            if run.cancellation.requested:
+                raise Cancelled from error
+            raise _run_failure(self.path, error) from error
         run.times_s["session"] = run.times_s.get("session", 0.0) + time.perf_counter() - started
         return value
 
