@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from workbench import previews
     from workbench.audio.host import Devices, Recording
     from workbench.comparing import CompareRow, Comparison, Plan
-    from workbench.doctor import Diagnosis
+    from workbench.doctor.diagnosis import Diagnosis
     from workbench.exporting.report import ExportReport
     from workbench.exporting.toolchain_install import Torch
     from workbench.exporting.toolchains import ToolchainStatus
@@ -390,6 +390,6 @@ class Workbench(ReceiptMethods):
 
     def doctor(self, cancellation: Cancellation | None = None) -> Diagnosis:
         """Versions, wheels, providers, PortAudio, toolchains, folders; takes a second or two. Raises Cancelled."""
-        from workbench.doctor import diagnose
+        from workbench.doctor.diagnosis import diagnose
 
         return diagnose(self._settings, self.engine, self.toolchains(cancellation), cancellation)

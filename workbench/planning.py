@@ -14,7 +14,7 @@ from workbench.exporting.staging import weight_files
 from workbench.library.model import Revision
 from workbench.library.references import Found
 from workbench.offers import Offer, offered_precisions, usual_precisions
-from workbench.sample_sources import read_samples
+from workbench.samples.sources import read_samples
 from workbench.tasks.catalog import TASKS, TaskInfo, task_info
 from workbench.tasks.samples import samples
 
@@ -26,7 +26,7 @@ DEFAULT_SAMPLES = 100
 
 @dataclass(frozen=True)
 class OwnSamples:
-    """Where a user's samples are, see :func:`workbench.sample_sources.read_samples`."""
+    """Where a user's samples are, see :func:`workbench.samples.sources.read_samples`."""
 
     path: Path
     column: str | None = None

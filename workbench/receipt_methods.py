@@ -7,24 +7,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.cancellation import Cancellation
-from workbench.checked_files import checked_files
 from workbench.errors import ModelError, Notice
 from workbench.library.artifacts import Artifact
+from workbench.library.checked_files import checked_files
 from workbench.library.manifest import read_manifest
 from workbench.library_methods import LibraryMethods
-from workbench.receipt_files import RECEIPTS, StoredReceipts, newest_receipt, read_receipts
-from workbench.receipts import Receipt
+from workbench.receipts.files import RECEIPTS, StoredReceipts, newest_receipt, read_receipts
+from workbench.receipts.receipt import Receipt
+from workbench.receipts.verdicts import verdicts
 from workbench.settings import data_dir
 from workbench.targets import RunTarget, Wish, artifact_of, choose_target
-from workbench.verdicts import verdicts
 
 # What measures is imported by the methods that do it: a window that opens starts sooner.
 if TYPE_CHECKING:
     from workbench.exporting.answers import Checkpoint
-    from workbench.measured_model import MeasuredModel
-    from workbench.proving import Proof
-    from workbench.receipting import NewReceipt
-    from workbench.reference_answers import OwnSamples
+    from workbench.receipts.measured_model import MeasuredModel
+    from workbench.receipts.measuring import NewReceipt
+    from workbench.receipts.proving import Proof
+    from workbench.receipts.reference_answers import OwnSamples
 
 __all__ = ["ReceiptMethods"]
 
@@ -37,7 +37,7 @@ class ReceiptMethods(LibraryMethods):
 
         Raises ModelError, UsageError.
         """
-        from workbench import measured_model
+        from workbench.receipts import measured_model
 
         found = self.find(model, revision)
         artifact = artifact_of(found, self.artifacts, task)
@@ -72,10 +72,10 @@ class ReceiptMethods(LibraryMethods):
         on_progress: Callable[[Mapping[str, Any]], None] | None = None,
         cancellation: Cancellation | None = None,
     ) -> NewReceipt:
-        """Measure and write a receipt, see :func:`workbench.receipting.measure`."""
-        from workbench import receipting
+        """Measure and write a receipt, see :func:`workbench.receipts.measuring.measure`."""
+        from workbench.receipts import measuring
 
-        return receipting.measure(
+        return measuring.measure(
             model,
             self._settings,
             own=samples,
@@ -96,7 +96,7 @@ class ReceiptMethods(LibraryMethods):
         cancellation: Cancellation | None = None,
     ) -> Receipt:
         """:meth:`new_receipt` of all variants of an export."""
-        from workbench import measured_model
+        from workbench.receipts import measured_model
 
         model = measured_model.of_artifact(artifact)
         made = self.new_receipt(
@@ -114,8 +114,8 @@ class ReceiptMethods(LibraryMethods):
         on_progress: Callable[[Mapping[str, Any]], None] | None = None,
         cancellation: Cancellation | None = None,
     ) -> Proof:
-        """Check an export's files and answers on this machine, see :func:`workbench.proving.prove`."""
-        from workbench.proving import prove
+        """Check an export's files and answers on this machine, see :func:`workbench.receipts.proving.prove`."""
+        from workbench.receipts.proving import prove
 
         return prove(
             model,
@@ -137,7 +137,7 @@ class ReceiptMethods(LibraryMethods):
         not compared yet, as in a copy from another machine."""
         if not target.published:
             return
-        from workbench.published_files import check_changed
+        from workbench.library.published_files import check_changed
 
         folder = Path(target.choice.folder)
         check_changed(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.errors import Notice, WorkbenchError, error_to_wire
-from workbench.receipts import Placement
+from workbench.receipts.receipt import Placement
 from workbench.results import Result
 
 __all__ = ["BenchReport", "ItemReport", "PlacesReport", "RunReport", "placement_json"]

@@ -11,7 +11,7 @@ import typing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workbench.encoding import base64_png, base64_wav
+from workbench.saving.encoding import base64_png, base64_wav
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,7 +13,7 @@ from workbench.engine.host import EngineHost
 from workbench.engine.request import ModelChoice
 from workbench.errors import Notice
 from workbench.providers import short_provider
-from workbench.receipts import Placement
+from workbench.receipts.receipt import Placement
 from workbench.reports import BenchReport, ItemReport, PlacesReport, RunReport, placement_json
 from workbench.results import Result
 from workbench.wire import Message

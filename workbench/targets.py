@@ -13,11 +13,11 @@ from workbench.library.artifacts import Artifact, Artifacts
 from workbench.library.manifest import Manifest
 from workbench.library.references import Found
 from workbench.library.variants import choose_variant, complete_variants, find_variants
-from workbench.receipt_files import RECEIPTS, read_receipts
-from workbench.receipts import Receipt, ReceiptRow
+from workbench.receipts.files import RECEIPTS, read_receipts
+from workbench.receipts.receipt import Receipt, ReceiptRow
+from workbench.receipts.verdicts import is_of_this_machine, medians_of, rows_of_best_provider, verification_of
+from workbench.receipts.verification import recommend
 from workbench.tasks.catalog import TASKS, TaskInfo, same_graph, task_info
-from workbench.verdicts import is_of_this_machine, medians_of, rows_of_best_provider, verification_of
-from workbench.verification import recommend
 
 __all__ = [
     "LAST_RECEIPTS",

@@ -16,9 +16,9 @@ from workbench.cli.libraries import artifact_json, artifact_text
 from workbench.cli.receipts import receipt_text
 from workbench.errors import ModelError, error_from_wire, error_to_wire
 from workbench.library.artifacts import Artifact
-from workbench.receipt_files import RECEIPTS, write_receipt
+from workbench.receipts.files import RECEIPTS, write_receipt
+from workbench.receipts.verdicts import verdicts
 from workbench.settings import Settings
-from workbench.verdicts import verdicts
 
 KEPT = receipt(row("fp32", 3900, 0.19), row("int8", 1000, 0.1, agreed(0.99, 2)))
 

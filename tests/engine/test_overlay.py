@@ -13,7 +13,7 @@ from workbench.api import Workbench
 from workbench.errors import InputError
 from workbench.marks import MARKS
 from workbench.results import Box, Boxes, Depth, Mask, Masks
-from workbench.saving import FORMATS, OutFolder
+from workbench.saving.formats import FORMATS, OutFolder
 
 
 def test_every_overlay_comes_through_the_engine(tmp_path: Path) -> None:

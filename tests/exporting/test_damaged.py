@@ -19,8 +19,8 @@ from workbench.errors import Cancelled, ExportError
 from workbench.exporting.spec import Event, StageStarted
 from workbench.library.manifest import read_manifest
 from workbench.library.variants import choose_variant, find_variants
+from workbench.receipts.verification import verify_variant
 from workbench.tasks.catalog import task_info
-from workbench.verification import verify_variant
 
 pytestmark = pytest.mark.toolchain
 

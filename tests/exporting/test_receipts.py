@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from workbench import receipting
 from workbench.api import Workbench
 from workbench.cancellation import Cancellation
 from workbench.errors import EngineError
 from workbench.exporting.spec import Event, StageStarted
 from workbench.planning import ExportPlan
+from workbench.receipts import measuring
 from workbench.settings import Settings
 
 pytestmark = pytest.mark.toolchain
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.toolchain
 @pytest.fixture
 def workbench(warm_toolchain: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
     monkeypatch.setenv("WORKBENCH_TOOLCHAIN_PYTHON", str(warm_toolchain))
-    monkeypatch.setattr(receipting, "TIMING_S", 0.02)
+    monkeypatch.setattr(measuring, "TIMING_S", 0.02)
     with Workbench(Settings.load()) as opened:
         yield opened
 
@@ -54,7 +54,7 @@ def test_an_export_and_its_receipt(
         raise EngineError("engine-not-started", detail="no memory")
 
     with monkeypatch.context() as broken:
-        broken.setattr(receipting, "working_providers", fail)
+        broken.setattr(measuring, "working_providers", fail)
         report = workbench.export(plan("fp32"))
     assert [notice.code for notice in report.warnings] == ["receipt-not-measured"]
     assert "no memory" in str(report.warnings[0])

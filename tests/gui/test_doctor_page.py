@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.gui.looks import dressed, put_theme
-from workbench.doctor import Check, Diagnosis
+from workbench.doctor.diagnosis import Check, Diagnosis
 from workbench.errors import EngineError
 from workbench.gui.background import Background
 from workbench.gui.core import Core

@@ -120,8 +120,9 @@ def test_a_dropped_picture_goes_into_its_field_and_several_make_several_inputs(p
     assert panel.missing() == ["Picture", "Question"]
 
 
-def test_a_pasted_text_goes_into_the_first_empty_field(panel_for: Open) -> None:
+def test_a_text_pasted_beside_the_fields_goes_into_the_first_empty_one(panel_for: Open) -> None:
     panel = panel_for(QUESTION)
+    panel.setFocus()
     panel.insert_text("Who?")
     panel.insert_text("It was Ana.")
     assert panel.inputs()[0] == [{"question": "Who?", "context": "It was Ana."}]

@@ -16,7 +16,7 @@ from workbench.errors import Notice
 from workbench.gui import language
 from workbench.gui.views.placements import PlacementsView, operator_list
 from workbench.gui.where_strip import WhereStrip
-from workbench.receipts import Placement
+from workbench.receipts.receipt import Placement
 from workbench.running import RunReport
 
 LEFT = Qt.MouseButton.LeftButton

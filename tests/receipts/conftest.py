@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.receipts.tiny_export import tiny_export
-from workbench import receipting
 from workbench.api import Workbench
 from workbench.library.artifacts import Artifact
+from workbench.receipts import measuring
 from workbench.settings import Settings
 
 
@@ -27,6 +27,6 @@ def export() -> Artifact:
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receipting, "TIMING_S", 0.02)
+    monkeypatch.setattr(measuring, "TIMING_S", 0.02)
     # A test of its own measures threads.
-    monkeypatch.setattr(receipting, "_know_threads", lambda *words: None)
+    monkeypatch.setattr(measuring, "_know_threads", lambda *words: None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.receipts import Agreed, Machine, Receipt, ReceiptRow, SampleSet, Speed, WorstSample
+from workbench.receipts.receipt import Agreed, Machine, Receipt, ReceiptRow, SampleSet, Speed, WorstSample
 
 MACHINE = Machine("Linux x86_64", "Some processor", 2, 8 << 30, ("avx2",))
 

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from tests.receipts.tiny_export import copied
-from workbench import published_files
 from workbench.api import Workbench
-from workbench.checked_files import CheckedFiles, checked_files, mark_of
 from workbench.errors import ModelError
+from workbench.library import published_files
 from workbench.library.artifacts import Artifact
+from workbench.library.checked_files import CheckedFiles, checked_files, mark_of
 from workbench.library.manifest import read_manifest
-from workbench.published_files import note_published
+from workbench.library.published_files import note_published
 from workbench.settings import data_dir
 
 

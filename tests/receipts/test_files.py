@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.receipts.made import agreed, receipt, row
-from workbench.receipt_files import newest_receipt, read_receipts, write_receipt
-from workbench.receipts import Receipt, receipt_json
+from workbench.receipts.files import newest_receipt, read_receipts, write_receipt
+from workbench.receipts.receipt import Receipt, receipt_json
 
 WHOLE = receipt(
     row("fp32", 900, 0.2), row("int8", 300, 0.1, agreed(0.99, 2, perplexity=3.5)), created="2026-11-29T10:00:00+00:00"

@@ -14,17 +14,18 @@ import pytest
 from tests.engine.tiny import tiny_model
 from tests.receipts.made import row, speed
 from tests.receipts.tiny_export import DIFFERING, TEXTS, published
-from workbench import receipting, thread_measuring
+from workbench import thread_measuring
 from workbench.api import Workbench
 from workbench.cancellation import Cancellation
 from workbench.errors import Cancelled, InputError, ModelError, ProviderError, UsageError
 from workbench.library.artifacts import Artifact
-from workbench.measured_model import of_artifact
-from workbench.receipts import ReceiptRow, Speed, receipt_json
+from workbench.receipts import measuring
+from workbench.receipts.measured_model import of_artifact
+from workbench.receipts.receipt import ReceiptRow, Speed, receipt_json
 
 pytestmark = pytest.mark.usefixtures("short")
 
-know_threads = receipting._know_threads  # the fixture puts another in its place
+know_threads = measuring._know_threads  # the fixture puts another in its place
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def test_files_that_were_changed_are_not_measured(workbench: Workbench, export: 
 def test_threads_are_known_before_rows_are_measured_with_them(
     workbench: Workbench, export: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receipting, "_know_threads", know_threads)
+    monkeypatch.setattr(measuring, "_know_threads", know_threads)
     monkeypatch.setattr(thread_measuring, "RUNNING_S", 0.05)
     monkeypatch.setattr(thread_measuring, "candidates", lambda: (1, 2))
     rows = workbench.measure_receipt(export).rows
@@ -132,14 +133,14 @@ def test_a_variant_that_brings_the_engine_down(
     workbench: Workbench, export: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The engine of this variant is ended while it is compared."""
-    call = receipting.EngineHost.call
+    call = measuring.EngineHost.call
 
     def killing(host: Any, method: str, body: Any, **more: Any) -> Any:
         if method == "verify" and "int8" in body["model"]["name"]:
             os.kill(host.pid, 9)
         return call(host, method, body, **more)
 
-    monkeypatch.setattr(receipting.EngineHost, "call", killing)
+    monkeypatch.setattr(measuring.EngineHost, "call", killing)
     fp32, int8 = workbench.measure_receipt(export).rows
     assert fp32.error is None
     assert int8.error is None or int8.error["code"] == "engine-stopped"
@@ -156,7 +157,7 @@ def test_one_that_seems_slower_is_timed_once_more() -> None:
         return {"int8": speed(0.06), "q4": speed(0.9)}.get(row.precision)
 
     rows = [row("fp32", 900, 0.1), row("fp16", 450, 0.105), row("int8", 300, 0.3), row("q4", 100, 0.5), row("q8", 1, 2)]
-    found = [receipting._confirmed(item, rows, again) for item in rows]
+    found = [measuring._confirmed(item, rows, again) for item in rows]
     assert [item.median_s for item in found if item] == [0.1, 0.105, 0.06, 0.5, 2]
     assert asked == ["int8", "q4", "q8"]
 

@@ -11,7 +11,7 @@ from tests.receipts.tiny_export import copied, tiny_export
 from workbench.api import Workbench
 from workbench.errors import ModelError
 from workbench.library.artifacts import Artifact
-from workbench.proving import Proof
+from workbench.receipts.proving import Proof
 from workbench.settings import Settings
 
 

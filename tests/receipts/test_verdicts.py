@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tests.receipts.made import MACHINE, agreed, receipt, row
-from workbench import machine
-from workbench.closeness import Closeness, closeness
+from workbench.doctor import machine
 from workbench.errors import EngineError, Notice, error_to_wire
 from workbench.gui import language
 from workbench.library.manifest import FileEntry, Manifest, VariantEntry
-from workbench.receipts import Agreed, Machine, Receipt
+from workbench.receipts.closeness import Closeness, closeness
+from workbench.receipts.receipt import Agreed, Machine, Receipt
+from workbench.receipts.verdicts import verdicts
+from workbench.receipts.verification import recommend
 from workbench.targets import recommended_by, recommended_of_rows
-from workbench.verdicts import verdicts
-from workbench.verification import recommend
 
 
 def said(shown: Receipt) -> list[str]:

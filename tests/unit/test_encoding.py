@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from workbench.encoding import png_bytes, wav_bytes
+from workbench.saving.encoding import png_bytes, wav_bytes
 
 NUMBERS = np.random.default_rng(0)
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from workbench.checks import Check, Diagnosis
+from workbench.doctor.checks import Check, Diagnosis
+from workbench.doctor.providers import Gpu, cuda_checks, driver_of, gpus_of, provider_checks
 from workbench.errors import Notice
-from workbench.provider_doctor import Gpu, cuda_checks, driver_of, gpus_of, provider_checks
 
 CLOSED = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.183.01  Sun May 12 19:39:15 UTC 2024\nGCC version:  gcc"
 OPEN = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build  (dvs-builder@U22)"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from workbench import provider_libraries
-from workbench.provider_libraries import find_library, library_folders, missing_libraries, needed_libraries
+from workbench.doctor import libraries
+from workbench.doctor.libraries import find_library, library_folders, missing_libraries, needed_libraries
 from workbench.providers import PROVIDERS
 
 NAMES = ("libcudart.so.13", "libcuda.so.1", "libc.so.6")
@@ -22,10 +22,10 @@ BASE = 0x400000  # where the file is mapped, so that addresses and places in it 
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> Iterator[None]:
-    for cached in (library_folders, provider_libraries._known_to_loader):
+    for cached in (library_folders, libraries._known_to_loader):
         cached.cache_clear()
     yield
-    for cached in (library_folders, provider_libraries._known_to_loader):
+    for cached in (library_folders, libraries._known_to_loader):
         cached.cache_clear()
 
 
@@ -104,7 +104,7 @@ class TestFinding:
         folder = tmp_path / "nvidia" / place
         folder.mkdir(parents=True)
         (folder / "liba.so").touch()
-        monkeypatch.setattr(provider_libraries.sysconfig, "get_path", lambda name: str(tmp_path))
+        monkeypatch.setattr(libraries.sysconfig, "get_path", lambda name: str(tmp_path))
         assert find_library("liba.so") == folder / "liba.so"
 
     @pytest.mark.skipif(sys.platform != "linux", reason="there is no ldconfig")
@@ -118,11 +118,11 @@ class TestMissing:
         library = tmp_path / "libonnxruntime_providers_cuda.so"
         library.write_bytes(elf(("libnone.so.13", "libthere.so.1", "libc.so.6")))
         (tmp_path / "libthere.so.1").touch()
-        monkeypatch.setattr(provider_libraries, "provider_library", lambda provider: library)
+        monkeypatch.setattr(libraries, "provider_library", lambda provider: library)
         cuda = replace(PROVIDERS["cuda"], also=(("linux", ("libnone-dnn.so.9",)),))
         assert missing_libraries(cuda) == ("libnone.so.13", "libnone-dnn.so.9")
         assert missing_libraries(cuda, also=False) == ("libnone.so.13",)
 
     def test_of_a_wheel_without_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(provider_libraries, "provider_library", lambda provider: None)
+        monkeypatch.setattr(libraries, "provider_library", lambda provider: None)
         assert missing_libraries(PROVIDERS["cuda"]) == ()

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.encoding import base64_png, base64_wav
 from workbench.packing import pack, unpack
 from workbench.results import (
     RESULT_TYPES,
@@ -36,6 +35,7 @@ from workbench.results import (
     Text,
     Transcript,
 )
+from workbench.saving.encoding import base64_png, base64_wav
 from workbench.wire import Channel, Message
 
 VECTORS = np.array([[1.5, -2.0], [0.0, 0.25]], np.float32)

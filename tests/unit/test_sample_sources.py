@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from workbench.errors import InputError, UsageError
-from workbench.sample_sources import SampleSource, read_samples, samples_digest
+from workbench.samples.sources import SampleSource, read_samples, samples_digest
 from workbench.tasks.catalog import task_info
 from workbench.tasks.samples import samples
 

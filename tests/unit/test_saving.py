@@ -15,9 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workbench.coco import coco
 from workbench.errors import UsageError, WorkbenchError
-from workbench.out_files import file_name, picture_of
 from workbench.results import (
     RESULT_TYPES,
     Answer,
@@ -44,7 +42,9 @@ from workbench.results import (
     Text,
     Transcript,
 )
-from workbench.saving import FORMATS, OutFolder, chosen_formats, formats_of, write
+from workbench.saving.coco import coco
+from workbench.saving.files import file_name, picture_of
+from workbench.saving.formats import FORMATS, OutFolder, chosen_formats, formats_of, write
 
 NAN = float("nan")
 INSIDE = np.array([[0, 255, 255], [0, 0, 255]], np.uint8)

@@ -9,7 +9,7 @@ import pytest
 
 from workbench.errors import UsageError
 from workbench.results import Segment, Transcript
-from workbench.subtitles import cues, json_text, srt, txt, vtt
+from workbench.saving.subtitles import cues, json_text, srt, txt, vtt
 
 TWO = Transcript(
     " It was the best of times, it was the worst of times.",

@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 
 from tests.unit.test_comparing import choice
-from workbench import doctor, thread_measuring
+from workbench import thread_measuring
+from workbench.doctor import diagnosis
 from workbench.engine.host import EngineHost
 from workbench.errors import Cancelled, EngineError
 from workbench.settings import Settings, data_dir
@@ -89,7 +90,7 @@ def test_a_single_core_needs_no_measurement(tmp_path: Path, monkeypatch: pytest.
 
 def test_the_doctor_tells_what_is_known(tmp_path: Path) -> None:
     def said(threads: int) -> str:
-        return doctor._threads(Settings(threads=threads)).detail
+        return diagnosis._threads(Settings(threads=threads)).detail
 
     assert "measured so far: 0" in said(0)
     ThreadChoices(threads_file(data_dir())).keep(choice(tmp_path / "one"), {1: 2.0, 4: 9.0})

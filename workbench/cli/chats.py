@@ -17,7 +17,7 @@ from workbench.cli.output import print_json, printable
 from workbench.cli.runs import params_of, target_of
 from workbench.cli.talk import Talk, dimmed
 from workbench.errors import Cancelled, ModelError, UsageError, WorkbenchError
-from workbench.out_files import put
+from workbench.saving.files import put
 from workbench.tasks.catalog import check_params
 
 __all__ = ["chat"]

@@ -17,7 +17,7 @@ from workbench.library.artifacts import Artifact
 from workbench.library.deletion import DeletionPlan
 from workbench.library.model import Model, Revision, Support
 from workbench.library.references import Found
-from workbench.saving import formats_of
+from workbench.saving.formats import formats_of
 from workbench.tasks.catalog import Param, TaskInfo, task_info
 from workbench.units import size
 

@@ -11,7 +11,7 @@ from exporters.protocol import CALIBRATIONS
 from workbench import __version__
 from workbench.cli import benches, chats, exports, libraries, receipts, runs, system
 from workbench.providers import PROVIDERS
-from workbench.saving import FORMATS
+from workbench.saving.formats import FORMATS
 from workbench.tasks.catalog import TASKS
 
 __all__ = ["build_parser"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.cli.output import table
-from workbench.receipts import Placement
+from workbench.receipts.receipt import Placement
 from workbench.reports import PlacesReport
 from workbench.units import duration
 

@@ -13,9 +13,9 @@ from workbench.api import Workbench
 from workbench.cancellation import Cancellation
 from workbench.cli.output import ProgressLine, cut, print_json, printable, table
 from workbench.errors import Notice, UsageError
-from workbench.proving import Proof
-from workbench.receipts import Receipt, ReceiptRow, SampleSet, receipt_json
-from workbench.sample_sources import SampleSource, read_samples
+from workbench.receipts.proving import Proof
+from workbench.receipts.receipt import Receipt, ReceiptRow, SampleSet, receipt_json
+from workbench.samples.sources import SampleSource, read_samples
 from workbench.tasks.catalog import TaskInfo
 from workbench.units import duration, size
 

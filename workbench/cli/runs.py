@@ -18,7 +18,7 @@ from workbench.cli.results import result_text
 from workbench.errors import UsageError
 from workbench.reports import ItemReport, PlacesReport, RunReport
 from workbench.results import Result, Text
-from workbench.saving import Format, OutFolder, Overlay, chosen_formats
+from workbench.saving.formats import Format, OutFolder, Overlay, chosen_formats
 from workbench.tasks.catalog import TaskInfo, check_needed, check_params
 from workbench.units import duration
 

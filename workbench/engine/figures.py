@@ -57,7 +57,7 @@ class Figures:
 
     def tell(self) -> dict[str, Any]:
         """``samples``, ``outputs`` and ``agreement`` as a manifest keeps them, and ``agreed``, which is the fields of
-        :class:`workbench.receipts.Agreed`."""
+        :class:`workbench.receipts.receipt.Agreed`."""
         values = np.array([item.value for _, item in self._samples])
         order = sorted(range(len(values)), key=lambda n: (values[n], self._samples[n][0]))
         worst = order[0]

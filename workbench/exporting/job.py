@@ -15,7 +15,6 @@ from filelock import FileLock, Timeout
 
 from exporters.protocol import ExportAnswer, ExportRequest
 from workbench.cancellation import Cancellation
-from workbench.checked_files import checked_files
 from workbench.children import ChildGone
 from workbench.errors import ExportError, ModelError
 from workbench.exporting.estimate import check_disk, estimate_export, free_bytes
@@ -26,8 +25,9 @@ from workbench.exporting.staging import StagedSource, link_or_copy, stage_source
 from workbench.exporting.toolchains import Toolchain
 from workbench.exporting.worker import start_worker
 from workbench.exporting.worker_copy import ensure_worker_copy
+from workbench.library.checked_files import checked_files
 from workbench.library.manifest import MANIFEST_NAME, Manifest, read_manifest
-from workbench.published_files import note_published
+from workbench.library.published_files import note_published
 from workbench.tasks.samples import calibration_text
 from workbench.wire import Message
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import Notice
-from workbench.receipts import Receipt, receipt_json
+from workbench.receipts.receipt import Receipt, receipt_json
 
 __all__ = ["ExportReport", "ExportedVariant"]
 

@@ -19,16 +19,16 @@ from workbench.exporting.spec import Event, ExportOutcome, LogLine, Progress, St
 from workbench.exporting.toolchains import locate_toolchain
 from workbench.library.artifacts import read_artifact
 from workbench.library.variants import choose_variant, find_variants
-from workbench.measured_model import of_artifact
 from workbench.planning import ExportPlan
-from workbench.receipt_files import RECEIPTS, newest_receipt
-from workbench.receipting import measure
-from workbench.receipts import Receipt
+from workbench.receipts.files import RECEIPTS, newest_receipt
+from workbench.receipts.measured_model import of_artifact
+from workbench.receipts.measuring import measure
+from workbench.receipts.receipt import Receipt
+from workbench.receipts.verdicts import is_of_this_machine
+from workbench.receipts.verification import verify_variant
 from workbench.settings import Settings, data_dir
 from workbench.targets import recommended_precision
 from workbench.tasks.catalog import task_info
-from workbench.verdicts import is_of_this_machine
-from workbench.verification import verify_variant
 
 __all__ = ["export"]
 

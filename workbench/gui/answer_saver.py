@@ -17,7 +17,7 @@ from workbench.gui.language import tr
 if TYPE_CHECKING:
     from workbench.cancellation import Cancellation
     from workbench.results import Result
-    from workbench.saving import Format
+    from workbench.saving.formats import Format
 
 __all__ = ["Answer", "AnswerSaver"]
 
@@ -55,7 +55,7 @@ class AnswerSaver(FileSaver):
 
     def menu(self, shown: Answer | None, all_: Sequence[Answer], report: Callable[[], Any]) -> QMenu:
         """This answer, all of them in one file, or each in a file of its own."""
-        from workbench.saving import formats_of
+        from workbench.saving.formats import formats_of
 
         menu = QMenu(self._widget)
         if shown is not None:
@@ -71,8 +71,8 @@ class AnswerSaver(FileSaver):
         return menu
 
     def _ask_one(self, shown: Answer, report: Callable[[], Any]) -> None:
-        from workbench.out_files import file_name
-        from workbench.saving import formats_of
+        from workbench.saving.files import file_name
+        from workbench.saving.formats import formats_of
 
         filters = {f"{_title(item)} (*{item.suffix})": item for item in formats_of(type(shown.result))}
         whole = tr("All about the run, as JSON (*.json)")
@@ -110,8 +110,8 @@ class AnswerSaver(FileSaver):
         """One answer into a file; several masks become several files beside it."""
 
         def work(job: Job) -> tuple[Path, ...]:
-            from workbench.out_files import picture_of
-            from workbench.saving import write
+            from workbench.saving.files import picture_of
+            from workbench.saving.formats import write
 
             picture = picture_of(answer.input, answer.kind)
             return write(answer.result, item, path, picture=picture, overlay=self._drawing(job))
@@ -134,7 +134,7 @@ class AnswerSaver(FileSaver):
         """Every answer into a folder, named after its input; nothing there is replaced."""
 
         def work(job: Job) -> int:
-            from workbench.saving import OutFolder
+            from workbench.saving.formats import OutFolder
 
             out, count = OutFolder(folder), 0
             for answer in answers:

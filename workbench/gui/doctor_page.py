@@ -22,7 +22,7 @@ from workbench.gui.widgets.redone import Redone
 from workbench.gui.widgets.theme import SPACE, mark
 
 if TYPE_CHECKING:
-    from workbench.doctor import Check, Diagnosis
+    from workbench.doctor.diagnosis import Check, Diagnosis
 
 __all__ = ["DoctorPage", "diagnosis_text"]
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from workbench.closeness import Closeness, closeness
 from workbench.errors import WorkbenchError
 from workbench.gui.export_progress import LogView
 from workbench.gui.export_state import ExportState
@@ -17,6 +16,7 @@ from workbench.gui.receipt_words import agreement_number, agreement_words
 from workbench.gui.receipts import Judged
 from workbench.gui.widgets.basic import Banner, Button, ElidedLabel, IconLabel, Label, Panel, column, line, row
 from workbench.gui.widgets.theme import SPACE, mark
+from workbench.receipts.closeness import Closeness, closeness
 from workbench.units import clock, size
 
 if TYPE_CHECKING:

@@ -40,7 +40,7 @@ class FileSaver(QObject):
         """Write what ``text`` makes in the background."""
 
         def work(job: object) -> None:
-            from workbench.out_files import put
+            from workbench.saving.files import put
 
             put(path, text().encode("utf-8", "replace"))
 
@@ -48,7 +48,7 @@ class FileSaver(QObject):
 
     def _put_json(self, path: Path, value: Callable[[], Any]) -> None:
         def text() -> str:
-            from workbench.saving import json_text
+            from workbench.saving.formats import json_text
 
             return json_text(value())
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.encoding import wav_bytes
 from workbench.errors import WorkbenchError
 from workbench.gui.background import Background, Job
+from workbench.saving.encoding import wav_bytes
 
 if TYPE_CHECKING:
     from workbench.results import Audio

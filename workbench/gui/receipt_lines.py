@@ -6,7 +6,7 @@ from workbench.errors import error_from_wire
 from workbench.gui.language import message_of, tr
 from workbench.gui.provider_names import provider_name
 from workbench.gui.receipt_words import agreement_number, differing, further, interval, rate, speed_beside_fp32
-from workbench.receipts import Receipt, ReceiptRow
+from workbench.receipts.receipt import Receipt, ReceiptRow
 from workbench.units import duration, size
 
 __all__ = ["figures_lines", "speed_parts"]

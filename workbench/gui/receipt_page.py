@@ -19,7 +19,7 @@ from workbench.gui.side_page import SidePage
 from workbench.gui.widgets.basic import Banner, Button, Choice, ElidedLabel, row
 from workbench.gui.widgets.theme import SPACE
 from workbench.library.entries import Entry
-from workbench.receipts import receipt_json
+from workbench.receipts.receipt import receipt_json
 
 __all__ = ["ReceiptPage"]
 
@@ -241,8 +241,8 @@ class ReceiptPage(SidePage):
             return
 
         def work(job: Job) -> None:
-            from workbench.out_files import put
-            from workbench.saving import json_text
+            from workbench.saving.files import put
+            from workbench.saving.formats import json_text
 
             put(path, json_text(receipt_json(judged.receipt)).encode("utf-8", "replace"))
 

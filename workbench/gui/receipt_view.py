@@ -15,7 +15,7 @@ from workbench.gui.views.worst_samples import WorstSamples
 from workbench.gui.widgets.basic import IconLabel, Label, Panel, column, row
 from workbench.gui.widgets.redone import Redone
 from workbench.gui.widgets.theme import SPACE, mark
-from workbench.receipts import Receipt
+from workbench.receipts.receipt import Receipt
 from workbench.units import size
 
 __all__ = ["ReceiptView", "date_text", "receipt_text", "samples_text"]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from workbench.closeness import Closeness
 from workbench.gui.language import tr
 from workbench.gui.provider_names import provider_name
-from workbench.receipts import AS_FAST, Agreed, Receipt, ReceiptRow, times_as_fast
-from workbench.verdicts import rows_of_best_provider
+from workbench.receipts.closeness import Closeness
+from workbench.receipts.receipt import AS_FAST, Agreed, Receipt, ReceiptRow, times_as_fast
+from workbench.receipts.verdicts import rows_of_best_provider
 
 __all__ = [
     "agreement_figure",

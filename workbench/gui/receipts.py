@@ -16,8 +16,8 @@ from workbench.gui.core import Core
 
 if TYPE_CHECKING:
     from workbench.api import Workbench
-    from workbench.measured_model import MeasuredModel
-    from workbench.receipts import Receipt
+    from workbench.receipts.measured_model import MeasuredModel
+    from workbench.receipts.receipt import Receipt
 
 __all__ = ["Judged", "MeasureProgress", "ReceiptState", "Receipts"]
 
@@ -208,6 +208,6 @@ def _samples(model: MeasuredModel, source: Path | None) -> Any:
     """The user's samples as the model's task takes them; None for the built-in ones. Raises InputError."""
     if source is None:
         return None
-    from workbench.sample_sources import read_samples
+    from workbench.samples.sources import read_samples
 
     return read_samples(model.task, source, column=None, limit=MOST_SAMPLES)

@@ -383,6 +383,6 @@ class ResultPanel(Panel):
 
 
 def _json_text(result: Result) -> str:
-    from workbench.saving import json_text
+    from workbench.saving.formats import json_text
 
     return json_text(result.to_json()).rstrip()

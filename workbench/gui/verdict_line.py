@@ -11,7 +11,7 @@ from workbench.gui.receipt_words import agreement_tone, measured_row, short_verd
 from workbench.gui.widgets.basic import Button, ElidedLabel, IconLabel, Panel, row
 
 if TYPE_CHECKING:
-    from workbench.receipts import Receipt
+    from workbench.receipts.receipt import Receipt
     from workbench.running import RunReport
 
 __all__ = ["VerdictLine"]

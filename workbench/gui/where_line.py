@@ -15,7 +15,7 @@ from workbench.gui.widgets.basic import Button, ElidedLabel, IconLabel, Panel, r
 from workbench.gui.widgets.theme import mark
 
 if TYPE_CHECKING:
-    from workbench.receipts import Receipt
+    from workbench.receipts.receipt import Receipt
     from workbench.running import RunReport
 
 __all__ = ["WhereLine", "where_text"]

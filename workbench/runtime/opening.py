@@ -16,8 +16,8 @@ from pathlib import Path
 
 import onnxruntime as ort
 
+from workbench.doctor.libraries import missing_libraries
 from workbench.errors import EngineError, ModelError, Notice, ProviderError, WorkbenchError
-from workbench.provider_libraries import missing_libraries
 from workbench.providers import PREFERENCE, PROVIDERS, Provider, short_provider
 from workbench.runtime.graph_metadata import graph_metadata
 

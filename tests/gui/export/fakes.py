@@ -19,8 +19,8 @@ from workbench.library.entries import Entry
 from workbench.library.model import Support
 from workbench.offers import Offer
 from workbench.planning import ExportPlan
-from workbench.receipts import Receipt
-from workbench.verdicts import verdicts
+from workbench.receipts.receipt import Receipt
+from workbench.receipts.verdicts import verdicts
 
 __all__ = ["BROKEN", "MISSING", "NAME", "PICKLE", "USABLE", "FakeWorkbench", "Script", "entry", "report"]
 

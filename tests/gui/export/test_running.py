@@ -15,12 +15,12 @@ from tests.gui.export.conftest import Desk
 from tests.gui.export.fakes import MISSING, NAME, Script, entry, report
 from tests.gui.looks import put_theme
 from tests.gui.receipts.fakes import receipt
-from workbench.closeness import closeness
 from workbench.errors import Cancelled, ExportError, ToolchainError
 from workbench.exporting.spec import LogLine, Progress, StageStarted
 from workbench.gui import language
 from workbench.gui.export_state import LOG_LINES, Log
 from workbench.gui.receipt_words import agreement_number, agreement_words
+from workbench.receipts.closeness import closeness
 from workbench.units import clock
 
 OTHER = "openai/whisper-tiny.en"

@@ -12,9 +12,9 @@ from typing import Any
 from workbench.cancellation import Cancellation
 from workbench.errors import Cancelled, Notice
 from workbench.library.entries import Entry
-from workbench.receipts import Agreed, Machine, Receipt, ReceiptRow, SampleSet, Speed, WorstSample
+from workbench.receipts.receipt import Agreed, Machine, Receipt, ReceiptRow, SampleSet, Speed, WorstSample
+from workbench.receipts.verdicts import verdicts
 from workbench.tasks.catalog import TASKS
-from workbench.verdicts import verdicts
 
 __all__ = ["NAME", "TASK", "FakeWorkbench", "agreed", "entry", "receipt", "speed"]
 

@@ -14,7 +14,7 @@ from tests.gui.looks import dressed, put_theme
 from tests.gui.receipts.fakes import agreed, receipt, speed
 from workbench.gui.views.receipt_chart import ReceiptChart, nice_step
 from workbench.gui.widgets.theme import colors
-from workbench.receipts import Receipt, ReceiptRow
+from workbench.receipts.receipt import Receipt, ReceiptRow
 
 
 def chart_of(qtbot: QtBot, shown: Receipt, width: int = 600) -> ReceiptChart:

@@ -16,7 +16,7 @@ from tests.gui.receipts.fakes import NAME, TASK, entry, receipt
 from workbench.errors import InputError, ModelError, Notice
 from workbench.gui import language
 from workbench.gui.widgets.redone import Redone
-from workbench.receipt_files import parse_receipt
+from workbench.receipts.files import parse_receipt
 
 LEFT = Qt.MouseButton.LeftButton
 OLDER = "2026-11-20T09:00:00+00:00"

@@ -21,8 +21,8 @@ from workbench.gui.receipt_words import (
     speed_beside_fp32,
     tone_words,
 )
-from workbench.receipts import Agreed, Receipt, ReceiptRow
-from workbench.verdicts import verdicts
+from workbench.receipts.receipt import Agreed, Receipt, ReceiptRow
+from workbench.receipts.verdicts import verdicts
 
 
 def with_row(row: ReceiptRow) -> Receipt:

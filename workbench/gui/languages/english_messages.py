@@ -34,6 +34,7 @@ MESSAGES: dict[str, str] = {
     "provider-died-before": "{provider} failed while running {model} earlier ({reason}), so the model runs on the CPU until the app is started again; choose {provider} to try it all the same",
     "cure-cuda-libraries": "in a terminal: pip install {package}, or install CUDA {cuda} and cuDNN {cudnn} from NVIDIA",
     # --- receipts ---
+    "artifact-changed": "{file} is not the file that was published: its SHA-256 is another than the manifest's. Do not use this copy; get it again, or export the model again",
     "usage-needs-samples": "choose samples before {option}",
     "receipt-stopped": "measuring the receipt was stopped; the export itself is done. You can measure it later",
     "receipt-not-measured": "no receipt could be measured ({reason}); the export itself is done. You can measure it later",

@@ -14,7 +14,7 @@ from workbench.gui.views.painting import number_font
 from workbench.gui.widgets.basic import Label, Panel, column, plain_tip
 from workbench.gui.widgets.redone import Redone
 from workbench.gui.widgets.theme import SPACE
-from workbench.receipts import Placement
+from workbench.receipts.receipt import Placement
 from workbench.units import duration
 
 __all__ = ["PlacementsView", "operator_list"]

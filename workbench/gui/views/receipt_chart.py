@@ -37,7 +37,7 @@ from workbench.gui.receipt_words import (
 from workbench.gui.views.painting import number_font
 from workbench.gui.widgets.basic import Panel, plain_tip
 from workbench.gui.widgets.theme import SPACE, colors, is_theme_change
-from workbench.receipts import Receipt, ReceiptRow
+from workbench.receipts.receipt import Receipt, ReceiptRow
 from workbench.units import size
 
 __all__ = ["ReceiptChart", "nice_step"]

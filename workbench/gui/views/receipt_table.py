@@ -8,7 +8,6 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout
 
-from workbench.closeness import Closeness
 from workbench.errors import error_from_wire
 from workbench.gui.language import message_of, tr
 from workbench.gui.provider_names import provider_name
@@ -27,7 +26,8 @@ from workbench.gui.views.painting import number_font
 from workbench.gui.widgets.basic import IconLabel, Label, Panel, column, line, row
 from workbench.gui.widgets.redone import Redone
 from workbench.gui.widgets.theme import SPACE
-from workbench.receipts import Agreed, Receipt, ReceiptRow
+from workbench.receipts.closeness import Closeness
+from workbench.receipts.receipt import Agreed, Receipt, ReceiptRow
 from workbench.units import duration, size
 
 __all__ = ["ReceiptTable"]

@@ -16,7 +16,7 @@ from workbench.gui.views.painting import safe
 from workbench.gui.widgets.basic import Button, Label, Panel, column, line
 from workbench.gui.widgets.redone import Redone
 from workbench.gui.widgets.theme import SPACE
-from workbench.receipts import Receipt, ReceiptRow, WorstSample
+from workbench.receipts.receipt import Receipt, ReceiptRow, WorstSample
 
 __all__ = ["WorstSamples"]
 

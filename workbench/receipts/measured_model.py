@@ -13,7 +13,7 @@ from workbench.library.artifacts import Artifact
 from workbench.library.manifest import Manifest
 from workbench.library.references import Found
 from workbench.library.variants import choose_variant, find_variants, resolve_precision, variant_bytes
-from workbench.receipt_files import RECEIPTS
+from workbench.receipts.files import RECEIPTS
 from workbench.settings import data_dir
 from workbench.tasks.catalog import TASKS, TaskInfo, check_params, task_info
 

@@ -1,6 +1,6 @@
-"""``python -m workbench.parquet_rows``: the columns of a Parquet file, or the rows of some of them, as JSON lines.
+"""``python -m workbench.samples.parquet_rows``: the columns of a Parquet file, or rows of some of them, as JSON lines.
 
-Asked by :mod:`workbench.sample_rows` with ``{"path", "columns", "limit"}`` on stdin: without columns one line with
+Asked by :mod:`workbench.samples.rows` with ``{"path", "columns", "limit"}`` on stdin: without columns one line with
 their names, else one object a row. A process of its own, since pyarrow is native code and the file may be anyone's.
 What cannot be said in JSON, such as the bytes of a picture, becomes null. Exit status 1 with one line on stderr for a
 file that cannot be read.

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from workbench.closeness import Closeness, closeness
+from workbench.receipts.closeness import Closeness, closeness
 
 __all__ = [
     "AS_FAST",

@@ -19,7 +19,7 @@ from typing import Any
 
 from workbench.errors import InputError, UsageError
 from workbench.file_kinds import HEAD_BYTES, SUFFIXES, Kind, has_signature, kind_of_head
-from workbench.sample_rows import Row, read_rows
+from workbench.samples.rows import Row, read_rows
 from workbench.tasks.info import TaskInfo
 
 __all__ = ["SampleSource", "read_samples", "samples_digest"]

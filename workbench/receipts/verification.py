@@ -9,11 +9,11 @@ from types import MappingProxyType
 from typing import Any
 
 from workbench.cancellation import Cancellation
-from workbench.closeness import Closeness, closeness
 from workbench.engine.host import EngineHost
 from workbench.engine.request import ModelChoice
 from workbench.errors import ExportError, Notice
-from workbench.receipts import AS_FAST
+from workbench.receipts.closeness import Closeness, closeness
+from workbench.receipts.receipt import AS_FAST
 from workbench.tasks.catalog import check_params, task_info
 from workbench.wire import Message
 

@@ -32,7 +32,7 @@ BY_PERPLEXITY = {Closeness.VERY_CLOSE: 1.01, Closeness.CLOSE: 1.05, Closeness.CO
 
 
 def closeness(mean: float, extra: Mapping[str, float]) -> Closeness:
-    """Judge the mean agreement and what else was measured (``extra`` as in :class:`workbench.receipts.Agreed`).
+    """Judge the mean agreement and what else was measured (``extra`` as in :class:`workbench.receipts.receipt.Agreed`).
 
     Of a language model the better of two judgements counts: it may name another of two words that are equally good,
     so it is also enough that it finds texts hardly less likely.

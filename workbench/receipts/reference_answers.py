@@ -16,7 +16,7 @@ from workbench.cancellation import Cancellation
 from workbench.engine.host import EngineHost
 from workbench.engine.request import ModelChoice
 from workbench.errors import ExportError, ModelError, Notice, ToolchainError, UsageError
-from workbench.receipts import Reference, SampleSet
+from workbench.receipts.receipt import Reference, SampleSet
 from workbench.settings import Settings, data_dir
 from workbench.tasks.samples import samples as built_in
 from workbench.tasks.short_answers import short, short_input
@@ -24,7 +24,7 @@ from workbench.wire import Message
 
 if TYPE_CHECKING:
     from workbench.exporting.answers import Checkpoint
-    from workbench.measured_model import MeasuredModel
+    from workbench.receipts.measured_model import MeasuredModel
 
 __all__ = ["OwnSamples", "ReferenceAnswers", "recorded_answers", "reference_answers"]
 
@@ -34,7 +34,7 @@ MAX_SAMPLES_BYTES = 256 << 20
 
 
 class OwnSamples(Protocol):
-    """A user's samples, as :func:`workbench.sample_sources.read_samples` gives them: inputs as the task takes them,
+    """A user's samples, as :func:`workbench.samples.sources.read_samples` gives them: inputs as the task takes them,
     what was passed over with the reasons, and what tells the source from others."""
 
     @property

@@ -15,23 +15,23 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import __version__
 from workbench.cancellation import Cancellation
-from workbench.checked_files import checked_files
+from workbench.doctor.machine import this_machine
 from workbench.engine.host import EngineHost
 from workbench.engine.request import ModelChoice
 from workbench.errors import Cancelled, ModelError, Notice, ProviderError, WorkbenchError, error_to_wire
-from workbench.machine import this_machine
-from workbench.measured_model import MeasuredModel
-from workbench.published_files import check_files
-from workbench.receipt_files import read_receipts, write_receipt
-from workbench.receipts import Agreed, Receipt, ReceiptRow, Speed, WorstSample
-from workbench.reference_answers import OwnSamples, ReferenceAnswers, reference_answers
+from workbench.library.checked_files import checked_files
+from workbench.library.published_files import check_files
+from workbench.receipts.files import read_receipts, write_receipt
+from workbench.receipts.measured_model import MeasuredModel
+from workbench.receipts.receipt import Agreed, Receipt, ReceiptRow, Speed, WorstSample
+from workbench.receipts.reference_answers import OwnSamples, ReferenceAnswers, reference_answers
+from workbench.receipts.verification import is_fast
 from workbench.running import placements_of, short_provider
 from workbench.settings import Settings, data_dir
 from workbench.targets import LAST_RECEIPTS, recommended_by, recommended_of_rows
 from workbench.tasks.catalog import check_params
 from workbench.thread_choice import ThreadChoices, threads_file
 from workbench.thread_measuring import measure_threads
-from workbench.verification import is_fast
 from workbench.wire import Message
 
 if TYPE_CHECKING:

@@ -8,15 +8,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from workbench.cancellation import Cancellation
-from workbench.checked_files import checked_files
-from workbench.closeness import MIN_MEAN_CLOSE
 from workbench.engine.host import EngineHost
 from workbench.errors import Cancelled, ModelError, Notice, ProviderError, WorkbenchError, error_to_wire
+from workbench.library.checked_files import checked_files
 from workbench.library.manifest import Manifest
-from workbench.measured_model import MeasuredModel
-from workbench.published_files import check_files
-from workbench.receipting import agreed_of, working_providers
-from workbench.receipts import Agreed
+from workbench.library.published_files import check_files
+from workbench.receipts.closeness import MIN_MEAN_CLOSE
+from workbench.receipts.measured_model import MeasuredModel
+from workbench.receipts.measuring import agreed_of, working_providers
+from workbench.receipts.receipt import Agreed
 from workbench.running import short_provider
 from workbench.settings import PROVIDERS, Settings, data_dir
 from workbench.wire import Message

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.cancellation import Cancellation
-from workbench.checked_files import CheckedFiles, mark_of
 from workbench.errors import ModelError
+from workbench.library.checked_files import CheckedFiles, mark_of
 from workbench.library.manifest import FileEntry, Manifest
 
 __all__ = ["check_changed", "check_files", "note_published"]

@@ -17,7 +17,7 @@ from typing import Any, Literal, Union
 
 from workbench.errors import ModelError, Notice
 from workbench.files import write_atomically
-from workbench.receipts import RECEIPT_SCHEMA, Receipt, receipt_json
+from workbench.receipts.receipt import RECEIPT_SCHEMA, Receipt, receipt_json
 from workbench.versioned_json import load_document, schema_of, to_figure, to_text
 
 __all__ = ["RECEIPTS", "StoredReceipts", "newest_receipt", "parse_receipt", "read_receipts", "write_receipt"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from workbench.receipts import Machine
+from workbench.receipts.receipt import Machine
 
 __all__ = ["this_machine"]
 

@@ -14,12 +14,12 @@ from typing import Any
 
 from workbench import __version__
 from workbench.cancellation import Cancellation
-from workbench.checks import Check, Diagnosis, State
 from workbench.children import module_command
+from workbench.doctor.checks import Check, Diagnosis, State
+from workbench.doctor.providers import provider_checks
 from workbench.engine.host import EngineHost
 from workbench.errors import Notice, WorkbenchError, error_from_wire
 from workbench.exporting.toolchains import ToolchainStatus
-from workbench.provider_doctor import provider_checks
 from workbench.settings import Settings, data_dir, settings_path
 from workbench.thread_choice import ThreadChoices, candidates, threads_file
 

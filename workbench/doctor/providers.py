@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.checks import Check, State
+from workbench.doctor.checks import Check, State
+from workbench.doctor.libraries import missing_libraries
 from workbench.errors import Notice
-from workbench.provider_libraries import missing_libraries
 from workbench.providers import CUDA_VERSIONS, PROVIDERS, short_provider
 
 __all__ = ["Gpu", "cuda_checks", "driver_of", "gpus_of", "provider_checks"]

@@ -1,7 +1,7 @@
 """The rows of a user's file of samples: lines of text, CSV and TSV, JSON and JSON lines, Parquet.
 
-Text formats are read with the standard library alone, Parquet by a process of its own (:mod:`workbench.parquet_rows`),
-because its decoder is native code and the file may be anyone's.
+Text formats are read with the standard library alone, Parquet by a process of its own
+(:mod:`workbench.samples.parquet_rows`), because its decoder is native code and the file may be anyone's.
 """
 
 from __future__ import annotations
@@ -247,7 +247,7 @@ def _ask_parquet(path: Path, columns: Sequence[str]) -> list[Any]:
     """Raises InputError for a file that pyarrow cannot read, or dies of."""
     asked = json.dumps({"path": os.fspath(path.absolute()), "columns": list(columns), "limit": MAX_ROWS})
     ended = subprocess.run(
-        module_command("workbench.parquet_rows"), input=asked.encode(), capture_output=True, check=False
+        module_command("workbench.samples.parquet_rows"), input=asked.encode(), capture_output=True, check=False
     )
     if ended.returncode == 0:
         return [json.loads(line) for line in ended.stdout.splitlines()]

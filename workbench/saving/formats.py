@@ -17,10 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.coco import coco
-from workbench.encoding import png_bytes, wav_bytes
 from workbench.errors import UsageError
-from workbench.out_files import file_name, picture_of, put, put_new, safe_name, unusable
 from workbench.results import (
     RESULT_TYPES,
     Answers,
@@ -39,7 +36,10 @@ from workbench.results import (
     Text,
     Transcript,
 )
-from workbench.subtitles import srt, txt, vtt
+from workbench.saving.coco import coco
+from workbench.saving.encoding import png_bytes, wav_bytes
+from workbench.saving.files import file_name, picture_of, put, put_new, safe_name, unusable
+from workbench.saving.subtitles import srt, txt, vtt
 
 __all__ = [
     "FORMATS",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from workbench.errors import Notice
-from workbench.receipts import AS_FAST, Agreed, Receipt, ReceiptRow, times_as_fast
+from workbench.receipts.receipt import AS_FAST, Agreed, Receipt, ReceiptRow, times_as_fast
 
 __all__ = [
     "is_of_this_machine",
@@ -54,7 +54,7 @@ def verification_of(row: ReceiptRow) -> dict[str, Any]:
 
 def is_of_this_machine(receipt: Receipt) -> bool:
     """Whether the speeds of a receipt are those of a machine like this one."""
-    from workbench.machine import this_machine  # reads files of the system
+    from workbench.doctor.machine import this_machine  # reads files of the system
 
     here = this_machine()
     return (receipt.machine.processor, receipt.machine.cores) == (here.processor, here.cores)

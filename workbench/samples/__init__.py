@@ -1,0 +1,1 @@
+"""Samples that a user brings, out of folders and tables."""
