@@ -7,8 +7,9 @@ FOLDER is an export of SmolLM2-135M-Instruct with graphs over a shared cache: ``
 is not installed there is left out, and said so. FILE is the same model for llama.cpp, in any precision: it is quantized
 from there. torch runs in WORKBENCH_TEST_TOOLCHAIN over the snapshot in WORKBENCH_TEST_HUB.
 
-Each engine has a process of its own, and they take turns. Medians; one round before counts for nothing. Beside them
-stands how many tokens a second there can be at most: so often can all weights be read.
+Each engine has a process of its own, and they take turns, every second time the other way round. Medians, and ratios
+of each round; one round before counts for nothing. Beside them stands how many tokens a second there can be at most:
+so often can all weights be read.
 """
 
 from __future__ import annotations
@@ -41,6 +42,12 @@ PRECISIONS = {"fp32": "", "int8": "_int8", "q4": "_q4"}
 MODULES = {"llama": "llama_cpp", "genai": "onnxruntime_genai"}
 # llama.cpp's numbers of its precisions.
 QUANTIZED = {"Q8_0": 7, "Q4_0": 2}
+# What each of ours is compared with in every round.
+PEERS = {
+    "ours fp32": ("torch fp32", "genai fp32"),
+    "ours int8": ("llama.cpp Q8_0", "genai int8"),
+    "ours q4": ("llama.cpp Q4_0", "genai q4", "torch fp32"),
+}
 PROMPT, SHORT, NEW = 512, 16, 128
 # So many bytes do not fit into a cache.
 ARRAY_BYTES = 256 << 20
@@ -193,7 +200,7 @@ def main() -> None:
         started = engines(words, Path(made))
         limit = bandwidth(words.threads)
         for number in range(words.rounds + 1):
-            for engine in started:
+            for engine in started[::-1] if number % 2 else started:
                 engine.round(tokens, tokens[:SHORT])
                 if number == 0:
                     engine.decode.clear()
@@ -201,6 +208,23 @@ def main() -> None:
         for engine in started:
             engine.end()
     report(started, limit, as_json=words.json)
+
+
+def ratios(started: Sequence[Engine]) -> list[dict[str, Any]]:
+    """Ours to a peer, round by round: what slows a machine for a while slows both. Quartiles, the middle one first."""
+    known = {engine.name: engine for engine in started}
+    rows = []
+    for name, peers in PEERS.items():
+        for peer in peers:
+            if name in known and peer in known:
+                ours, theirs = known[name], known[peer]
+                row: dict[str, Any] = {"name": name, "peer": peer}
+                for what in ("decode", "prompt"):
+                    pairs = zip(getattr(ours, what), getattr(theirs, what), strict=True)
+                    low, middle, high = np.quantile([one / other for one, other in pairs], (0.25, 0.5, 0.75))
+                    row[what] = [float(middle), float(low), float(high)]
+                rows.append(row)
+    return rows
 
 
 def report(started: Sequence[Engine], limit: float, *, as_json: bool) -> None:
@@ -215,13 +239,19 @@ def report(started: Sequence[Engine], limit: float, *, as_json: bool) -> None:
         for engine in started
     ]
     if as_json:
-        print(json.dumps({"bandwidth_bytes_per_s": limit, "rows": rows}, indent=1))
+        print(json.dumps({"bandwidth_bytes_per_s": limit, "rows": rows, "ratios": ratios(started)}, indent=1))
         return
     print(f"tokens/s; memory is read at {limit / 1e9:.0f} GB/s at most")
     print(f"{'':18}{f'decode of {NEW}':>14}{f'prompt of {PROMPT}':>15}{'weights read':>14}{'memory MB':>11}")
     for row in rows:
         figures = f"{row['decode_tokens_per_s']:14.1f}{row['prompt_tokens_per_s']:15.0f}"
         print(f"{row['name']:18}{figures}{row['bandwidth_tokens_per_s']:14.0f}{row['memory_mb']:11.0f}")
+    print("round by round, median and quartiles")
+    for row in ratios(started):
+        shown = [
+            f"{what} {row[what][0]:.2f} ({row[what][1]:.2f} to {row[what][2]:.2f})" for what in ("decode", "prompt")
+        ]
+        print(f"{row['name']} / {row['peer']}: {', '.join(shown)}")
 
 
 if __name__ == "__main__":
