@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from tests.exporting.conftest import workers
 from workbench.errors import Cancelled
 from workbench.exporting.report import ExportReport
 from workbench.gui.background import Background
@@ -84,14 +84,14 @@ def test_a_real_export_that_is_cancelled_leaves_nothing(
 ) -> None:
     qtbot.mouseClick(page.form.export, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: getattr(exports.state(NAME), "stage", "") == "export", timeout=EXPORT_MS)
-    assert psutil.Process().children(recursive=True)
+    assert workers()
     with qtbot.waitSignal(exports.finished, timeout=CANCEL_MS):
         qtbot.mouseClick(page.run.cancel, Qt.MouseButton.LeftButton)
     state = exports.state(NAME)
     assert state is not None
     assert isinstance(state.outcome, Cancelled)
     assert page.form.isVisible()
-    assert psutil.Process().children(recursive=True) == []
+    assert workers() == []
     folder = core.workbench.settings.artifacts_folder
     assert [path for path in folder.rglob("*") if path.is_dir() and path.name != ".staging"] == []
     assert core.workbench.artifacts().artifacts == ()
