@@ -6,7 +6,6 @@ a model, which ends an export. A run looks up what is known, and leaves the numb
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -16,14 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine.request import ModelChoice
-from workbench.files import write_atomically
 from workbench.library.variants import external_data
+from workbench.remembered import Remembered
 
 __all__ = ["ThreadChoices", "best_of", "candidates", "threads_file"]
 
-SCHEMA = 2
-MAX_ENTRIES = 500
-MAX_FILE_BYTES = 1 << 20
 # Of a graph's file, so many bytes at both ends are read to tell it from another of the same size.
 ENDS_BYTES = 1 << 18
 # Fewer threads are taken where they are slower by no more than this: it lies within what measuring tells apart, and
@@ -55,11 +51,11 @@ class ThreadChoices:
     """What is known of models on this machine. A file that cannot be read counts as empty, and is written anew."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self._remembered = Remembered(file, "choices", schema=2, max_rows=500, max_bytes=1 << 20)
 
     def known(self, choice: ModelChoice) -> int:
         """The count to run a model with; 0 where it was not measured here."""
-        rows = self._read()
+        rows = self._remembered.rows()
         row = rows.get(_key(choice)) if rows else None
         threads = row.get("threads") if isinstance(row, dict) else None
         return threads if type(threads) is int and threads > 0 else 0
@@ -70,28 +66,13 @@ class ThreadChoices:
         Where the file cannot be written, the count is measured again the next time.
         """
         chosen = best_of(rates)
-        rows = self._read()
-        key = _key(choice)
-        rows.pop(key, None)
-        rows[key] = {"threads": chosen, "per_s": {str(count): round(rate, 3) for count, rate in sorted(rates.items())}}
-        kept = dict(list(rows.items())[-MAX_ENTRIES:])
-        with contextlib.suppress(OSError):
-            write_atomically(self._file, json.dumps({"schema": SCHEMA, "choices": kept}, indent=1) + "\n")
+        per_s = {str(count): round(rate, 3) for count, rate in sorted(rates.items())}
+        self._remembered.add({_key(choice): {"threads": chosen, "per_s": per_s}})
         return chosen
 
     def count(self) -> int:
         """Of how many graphs something is known."""
-        return len(self._read())
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            if self._file.stat().st_size > MAX_FILE_BYTES:
-                return {}
-            document = json.loads(self._file.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError):
-            return {}
-        rows = document.get("choices") if isinstance(document, dict) and document.get("schema") == SCHEMA else None
-        return dict(rows) if isinstance(rows, dict) else {}
+        return len(self._remembered.rows())
 
 
 def _key(choice: ModelChoice) -> str:

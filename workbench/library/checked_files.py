@@ -6,19 +6,13 @@ of a file's last change (``ctime``) as he likes, so what was altered since is se
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 from pathlib import Path
 from typing import Any
 
-from workbench.files import write_atomically
+from workbench.remembered import Remembered
 
 __all__ = ["CheckedFiles", "Mark", "checked_files", "mark_of"]
-
-SCHEMA = 1
-MAX_ENTRIES = 5000
-MAX_FILE_BYTES = 8 << 20
 
 # Size in bytes, last change of the content and of the file in ns, inode, and the hash that it had.
 Mark = tuple[int, int, int, int, str]
@@ -38,14 +32,14 @@ class CheckedFiles:
     """What is known on this machine. A record that cannot be read counts as empty; then files are compared again."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self._remembered = Remembered(file, "files", schema=1, max_rows=5000, max_bytes=8 << 20)
         self._known: dict[str, Any] | None = None
         self._new: dict[str, Mark] = {}
 
     def knows(self, path: Path, sha256: str) -> bool:
         """Whether this file had that hash when it was compared, and is as it was then."""
         if self._known is None:
-            self._known = self._read()
+            self._known = self._remembered.rows()
         noted = self._known.get(os.path.realpath(path))
         try:
             return bool(noted == list(mark_of(path.stat(), sha256)))
@@ -58,22 +52,6 @@ class CheckedFiles:
 
     def keep(self) -> None:
         """Write down what was noted. Where that cannot be done, files are compared again the next time."""
-        if not self._new:
-            return
-        known = self._read()  # others may have added to it
-        for name, mark in self._new.items():
-            known.pop(name, None)
-            known[name] = list(mark)
-        self._known, self._new = dict(list(known.items())[-MAX_ENTRIES:]), {}
-        with contextlib.suppress(OSError, ValueError):
-            write_atomically(self._file, json.dumps({"schema": SCHEMA, "files": self._known}) + "\n")
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            if self._file.stat().st_size > MAX_FILE_BYTES:
-                return {}
-            document = json.loads(self._file.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError):
-            return {}
-        files = document.get("files") if isinstance(document, dict) and document.get("schema") == SCHEMA else None
-        return files if isinstance(files, dict) else {}
+        if self._new:
+            self._remembered.add({name: list(mark) for name, mark in self._new.items()})
+            self._known, self._new = None, {}
