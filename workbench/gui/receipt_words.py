@@ -132,6 +132,8 @@ def further(agreed: Agreed) -> list[str]:
     if "perplexity" in agreed.extra and whole > 0:
         ours = agreed.extra["perplexity"]
         change = f"{100 * (ours / whole - 1):+.1f}".replace("-", "\N{MINUS SIGN}")
+        if not change.strip("+\N{MINUS SIGN}0."):
+            change = "\N{PLUS-MINUS SIGN}0.0"
         said.append(tr("perplexity {value} ({change}%)", value=format(ours, ".2f"), change=change))
     if "rank_correlation" in agreed.extra:
         said.append(tr("rank correlation {value}", value=format(agreed.extra["rank_correlation"], ".4f")))

@@ -145,6 +145,8 @@ def test_perplexity_is_told_as_a_change() -> None:
     extra = {"perplexity": 22.0, "reference_perplexity": 20.0, "rank_correlation": 0.985}
     found = Agreed("same next token", 0.9, 0.8, 0.95, 10, 3, extra=extra)
     assert further(found) == ["perplexity 22.00 (+10.0%)", "rank correlation 0.9850"]
+    same = replace(found, extra={"perplexity": 19.999, "reference_perplexity": 20.0})
+    assert further(same) == ["perplexity 20.00 (±0.0%)"]
     assert further(agreed(1.0)) == []
 
 
