@@ -28,6 +28,8 @@ DOMAIN = "com.microsoft"
 # What the modules are called that make queries, keys and values; names of nodes hold them between slashes.
 ATTENTION_INPUTS = frozenset({"qkv_proj", "q_proj", "k_proj", "v_proj", "c_attn", "query_key_value"})
 SLICE_ELEMENTS = 1 << 22
+# A row this long still has several of the largest blocks.
+WIDE = 1024
 # Scales that are tried for a block of 4 bits, as what the value farthest from 0 becomes. -8 uses the whole range; the
 # others give up the outermost values for a finer step.
 FARTHEST = (-9.0, -8.5, -8.0, -7.5, -7.0, -6.5, -6.0)
@@ -40,9 +42,9 @@ class BlockSettings:
     ``attention_bits`` have the weights that make queries, keys and values, ``head_bits`` the output head and the
     embedding, ``bits`` all others.
 
-    ``block_size`` values share a scale, a power of two from 16 on; of weights of 8 bits ``block_size_8``, and
-    ``block_size_rescaled`` where their channels were rescaled, if so many divide a row. ``accuracy_level`` is that of
-    MatMulNBits: 4 multiplies in int8, 1 in fp32.
+    ``block_size`` values share a scale, a power of two from 16 on; of weights of 8 bits ``block_size_8``, and where
+    their channels were rescaled ``block_size_rescaled``, in rows of at least :data:`WIDE` values ``block_size_wide``,
+    if so many divide a row. ``accuracy_level`` is that of MatMulNBits: 4 multiplies in int8, 1 in fp32.
     """
 
     bits: int
@@ -52,6 +54,7 @@ class BlockSettings:
     block_size_8: int
     accuracy_level: int
     block_size_rescaled: int = 64
+    block_size_wide: int = 256
 
     def bits_of(self, node: str, *, is_head: bool) -> int:
         """Of the weight of a product, by the name of its node."""
@@ -61,8 +64,9 @@ class BlockSettings:
 
     def block_size_of(self, bits: int, width: int, *, rescaled: bool = False) -> int:
         """How many values of a row of this width share a scale."""
-        wanted = self.block_size_rescaled if rescaled else self.block_size_8
-        return wanted if bits == 8 and width % wanted == 0 else self.block_size
+        wanted = [self.block_size_wide] if rescaled and width >= WIDE else []
+        wanted.append(self.block_size_rescaled if rescaled else self.block_size_8)
+        return next((size for size in wanted if bits == 8 and width % size == 0), self.block_size)
 
 
 @dataclass

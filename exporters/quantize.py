@@ -82,7 +82,14 @@ class Operator:
     shape: tuple[int, ...]
 
 
-BLOCKS = {"block_size": 32, "block_size_8": 32, "block_size_rescaled": 64, "symmetric": True, "accuracy_level": 4}
+BLOCKS = {
+    "block_size": 32,
+    "block_size_8": 32,
+    "block_size_rescaled": 64,
+    "block_size_wide": 256,
+    "symmetric": True,
+    "accuracy_level": 4,
+}
 BLOCKS_INT8 = Recipe(
     "int8", "blocks", convolutions=True, settings={"bits": 8, "attention_bits": 8, "head_bits": 8, **BLOCKS}
 )

@@ -76,18 +76,19 @@ def running(host: EngineHost, choice: ModelChoice) -> tuple[ThreadPoolExecutor, 
     return pool, future, cancellation
 
 
+HEAP = "glibc.malloc.mmap_threshold=33554432:glibc.malloc.arena_max=1:glibc.malloc.tcache_count=4096"
+
+
 @pytest.mark.parametrize(
     ("users", "engines"),
     [
-        ("", "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432:glibc.malloc.arena_max=1"),
+        ("", f"glibc.malloc.hugetlb=1:{HEAP}"),
         (
             "glibc.malloc.arena_max=2:glibc.malloc.perturb=1",
-            "glibc.malloc.arena_max=2:glibc.malloc.perturb=1:glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432",
+            "glibc.malloc.arena_max=2:glibc.malloc.perturb=1:glibc.malloc.hugetlb=1"
+            ":glibc.malloc.mmap_threshold=33554432:glibc.malloc.tcache_count=4096",
         ),
-        (
-            "glibc.malloc.hugetlb=0",
-            "glibc.malloc.hugetlb=0:glibc.malloc.mmap_threshold=33554432:glibc.malloc.arena_max=1",
-        ),
+        ("glibc.malloc.hugetlb=0", f"glibc.malloc.hugetlb=0:{HEAP}"),
     ],
 )
 def test_the_engine_asks_for_large_pages_unless_the_user_said_otherwise(

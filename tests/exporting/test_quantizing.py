@@ -14,7 +14,7 @@ from exporters import graphs
 from exporters.blocks import BlockSettings, dequantize_blocks, pack_nibbles, quantize_blocks, quantize_in_blocks
 from exporters.dynamic import quantize_columns, quantize_rows
 from exporters.failure import ExportFailure
-from exporters.quantize import check_recipes, operators_of_graph, quantize, recipe_for
+from exporters.quantize import BLOCKS_INT8, block_settings, check_recipes, operators_of_graph, quantize, recipe_for
 from workbench.runtime.graph_metadata import graph_metadata
 from workbench.runtime.session import EXACT_INT8
 
@@ -154,6 +154,24 @@ def test_weights_of_8_bits_have_blocks_of_their_own_where_they_divide_a_row(widt
             for item in (model(bits, quantized=False), made)
         )
         assert cosine(plain, small) > least
+
+
+@pytest.mark.parametrize(
+    ("bits", "width", "rescaled", "block_size"),
+    [
+        (8, 1024, True, 256),
+        (8, 1536, True, 256),
+        (8, 1088, True, 64),
+        (8, 1056, True, 32),
+        (8, 768, True, 64),
+        (8, 1536, False, 32),
+        (4, 1536, True, 32),
+    ],
+)
+def test_long_rows_of_8_bits_have_large_blocks_where_their_channels_are_of_one_size(
+    bits: int, width: int, rescaled: bool, block_size: int
+) -> None:
+    assert block_settings(BLOCKS_INT8.settings).block_size_of(bits, width, rescaled=rescaled) == block_size
 
 
 @pytest.mark.parametrize("ids", [IDS, IDS[0], IDS[:, :, None]])

@@ -14,6 +14,7 @@ from tests.text.language_models import KV_HEADS, POSITIONS, SIZE, grouped_query_
 from tests.text.models import session as encoder_session
 from workbench.errors import Cancelled, EngineError
 from workbench.runtime import generate as generate_module
+from workbench.runtime.binding import stoppable
 from workbench.runtime.generate import (
     CausalDecoder,
     SharedCacheDecoder,
@@ -51,6 +52,11 @@ def test_both_caches_give_the_same_scores(graph: Path) -> None:
     got = teacher_forced(shared(graph).start(), TOKENS, Run())
     np.testing.assert_allclose(got, wanted, atol=1e-5)
     assert len(set(wanted.argmax(axis=1))) > 3, "a model that says one thing only would prove nothing"
+
+
+def test_a_run_says_that_nothing_is_recorded_before_it_is_asked() -> None:
+    settings, _ = stoppable()
+    assert settings.get_run_config_entry("gpu_graph_id") == "-1"
 
 
 @pytest.mark.parametrize("limit", [None, POSITIONS, 600])
