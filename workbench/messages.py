@@ -27,6 +27,7 @@ MESSAGES: dict[str, str] = {
     "usage-chat-json": "a chat with --json needs a PROMPT, or one turn a line on stdin",
     "usage-bad-json": "the value of --input is not JSON ({reason})",
     "usage-bad-list": "{option} cannot be “{value}”: {expected}",
+    "usage-bad-threshold": "an agreement of {value} cannot be asked for; give a number from 0 to 1",
     "usage-compare-only": "{option} {value} belongs to --compare; without it, one variant is measured as it runs by itself",
     "usage-fallback-twice": "give --no-node-fallback or --allow-fallback, but not both: they contradict each other",
     "bench-no-batches": "the model takes one input at a time, because its graph answers otherwise to several together",

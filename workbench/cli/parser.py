@@ -69,7 +69,6 @@ def _export_words(words: Any) -> None:
     _task(export)
     export.add_argument(
         "--precision",
-        default="",
         help="fp32, fp16, int8, int8-static (convolutions, encoders of texts, pictures, sounds), q4 (language models), "
         "q4f16 (those on GPUs); several are separated by commas (default: fp32, and int8-static for a convolutional "
         "network, else int8)",
@@ -121,7 +120,7 @@ def _receipt_words(words: Any) -> None:
         "--threshold",
         type=_share,
         metavar="X",
-        help="least agreement, up to 1 (default: 0.97, or near to what the export measured where that is less)",
+        help="least agreement, from 0 to 1 (default: 0.97, or near to what the export measured where that is less)",
     )
 
 
@@ -237,9 +236,9 @@ def _count(word: str) -> int:
 
 
 def _share(word: str) -> float:
-    with _expected(word, "a number up to 1"):
+    with _expected(word, "a number from 0 to 1"):
         value = float(word)
-        if not -1 <= value <= 1:
+        if not 0 <= value <= 1:
             raise ValueError
         return value
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import onnxruntime as ort
 
 from workbench.doctor.libraries import missing_libraries
-from workbench.errors import EngineError, ModelError, Notice, ProviderError, WorkbenchError
+from workbench.errors import EngineError, ModelError, Notice, ProviderError, UsageError, WorkbenchError
 from workbench.providers import PREFERENCE, PROVIDERS, Provider, short_provider
 from workbench.runtime.graph_metadata import graph_metadata
 
@@ -156,7 +156,7 @@ def _wanted(provider: str) -> tuple[str, ...]:
     if provider == "auto":
         return available_providers()
     if provider not in PROVIDERS:
-        raise ProviderError("provider-unknown", provider=provider, known=", ".join(("auto", *PROVIDERS)))
+        raise UsageError("provider-unknown", provider=provider, known=", ".join(("auto", *PROVIDERS)))
     return ("cpu",) if provider == "cpu" else (provider, "cpu")
 
 

@@ -23,6 +23,7 @@ MESSAGES: dict[str, str] = {
     "usage-one-prompt": "一次对话只接受一个提示，却给了 {count} 个；请给它加上引号",
     "usage-chat-json": "以 JSON 输出对话时，需要给出提示",
     "usage-bad-json": "输入不是有效的 JSON（{reason}）",
+    "usage-bad-threshold": "不能要求 {value} 的一致程度；请给出 0 到 1 之间的数",
     "usage-bad-list": "{option} 不能为“{value}”：{expected}",
     "usage-compare-only": "{option} 的取值 {value} 只能用于比较测量",
     "usage-fallback-twice": "禁止部分算子回退与允许回退互相矛盾；请只选其一",
