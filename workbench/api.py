@@ -381,7 +381,10 @@ class Workbench(ReceiptMethods):
         )
 
     def remove_toolchain(self, name: str = DEFAULT_TOOLCHAIN) -> bool:
-        """Remove a toolchain that the workbench installed; False when there was none. Raises UsageError, ToolchainError."""
+        """Remove a toolchain that the workbench installed; False when there was none.
+
+        Raises UsageError, ToolchainError.
+        """
         from workbench.exporting.toolchains import remove_toolchain
 
         return remove_toolchain(data_dir(), name)

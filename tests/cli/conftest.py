@@ -86,7 +86,6 @@ def in_process(*words: str) -> int:
     try:
         arguments = build_parser().parse_args(words)
     except SystemExit as ended:
-        assert isinstance(ended.code, int)
-        return ended.code
+        return int(ended.code or 0)
     arguments.foreground = Foreground()
     return exit_status(outcome_of(arguments, Cancellation()))

@@ -48,6 +48,7 @@ MESSAGES: dict[str, str] = {
     "doctor-folder": "{path}（可用空间 {free_gb} GB）",
     "doctor-folder-to-come": "{path}（可用空间 {free_gb} GB，尚未创建）",
     "doctor-folder-fixed": "{path}（可用空间 {free_gb} GB），但无法写入",
+    "doctor-folder-none": "{path} 无法使用，因为 {file} 不是文件夹",
     "doctor-folder-hidden": "无法查看 {path}：{reason}",
     "cure-install": "请重新安装本应用",
     "cure-add-extra": "请带上附加组件 [{extra}] 安装本应用",
