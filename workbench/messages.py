@@ -61,6 +61,7 @@ MESSAGES: dict[str, str] = {
     "doing-providers": "asking for the execution providers",
     "engine-unknown-method": "the engine knows no method {method!r}",
     "reference-unreadable": "the reference answers in {folder} cannot be read ({reason}); export the model again",
+    "reference-newer": "the reference answers in {folder} have version {schema}, this workbench knows up to version {known}; update the workbench",
     "reference-misfit": "the output {output} of sample {sample} has the shape {got}, the reference has {wanted}: the graph or its preprocessing is not that of the checkpoint",
     # --- children ---
     "child-version": "{name} is of another version ({got}) than the app ({wanted}); install the app again",

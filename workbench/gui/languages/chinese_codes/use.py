@@ -58,6 +58,7 @@ MESSAGES: dict[str, str] = {
     "doing-providers": "查询执行后端",
     "engine-unknown-method": "引擎没有“{method}”这个方法",
     "reference-unreadable": "无法读取 {folder} 中的参考结果（{reason}）；请重新导出该模型",
+    "reference-newer": "{folder} 中的参考结果为版本 {schema}，而本程序最高只支持版本 {known}；请更新本程序",
     "reference-misfit": "样本 {sample} 的输出 {output} 形状为 {got}，而参考结果为 {wanted}：计算图或其预处理与检查点不一致",
     # --- children ---
     "child-version": "{name} 的版本（{got}）与本应用的版本（{wanted}）不一致；请重新安装本应用",
