@@ -6,11 +6,12 @@ there is no checkpoint, :mod:`workbench.engine.recording` writes the same of the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
 
@@ -187,24 +188,44 @@ def log_likelihoods(logits: Array, ids: list[int]) -> Array:
 @contextmanager
 def _recorded(folder: Path) -> Iterator[tuple[tuple[RecordedSample, ...], Callable[[str], Array]]]:
     """The samples, and what gives an array of an answer, float32: one after the other, since they may be many."""
+    samples = read_recorded(folder).samples
+    if not samples:
+        raise ModelError("reference-unreadable", folder=folder, reason="it holds no samples")
     with ExitStack() as stack:
-        samples = read_recorded(folder).samples
-        try:
-            # numpy leaves a file that it opens itself and cannot read open.
-            stream = stack.enter_context((folder / "answers.npz").open("rb"))
-            archive = stack.enter_context(np.load(stream, allow_pickle=False))
-        except (OSError, ValueError, BadZipFile) as error:
-            raise ModelError("reference-unreadable", folder=folder, reason=error) from error
-        if not samples:
-            raise ModelError("reference-unreadable", folder=folder, reason="it holds no samples")
-        yield samples, lambda key: _array(archive, key, folder)
+        with _reading(folder):
+            archive = stack.enter_context(ZipFile(folder / "answers.npz"))
+
+        def array(key: str) -> Array:
+            with _reading(folder):
+                return _array(archive, f"{key}.npy")
+
+        yield samples, array
 
 
-def _array(archive: Any, key: str, folder: Path) -> Array:
+@contextmanager
+def _reading(folder: Path) -> Iterator[None]:
+    """Raise ModelError for whatever is wrong with a file of answers."""
     try:
-        value: Array = archive[key].astype(np.float32)
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise ModelError("reference-unreadable", folder=folder, reason=error) from error
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # zipfile and numpy have a dozen kinds for damaged data
+        raise ModelError("reference-unreadable", folder=folder, reason=str(error) or type(error).__name__) from error
+
+
+def _array(archive: ZipFile, name: str) -> Array:
+    """One array of real numbers, of which no more memory is asked than the file has. Raises Exception."""
+    entry = archive.getinfo(name)
+    with archive.open(entry) as stream:
+        version = np.lib.format.read_magic(stream)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(stream)
+    if dtype.kind not in "fiub":
+        raise ValueError(f"{name} does not hold numbers")
+    if entry.compress_type != ZIP_STORED or math.prod(shape) * dtype.itemsize > entry.compress_size:
+        raise ValueError(f"{name} is not as large as it says")
+    with archive.open(entry) as stream:
+        value: Array = np.lib.format.read_array(stream, allow_pickle=False).astype(np.float32)
     return value
 
 
