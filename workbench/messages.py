@@ -193,6 +193,7 @@ MESSAGES: dict[str, str] = {
     "cure-add-extra": "install the app with the extra [{extra}]",
     "cure-one-extra": "install the app with exactly one of the extras [cpu], [cuda], [directml]",
     "cure-wheels": "pip uninstall -y {wheels}; then: pip install {keep}",
+    "cure-data-folder": "set the environment variable {variable} to another folder",
     "cure-folder": "choose another in the settings",
     # --- text encoders ---
     "text-bad-input": "an input of this task is {expected}; this one is {got}",

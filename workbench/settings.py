@@ -19,7 +19,16 @@ from workbench.files import write_atomically
 from workbench.providers import PROVIDERS as KNOWN_PROVIDERS
 from workbench.providers import builtin_names
 
-__all__ = ["SettingRow", "Settings", "change_setting", "data_dir", "default_hub_cache", "settings_path", "starter_hub"]
+__all__ = [
+    "DATA_DIR_VARIABLE",
+    "SettingRow",
+    "Settings",
+    "change_setting",
+    "data_dir",
+    "default_hub_cache",
+    "settings_path",
+    "starter_hub",
+]
 
 APP = "offline-ai-workbench"
 DATA_DIR_VARIABLE = "WORKBENCH_DATA_DIR"

@@ -92,3 +92,11 @@ def test_the_doctor_on_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
         "broken",
     ]
     assert "file is no folder" in found["hub cache"].detail
+    assert found["artifacts"].cure == "choose another in the settings"
+
+
+def test_a_data_folder_is_not_moved_in_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("WORKBENCH_DATA_DIR", str(tmp_path / "file"))
+    found = {check.name: check for check in _folders(Settings())}
+    assert found["data"].cure == "set the environment variable WORKBENCH_DATA_DIR to another folder"

@@ -21,7 +21,7 @@ from workbench.doctor.wheels import runtime_wheels, several_wheels
 from workbench.engine.host import EngineHost
 from workbench.errors import Notice, WorkbenchError, error_from_wire
 from workbench.exporting.toolchains import ToolchainStatus
-from workbench.settings import Settings, data_dir, settings_path
+from workbench.settings import DATA_DIR_VARIABLE, Settings, data_dir, settings_path
 from workbench.thread_choice import ThreadChoices, candidates, threads_file
 
 __all__ = ["Check", "Diagnosis", "diagnose"]
@@ -138,6 +138,8 @@ def _folders(settings: Settings) -> list[Check]:
 
 
 def _folder(name: str, path: Path) -> Check:
+    fixed = name in ("settings", "data")
+    cure = Notice.of("cure-data-folder", variable=DATA_DIR_VARIABLE) if fixed else Notice.of("cure-folder")
     existing = path
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
@@ -145,12 +147,12 @@ def _folder(name: str, path: Path) -> Check:
         found = {"path": path, "free_gb": f"{shutil.disk_usage(existing).free / 1e9:.1f}"}
     except OSError as error:
         hidden = Notice.of("doctor-folder-hidden", path=path, reason=error.strerror or error)
-        return Check.of("folder", name, "broken", hidden, Notice.of("cure-folder"))
+        return Check.of("folder", name, "broken", hidden, cure)
     if not existing.is_dir() and (existing != path or name != "settings"):
         none = Notice.of("doctor-folder-none", path=path, file=existing)
-        return Check.of("folder", name, "broken", none, Notice.of("cure-folder"))
+        return Check.of("folder", name, "broken", none, cure)
     if name != "hub cache" and not os.access(existing, os.W_OK):
-        return Check.of("folder", name, "broken", Notice.of("doctor-folder-fixed", **found), Notice.of("cure-folder"))
+        return Check.of("folder", name, "broken", Notice.of("doctor-folder-fixed", **found), cure)
     code = "doctor-folder" if path.exists() else "doctor-folder-to-come"
     return Check.of("folder", name, "ok", Notice.of(code, **found))
 

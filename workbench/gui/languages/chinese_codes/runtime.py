@@ -54,5 +54,6 @@ MESSAGES: dict[str, str] = {
     "cure-add-extra": "请带上附加组件 [{extra}] 安装本应用",
     "cure-one-extra": "请带上 [cpu]、[cuda]、[directml] 中的一个附加组件安装本应用",
     "cure-wheels": "在终端中先运行 pip uninstall -y {wheels} ，再运行 pip install {keep}",
+    "cure-data-folder": "请将环境变量 {variable} 设为其他文件夹",
     "cure-folder": "请在设置中选择其他文件夹",
 }
