@@ -68,6 +68,7 @@ def test_stored_truncation_and_padding_do_not_count(tmp_path: Path) -> None:
         ({}, {"model_type": "t5"}, 512),
         ({}, {"model_type": "gpt", "n_positions": 10**30}, 512),
         ({}, {"model_type": "roberta", "max_position_embeddings": 18}, 16),
+        *(({}, {"model_type": "bert", "max_position_embeddings": wrong}, 512) for wrong in (-1, 0, True, "9", None)),
         ({}, {"model_type": "mpnet", "max_position_embeddings": 18}, 16),
         ({"model_max_length": 512}, {"model_type": "bert", "max_position_embeddings": 16}, 16),
         ({"model_max_length": 512}, {"model_type": "deberta-v2", "max_position_embeddings": 256}, 512),

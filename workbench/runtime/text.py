@@ -283,7 +283,7 @@ def _limit(settings: Mapping[str, Any]) -> int | None:
 def _positions(config: Mapping[str, Any]) -> int | None:
     """How many tokens the model has positions for; None where it has no table of them."""
     positions = config.get("max_position_embeddings") or config.get("n_positions")
-    if not isinstance(positions, int) or positions >= NO_LIMIT:
+    if type(positions) is not int or not 0 < positions < NO_LIMIT:
         return None
     return positions - (2 if config.get("model_type") in OFFSET_POSITIONS else 0)
 
