@@ -15,6 +15,7 @@ import numpy as np
 
 from workbench.errors import ModelError
 from workbench.results import Transcript
+from workbench.runtime.checked_settings import CheckedSettings
 from workbench.runtime.generate import Seq2SeqDecoder, fitting, greedy, teacher_forced
 from workbench.runtime.logits_processors import FloatArray
 from workbench.runtime.mel import LogMel
@@ -83,7 +84,8 @@ class WhisperRecognition(Pipeline):
 
     def _step_frames(self) -> int:
         """How many frames are one step of a timestamp: as many as the encoder's convolutions put together."""
-        positions = self.files.config.get("max_source_positions") or 1
+        config = CheckedSettings(self.files.config, self.files.folder / "config.json")
+        positions = config.count("max_source_positions", least=1) or 1
         bands = self._encoder.input_shapes["input_features"][1]
         step_frames, rest = divmod(self._mel.chunk_frames, positions)
         wrong = "chunk_length" if rest else "feature_size" if bands not in (self._mel.feature_size, None) else ""
