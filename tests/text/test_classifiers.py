@@ -44,6 +44,10 @@ def scores(pipeline: TextClassification, item: Any, **params: Any) -> list[tuple
     "config",
     [
         {"id2label": {"x": "a"}},
+        {"id2label": {"0": "a", "1": "b", "3": "c"}},
+        {"id2label": {"1": "a", "2": "b", "3": "c"}},
+        {"id2label": {"0": "a", "1": "b", "01": "c"}},
+        {"id2label": {"0": "a", "1": "b", "-1": "c"}},
         {"id2label": {"0": "a", "1": None}},
         {"id2label": {"0": "a", "1": ["b"]}},
         {"id2label": {"0": "a", "1": {"b": "c"}}},

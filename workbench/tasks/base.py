@@ -64,13 +64,16 @@ class ModelFiles:
     def labels(self) -> dict[int, str]:
         """``id2label`` of the config; ``LABEL_n`` as transformers names them where it says none.
 
-        Raises ModelError for numbers of labels that are none, and for labels that are no words.
+        Raises ModelError for numbers that are none or have gaps, and for labels that are no words.
         """
         labels = self.config.get("id2label")
         count = self.config.get("num_labels", 2)
         try:
             if isinstance(labels, dict) and labels:
-                return {int(key): _label(value) for key, value in labels.items()}
+                found = {int(key): _label(value) for key, value in labels.items()}
+                if (len(found), min(found), max(found)) != (len(labels), 0, len(labels) - 1):
+                    raise ValueError("a number is missing")
+                return found
         except ValueError:
             raise self.bad_setting("config.json", "id2label", labels) from None
         if type(count) is not int or not 0 <= count <= MAX_LABELS:
