@@ -14,6 +14,7 @@ from tokenizers.models import WordPiece
 from tests.text.models import CONFIG, WORDS, session, write_files
 from workbench.errors import EngineError, InputError, ModelError
 from workbench.results import Labels, Spans
+from workbench.runtime.causal_decoder import CausalDecoder
 from workbench.tasks import base
 from workbench.tasks.base import ModelFiles, Run
 from workbench.tasks.text_classification import TextClassification
@@ -258,3 +259,15 @@ def test_a_cut_text_is_said_and_its_spans_are_right(tmp_path: Path) -> None:
 def test_entities_need_a_text(tmp_path: Path, item: Any) -> None:
     with pytest.raises(InputError):
         spans(tagger(tmp_path), item)
+
+
+def test_a_graph_that_was_made_for_another_task(tmp_path: Path) -> None:
+    files = write_files(tmp_path, config={**CONFIG, **NAMES})
+    of_tokens = session(tmp_path, table=CLASSES, output="logits", pooled=False, inputs=("input_ids",))
+    with pytest.raises(ModelError, match=r"no output logits of the whole text, only logits \[1, 3, 3\]"):
+        TextClassification(files, of_tokens)("red", {}, Run())
+    of_text = session(tmp_path, table=CLASSES, output="logits", pooled=True, inputs=("input_ids",))
+    with pytest.raises(ModelError, match=r"no output logits of each token, only logits \[1, 3\]"):
+        TokenClassification(files, of_text)("red", {}, Run())
+    with pytest.raises(ModelError, match=r"no output logits of each token, only logits \[1, 3\]"):
+        CausalDecoder(of_text["model"]).start().advance([1, 2], Run())
