@@ -32,6 +32,12 @@ def threads_file(data: Path) -> Path:
     return data / "threads.json"
 
 
+def most_threads() -> int:
+    """How many threads can be asked for here. Those that wait for work take turns with those that have some: with
+    hundreds on two processors, no answer ever comes."""
+    return max(64, 4 * (os.cpu_count() or 1))
+
+
 def candidates() -> tuple[int, ...]:
     """The counts worth measuring: one, as many as there are cores, and as many as run at once on them."""
     import psutil

@@ -11,6 +11,7 @@ from workbench.api import Workbench
 from workbench.errors import UsageError
 from workbench.receipts.measured_model import MeasuredModel
 from workbench.receipts.proving import prove
+from workbench.thread_choice import most_threads
 
 MODEL = "someone/tiny"
 
@@ -47,7 +48,9 @@ MODEL = "someone/tiny"
         (f"verify {MODEL} --threshold 1.01", "number from 0 to 1"),
         (f"verify {MODEL} --threshold nan", "number from 0 to 1"),
         (f"verify {MODEL} --threshold inf", "number from 0 to 1"),
-        (f"bench {MODEL} --threads 4097", "--threads"),
+        (f"bench {MODEL} --threads {most_threads() + 1}", "--threads"),
+        (f"run {MODEL} x --threads {most_threads() + 1}", f"a whole number from 0 to {most_threads()}"),
+        (f"bench {MODEL} --compare --batch 4097", "--batch"),
         (f"bench {MODEL} --compare --threads 1,-1", "--threads"),
         (f"bench {MODEL} --compare --threads {'9' * 5000}", "--threads"),
         (f"bench {MODEL} --compare --batch 0", "--batch"),

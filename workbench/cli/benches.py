@@ -15,12 +15,13 @@ from workbench.cli.runs import params_of, target_of
 from workbench.comparing import CompareRow, Plan, plan_rows, ranked
 from workbench.errors import Cancelled, UsageError
 from workbench.tasks.catalog import check_params
-from workbench.thread_choice import candidates
+from workbench.thread_choice import candidates, most_threads
 from workbench.units import duration, size
 
 __all__ = ["bench"]
 
 BAR_COLUMNS = (20, 60)
+MAX_BATCH = 4096
 DEFAULT_ROUNDS = 20
 
 
@@ -39,7 +40,9 @@ def _one(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> in
     auto = arguments.threads == "auto"
     if arguments.provider:
         providers_of(arguments.provider, ("auto",))
-    arguments.threads = None if auto or not arguments.threads else numbers_of("--threads", arguments.threads, 0)[0]
+    arguments.threads = (
+        None if auto or not arguments.threads else numbers_of("--threads", arguments.threads, 0, most_threads())[0]
+    )
     target = target_of(workbench, arguments)
     params = check_params(target.task, params_of(arguments.param))
     line = ProgressLine()
@@ -112,8 +115,8 @@ def _compare(workbench: Workbench, arguments: Any, cancellation: Cancellation) -
 
 def _plans(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> list[Plan]:
     words = arguments.threads
-    threads = numbers_of("--threads", words, 0) if words not in (None, "auto") else candidates()
-    batches = numbers_of("--batch", arguments.batch, 1) if arguments.batch is not None else (1,)
+    threads = numbers_of("--threads", words, 0, most_threads()) if words not in (None, "auto") else candidates()
+    batches = numbers_of("--batch", arguments.batch, 1, MAX_BATCH) if arguments.batch is not None else (1,)
     precisions: Sequence[str] = words_of("--precision", arguments.precision)
     providers = providers_of(arguments.provider, ("auto",)) or workbench.working_providers(cancellation)
     if not precisions:

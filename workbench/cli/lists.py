@@ -9,7 +9,7 @@ from workbench.providers import PROVIDERS
 
 __all__ = ["numbers_of", "providers_of", "words_of"]
 
-MAX_NUMBER, MAX_DIGITS = 4096, 9
+MAX_DIGITS = 9
 
 
 def words_of(option: str, text: str | None) -> tuple[str, ...]:
@@ -30,10 +30,10 @@ def providers_of(text: str | None, also: Sequence[str] = ()) -> tuple[str, ...]:
     return words
 
 
-def numbers_of(option: str, text: str, least: int) -> tuple[int, ...]:
+def numbers_of(option: str, text: str, least: int, most: int) -> tuple[int, ...]:
     """The whole numbers of an option, each once. Raises UsageError."""
     words = words_of(option, text)
-    if not all(word.isdecimal() and len(word) <= MAX_DIGITS and least <= int(word) <= MAX_NUMBER for word in words):
-        expected = f"whole number from {least} to {MAX_NUMBER}"
+    if not all(word.isdecimal() and len(word) <= MAX_DIGITS and least <= int(word) <= most for word in words):
+        expected = f"whole number from {least} to {most}"
         raise UsageError("usage-bad-list", option=option, value=text, expected=expected)
     return tuple(dict.fromkeys(int(word) for word in words))

@@ -13,12 +13,11 @@ from workbench.cli import benches, chats, exports, libraries, receipts, runs, sy
 from workbench.providers import PROVIDERS
 from workbench.saving.formats import FORMATS
 from workbench.tasks.catalog import TASKS
+from workbench.thread_choice import most_threads
 
 __all__ = ["build_parser"]
 
 Command = Callable[..., int]
-
-MAX_THREADS = 4096
 
 
 class _Parser(argparse.ArgumentParser):
@@ -244,9 +243,9 @@ def _share(word: str) -> float:
 
 
 def _threads(word: str) -> int:
-    with _expected(word, f"a whole number from 0 to {MAX_THREADS}"):
+    with _expected(word, f"a whole number from 0 to {most_threads()}"):
         value = int(word)
-        if not 0 <= value <= MAX_THREADS:
+        if not 0 <= value <= most_threads():
             raise ValueError
         return value
 
