@@ -18,7 +18,7 @@ from workbench.engine.request import ModelChoice
 from workbench.library.variants import external_data
 from workbench.remembered import Remembered
 
-__all__ = ["ThreadChoices", "best_of", "candidates", "threads_file"]
+__all__ = ["ThreadChoices", "best_of", "candidates", "most_threads", "threads_file"]
 
 # Of a graph's file, so many bytes at both ends are read to tell it from another of the same size.
 ENDS_BYTES = 1 << 18
