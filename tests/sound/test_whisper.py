@@ -294,6 +294,7 @@ def test_no_sound(folder: Path, tmp_path: Path) -> None:
         ("config.json", {"max_source_positions": 1400}, "model-files-disagree"),
         ("preprocessor_config.json", {"feature_size": 128}, "model-files-disagree"),
         ("preprocessor_config.json", {"chunk_length": 20}, "model-files-disagree"),
+        ("preprocessor_config.json", {"hop_length": 1}, "model-files-disagree"),
         ("preprocessor_config.json", {"chunk_length": 10**9}, "model-bad-setting"),
         ("preprocessor_config.json", {"sampling_rate": 2**62}, "model-bad-setting"),
         ("preprocessor_config.json", {"n_fft": 1 << 20}, "model-bad-setting"),
