@@ -350,3 +350,20 @@ def test_no_tokenizer(folder: Path) -> None:
     with pytest.raises(ModelError) as caught:
         load(folder, speaker([]))
     assert caught.value.code == "model-bad-file"
+
+
+@pytest.mark.parametrize(
+    ("name", "token"), [("eos_token_id", "<|endoftext|>"), ("decoder_start_token_id", "<|startoftranscript|>")]
+)
+def test_ids_that_are_not_the_tokenizers(folder: Path, name: str, token: str) -> None:
+    tokenizer = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    for entry in tokenizer["added_tokens"]:
+        entry["content"] = {"<|end|>": "<|endoftext|>", "<|start|>": "<|startoftranscript|>"}.get(
+            entry["content"], entry["content"]
+        )
+    write(folder, "tokenizer.json", tokenizer)
+    load(folder, speaker([]))
+    change(folder, "generation_config.json", **{name: 3})
+    with pytest.raises(ModelError) as caught:
+        load(folder, speaker([]))
+    assert (caught.value.code, caught.value.arguments["name"]) == ("model-bad-setting", name)

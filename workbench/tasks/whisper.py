@@ -21,7 +21,7 @@ from workbench.tasks.base import ModelFiles
 
 __all__ = ["Cut", "Scribe", "WhisperTokens", "Window", "cut_window", "timestamp_rules"]
 
-NO_TIMESTAMPS = "<|notimestamps|>"
+START, END, NO_TIMESTAMPS = "<|startoftranscript|>", "<|endoftext|>", "<|notimestamps|>"
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,12 @@ class WhisperTokens:
         end = frozenset(settings.ids("eos_token_id"))
         if not end:
             raise ModelError("model-setting-missing", file=file, name="eos_token_id")
+        start = settings.needed("decoder_start_token_id")
+        # With another end or start than the tokenizer's, a text never ends, or is none.
+        for name, token, told in (("eos_token_id", END, end), ("decoder_start_token_id", START, {start})):
+            number = token_id(token)
+            if number is not None and number not in told:
+                raise settings.bad(name)
         named = token_id(NO_TIMESTAMPS)
         no_timestamps = settings.needed("no_timestamps_token_id", default=named)
         if named not in (None, no_timestamps):  # all tokens behind it are times: with another one a text would be lost
@@ -76,7 +82,7 @@ class WhisperTokens:
         positions = settings.needed("max_target_positions", least=1)
         language = settings.text("language")
         return cls(
-            start=settings.needed("decoder_start_token_id"),
+            start=start,
             end=end,
             no_timestamps=no_timestamps,
             languages=languages,
