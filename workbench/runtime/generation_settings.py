@@ -102,8 +102,10 @@ OF_TYPE: dict[str, dict[str, Any]] = {
 # Decoders that can make texts of any length: positions are told by distance or by rotation.
 ENDLESS = ("t5", "mt5", "umt5", "longt5", "switch_transformers", "moonshine")
 FORCED = ("forced_bos_token_id", "forced_eos_token_id")
-COUNTS = ("max_length", "max_new_tokens", "min_length", "min_new_tokens", "num_beams", "no_repeat_ngram_size")
-COUNTS += ("encoder_no_repeat_ngram_size",)
+COUNTS = (
+    *("max_length", "max_new_tokens", "min_length", "min_new_tokens"),
+    *("num_beams", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size"),
+)
 # Far more than any model asks for. Each beam has a cache of its own.
 MOST, MOST_BEAMS = 1 << 62, 1000
 POSITIONS = ("max_target_positions", "max_position_embeddings", "n_positions", "n_ctx")
