@@ -352,6 +352,12 @@ def test_no_tokenizer(folder: Path) -> None:
     assert caught.value.code == "model-bad-file"
 
 
+@pytest.mark.parametrize("wrong", [-1, True, "WhisperForCTC", {"a": 1}])
+def test_architectures_that_are_no_list_say_nothing(folder: Path, wrong: Any) -> None:
+    change(folder, "config.json", architectures=wrong)
+    assert isinstance(load(folder, speaker([])), WhisperRecognition)
+
+
 @pytest.mark.parametrize(
     ("name", "token"), [("eos_token_id", "<|endoftext|>"), ("decoder_start_token_id", "<|startoftranscript|>")]
 )
