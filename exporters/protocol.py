@@ -12,6 +12,7 @@ __all__ = [
     "MANIFEST_SCHEMA",
     "PARTS",
     "PRECISIONS",
+    "REFERENCE_SCHEMA",
     "STAGES",
     "ExportAnswer",
     "ExportRequest",
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 MANIFEST_SCHEMA = 1
+REFERENCE_SCHEMA = 1
 
 # How the ranges of static int8 are chosen, the usual way first: the smallest and largest value; those that lose the
 # least information; those that leave out one value in 100,000.

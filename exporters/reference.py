@@ -22,14 +22,13 @@ from exporters.answers_audio import AUDIO_ANSWERERS
 from exporters.answers_text import TEXT_ANSWERERS
 from exporters.answers_vision import VISION_ANSWERERS
 from exporters.failure import ExportFailure
-from exporters.protocol import ExportRequest
+from exporters.protocol import REFERENCE_SCHEMA, ExportRequest
 
 if TYPE_CHECKING:
     from exporters.__main__ import Reporter
 
-__all__ = ["REFERENCE_SCHEMA", "answerer_for", "write_answers", "write_reference"]
+__all__ = ["answerer_for", "write_answers", "write_reference"]
 
-REFERENCE_SCHEMA = 1
 MEDIA_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".png", ".jpg", ".jpeg", ".webp", ".bmp")
 ANSWERERS: dict[str, MakeAnswerer] = {**TEXT_ANSWERERS, **VISION_ANSWERERS, **AUDIO_ANSWERERS}
 

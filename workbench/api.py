@@ -368,7 +368,7 @@ class Workbench(ReceiptMethods):
         on_progress: Callable[[str, str], None] | None = None,
         cancellation: Cancellation | None = None,
     ) -> None:
-        """Install or finish installing a toolchain. Raises ToolchainError, Cancelled."""
+        """Install or finish installing a toolchain. Raises UsageError, ToolchainError, Cancelled."""
         from workbench.exporting.toolchain_install import install_toolchain
 
         install_toolchain(
@@ -381,7 +381,10 @@ class Workbench(ReceiptMethods):
         )
 
     def remove_toolchain(self, name: str = DEFAULT_TOOLCHAIN) -> bool:
-        """Remove a toolchain that the workbench installed; False when there was none. Raises ToolchainError."""
+        """Remove a toolchain that the workbench installed; False when there was none.
+
+        Raises UsageError, ToolchainError.
+        """
         from workbench.exporting.toolchains import remove_toolchain
 
         return remove_toolchain(data_dir(), name)

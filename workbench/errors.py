@@ -42,6 +42,9 @@ __all__ = [
 ]
 
 
+MAX_VALUE, MAX_TEXT = 120, 4000
+
+
 class Cancelled(Exception):
     """The user stopped what was running."""
 
@@ -122,10 +125,24 @@ def sentence(code: str, arguments: Mapping[str, Any], text_of: Callable[[str], s
 
     def filled(value: Any) -> Any:
         if not (isinstance(value, list) and value and all(isinstance(item, dict) and "code" in item for item in value)):
-            return value
+            return _cut(value)
         return comma.join(sentence(item["code"], item["arguments"], text_of, comma) for item in value)
 
     return text_of(code).format(**{name: filled(value) for name, value in arguments.items()})
+
+
+class _Cut(str):
+    """A text that stands in a sentence as it is, also where a value would stand in quotes."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _cut(value: Any) -> Any:
+    """A value that a sentence can hold: of what a damaged file has in a number's place, the beginning says enough."""
+    if isinstance(value, (list, dict)) and len(shown := repr(value)) > MAX_VALUE:
+        return _Cut(shown[:MAX_VALUE] + "…")
+    return value[:MAX_TEXT] + "…" if isinstance(value, str) and len(value) > MAX_TEXT else value
 
 
 _ESCAPES = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))} | {10: "\\n", 13: "\\r", 9: "\\t"}

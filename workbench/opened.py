@@ -74,5 +74,8 @@ class Opened:
         return settings_path()
 
     def change_setting(self, name: str, value: str) -> None:
-        """Change one setting in the file; an empty value restores the default. Raises UsageError."""
+        """Change one setting in the file; an empty value restores the default.
+
+        Raises UsageError, WorkbenchError where the file cannot be written.
+        """
         self._settings = change_setting(name, value)

@@ -14,12 +14,21 @@ from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from workbench.errors import UsageError
+from workbench.errors import UsageError, WorkbenchError
 from workbench.files import write_atomically
 from workbench.providers import PROVIDERS as KNOWN_PROVIDERS
 from workbench.providers import builtin_names
 
-__all__ = ["SettingRow", "Settings", "change_setting", "data_dir", "default_hub_cache", "settings_path", "starter_hub"]
+__all__ = [
+    "DATA_DIR_VARIABLE",
+    "SettingRow",
+    "Settings",
+    "change_setting",
+    "data_dir",
+    "default_hub_cache",
+    "settings_path",
+    "starter_hub",
+]
 
 APP = "offline-ai-workbench"
 DATA_DIR_VARIABLE = "WORKBENCH_DATA_DIR"
@@ -158,7 +167,10 @@ class Settings:
         return settings
 
     def save(self, path: Path | None = None) -> None:
-        """Write the file in one step. Holds what came from it or was changed for it, no override of this one call."""
+        """Write the file in one step. Holds what came from it or was changed for it, no override of this one call.
+
+        Raises WorkbenchError where it cannot be written.
+        """
         kept = {
             item.name: _to_json(getattr(self, item.name))
             for item in _declared()
@@ -170,7 +182,7 @@ class Settings:
             # A name of a file that is not UTF-8 is kept with escapes, which JSON knows.
             write_atomically(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
         except OSError as error:
-            raise UsageError("settings-not-written", file=path, reason=error.strerror or error) from error
+            raise WorkbenchError("settings-not-written", file=path, reason=error.strerror or error) from error
 
     def with_value(self, name: str, text: str, origin: Origin = "command line") -> Settings:
         """With one setting from its text; an empty one restores the default. Raises UsageError."""
@@ -213,13 +225,17 @@ class Settings:
         try:
             status = path.stat()
             if not stat.S_ISREG(status.st_mode):
-                raise OSError("it is no file")
+                raise ValueError("it is no file")
             if status.st_size > MAX_FILE_BYTES:
                 raise ValueError(f"it is larger than {MAX_FILE_BYTES >> 20} MiB")
             document = json.loads(path.read_text("utf-8"))
         except FileNotFoundError:
             return cls()
-        except (OSError, ValueError, RecursionError) as error:
+        except NotADirectoryError as error:
+            raise UsageError("settings-no-folder", folder=path.parent, file=_file_in_the_way(path.parent)) from error
+        except OSError as error:
+            raise UsageError("settings-not-read", file=path, reason=error.strerror or error) from error
+        except (ValueError, RecursionError) as error:
             raise UsageError("settings-unreadable", file=path, reason=error) from error
         if not isinstance(document, dict):
             raise UsageError("settings-unreadable", file=path, reason="not a JSON object")
@@ -233,10 +249,18 @@ class Settings:
 
 
 def change_setting(name: str, text: str, path: Path | None = None) -> Settings:
-    """Change one setting in the file; returns what is in force afterwards. Raises UsageError."""
+    """Change one setting in the file; returns what is in force afterwards.
+
+    Raises UsageError, WorkbenchError where the file cannot be written.
+    """
     path = path or settings_path()
     Settings._read(path).with_value(name, text, "file").save(path)
     return Settings.load(path)
+
+
+def _file_in_the_way(folder: Path) -> Path:
+    """What is a file where this folder needs one."""
+    return next(path for path in (folder, *folder.parents) if os.path.lexists(path))
 
 
 def _declared() -> list[Field[Any]]:

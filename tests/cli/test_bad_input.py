@@ -7,7 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +20,7 @@ from tests.library.building import Hub
 from workbench.__main__ import main
 from workbench.api import Workbench
 from workbench.cancellation import Cancellation
+from workbench.cli import run
 from workbench.cli.inputs import gathered_inputs
 from workbench.cli.parser import build_parser
 from workbench.errors import InputError, ModelError, UsageError
@@ -161,14 +165,48 @@ class TestStreams:
         assert done.out.splitlines()[-1].startswith("some\\none/tiny: ")
 
 
-def test_ctrl_c_before_all_is_imported(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def stopped(words: list[str]) -> int:
-        raise KeyboardInterrupt
+class TestCtrlC:
+    @pytest.fixture(autouse=True)
+    def handlers(self) -> Iterator[None]:
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        yield
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
-    monkeypatch.setattr("workbench.cli.run", stopped)
-    monkeypatch.setattr(sys, "argv", ["workbench", "models"])
-    assert main() == 130
-    assert capsys.readouterr().err == "stopped\n"
+    @pytest.mark.parametrize("front", ["workbench.cli.run", "workbench.gui.run"])
+    def test_before_all_is_imported(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], front: str
+    ) -> None:
+        """In the middle of code that a library makes out of text, after which Python forgets what it was told."""
+
+        def importing(*words: object) -> int:
+            try:
+                exec("import signal; signal.raise_signal(signal.SIGINT)")
+            except KeyboardInterrupt:
+                pytest.fail("Python would end by the signal after this")
+            return 0
+
+        monkeypatch.setattr(front, importing)
+        monkeypatch.setattr(os, "_exit", sys.exit)
+        monkeypatch.setattr(sys, "argv", ["workbench", *(["models"] if "cli" in front else [])])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 130
+        assert capsys.readouterr().err == "stopped\n"
+
+    def test_that_came_when_the_work_was_done_all_the_same(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def ending(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> int:
+            heard = threading.Event()
+            cancellation.on_request(heard.set)
+            signal.raise_signal(signal.SIGINT)
+            heard.wait()
+            return 0
+
+        monkeypatch.setattr("workbench.cli.libraries.tasks", ending)
+        assert run(["tasks"]) == 130
+        assert capsys.readouterr().err == "stopping …\n"
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder that nobody can write to")  # noqa: PTH112

@@ -104,12 +104,12 @@ def test_one_is_measured_on_samples_of_ones_own(workbench: Command, export: Arti
         (("receipt", "nobody/nothing"), 1, "nobody/nothing"),
         (("receipt", "someone/tiny", "--precision", "q4"), 1, "no precision q4"),
         (("receipt", "someone/tiny", "--precision", "q5"), 2, "q5"),
-        (("receipt", "someone/tiny", "--provider", "tpu"), 1, "no provider 'tpu'"),
+        (("receipt", "someone/tiny", "--provider", "tpu"), 2, "--provider cannot be “tpu”: of cpu, cuda"),
         (("receipt", "someone/tiny", "--samples", "nowhere.csv"), 1, "nowhere.csv"),
         (("receipt", "someone/tiny", "--column", "text"), 2, "--column needs --samples"),
         (("receipt", "someone/tiny", "--samples", "x", "--sample-count", "0"), 2, "--sample-count"),
         (("verify", "someone/tiny", "--threshold", "2"), 2, "--threshold"),
-        (("verify", "someone/tiny", "--provider", "tpu"), 1, "tpu"),
+        (("verify", "someone/tiny", "--provider", "tpu"), 2, "--provider cannot be “tpu”: of auto, cpu"),
     ],
 )
 @pytest.mark.usefixtures("export")

@@ -170,3 +170,15 @@ def test_answers_that_are_cut_off(tmp_path: Path) -> None:
     with pytest.raises(ModelError) as caught:
         verified(Says(THEIRS), folder)
     assert caught.value.code == "reference-unreadable"
+
+
+@pytest.mark.parametrize("tokens", [[1, 2, 3, 5], [1, 2, 3]])
+def test_tokens_that_are_not_those_of_the_scores(tmp_path: Path, tokens: list[int]) -> None:
+    folder = recorded(tmp_path, 4, more=False)
+    path = folder / "reference" / "samples.json"
+    document = json.loads(path.read_text("utf-8"))
+    document["samples"][0]["answer"]["token_ids"] = tokens
+    path.write_text(json.dumps(document), "utf-8")
+    with pytest.raises(ModelError) as caught:
+        verified(Says(THEIRS), folder)
+    assert caught.value.code == "reference-misfit"

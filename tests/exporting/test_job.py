@@ -378,3 +378,10 @@ def check_named(place: Path) -> None:
     if (final_of(place) / MANIFEST_NAME).exists():
         there = {path.relative_to(final_of(place)).as_posix() for path in final_of(place).rglob("*") if path.is_file()}
         assert there - {MANIFEST_NAME} == read_manifest(final_of(place)).file_names
+
+
+def test_a_full_disk_is_told_with_the_copy_and_not_with_its_original() -> None:
+    with pytest.raises(ExportError) as caught, jobs._errors_of_disk():
+        raise OSError(errno.ENOSPC, "No space left on device", "the/original", None, "the/copy")
+    assert caught.value.code == "export-disk-full"
+    assert caught.value.arguments["file"] == "the/copy"

@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock
 
 from workbench.cancellation import Cancellation
-from workbench.errors import Cancelled, ToolchainError
+from workbench.errors import Cancelled, ToolchainError, UsageError
 from workbench.exporting import toolchains
 from workbench.exporting.toolchain_install import find_base_python, install_toolchain, pip_commands
 from workbench.exporting.toolchains import (
@@ -52,7 +52,7 @@ def test_the_list_is_pinned_and_torch_comes_first() -> None:
     assert lines[0].startswith("torch==")
     assert all("==" in line for line in lines)
     for name in ("../optimum", "nothing"):
-        with pytest.raises(ToolchainError):
+        with pytest.raises(UsageError):
             requirements_file(name)
 
 

@@ -161,10 +161,16 @@ def test_missing_settings_and_other_graphs(tmp_path: Path) -> None:
     assert caught.value.code == "model-file-missing"
 
 
+FILE = Path("config.json")
+
+
 def test_the_receptive_field_is_that_of_the_convolutions() -> None:
-    assert receptive_field({}) == 400
-    assert receptive_field({"conv_kernel": [3, 2], "conv_stride": [2, 1]}) == 5
-    assert receptive_field({"model_type": "moonshine"}) == 895
+    assert receptive_field({}, FILE) == 400
+    assert receptive_field({"conv_kernel": [3, 2], "conv_stride": [2, 1]}, FILE) == 5
+    assert receptive_field({"model_type": "moonshine"}, FILE) == 895
+    for wrong in ("x", [3, -2], [3, None], {"a": 1}, True):
+        with pytest.raises(ModelError, match="conv_kernel"):
+            receptive_field({"conv_kernel": wrong}, FILE)
 
 
 def test_the_bands_of_speech2text_have_mean_0_and_variance_1(tmp_path: Path) -> None:

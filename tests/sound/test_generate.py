@@ -108,8 +108,8 @@ def test_no_repeated_ngrams() -> None:
 
 
 def test_what_a_generation_config_asks_for() -> None:
-    assert configured({"repetition_penalty": 1.0, "no_repeat_ngram_size": 0, "temperature": 0.7}) == []
-    penalty, ngrams = configured({"repetition_penalty": 2, "no_repeat_ngram_size": 2})
+    assert configured(1.0, 0) == []
+    penalty, ngrams = configured(2.0, 2)
     assert process(penalty, [1], {1: 6}) == {1: 3}
     assert process(ngrams, [1, 2, 1], {}) == {2: -np.inf}
 

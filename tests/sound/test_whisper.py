@@ -294,7 +294,37 @@ def test_no_sound(folder: Path, tmp_path: Path) -> None:
         ("config.json", {"max_source_positions": 1400}, "model-files-disagree"),
         ("preprocessor_config.json", {"feature_size": 128}, "model-files-disagree"),
         ("preprocessor_config.json", {"chunk_length": 20}, "model-files-disagree"),
+        ("preprocessor_config.json", {"hop_length": 1}, "model-files-disagree"),
+        ("preprocessor_config.json", {"chunk_length": 10**9}, "model-bad-setting"),
+        ("preprocessor_config.json", {"sampling_rate": 2**62}, "model-bad-setting"),
+        ("preprocessor_config.json", {"n_fft": 1 << 20}, "model-bad-setting"),
+        ("preprocessor_config.json", {"feature_size": True}, "model-bad-setting"),
+        ("preprocessor_config.json", {"hop_length": 1 << 16, "sampling_rate": 1000}, "model-bad-setting"),
+        ("config.json", {"max_source_positions": "x"}, "model-bad-setting"),
+        ("config.json", {"max_source_positions": -1}, "model-bad-setting"),
+        ("config.json", {"max_target_positions": 0}, "model-bad-setting"),
+        *(
+            ("generation_config.json", {name: wrong}, "model-bad-setting")
+            for name, values in {
+                "decoder_start_token_id": ("x", -1, 1.5, True, [], 10**30),
+                "eos_token_id": ("x", [None], -1, {}),
+                "no_timestamps_token_id": ("x", 0, NO_TIMES + 1, []),
+                "lang_to_id": ("x", ["<|en|>"], {"<|en|>": "x"}, {"<|en|>": None}),
+                "task_to_id": (1, {"transcribe": []}),
+                "is_multilingual": ("x", 1, []),
+                "max_length": ("x", -1, 1.5),
+                "suppress_tokens": ("x", [-1], [[1]], {"a": 1}),
+                "begin_suppress_tokens": ([None],),
+                "forced_decoder_ids": ("x", [1], [[1]], [[1, "x"]], [[None, 1]], {"1": 2}),
+                "language": (1, []),
+                "max_initial_timestamp_index": ("x", -1),
+                "repetition_penalty": ("x", -1, float("nan"), []),
+                "no_repeat_ngram_size": (-1, 1.5),
+            }.items()
+            for wrong in values
+        ),
         ("generation_config.json", {"eos_token_id": None}, "model-setting-missing"),
+        ("generation_config.json", {"eos_token_id": []}, "model-setting-missing"),
         ("config.json", {"max_target_positions": None}, "model-setting-missing"),
     ],
 )
@@ -320,3 +350,26 @@ def test_no_tokenizer(folder: Path) -> None:
     with pytest.raises(ModelError) as caught:
         load(folder, speaker([]))
     assert caught.value.code == "model-bad-file"
+
+
+@pytest.mark.parametrize("wrong", [-1, True, "WhisperForCTC", {"a": 1}])
+def test_architectures_that_are_no_list_say_nothing(folder: Path, wrong: Any) -> None:
+    change(folder, "config.json", architectures=wrong)
+    assert isinstance(load(folder, speaker([])), WhisperRecognition)
+
+
+@pytest.mark.parametrize(
+    ("name", "token"), [("eos_token_id", "<|endoftext|>"), ("decoder_start_token_id", "<|startoftranscript|>")]
+)
+def test_ids_that_are_not_the_tokenizers(folder: Path, name: str, token: str) -> None:
+    tokenizer = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    for entry in tokenizer["added_tokens"]:
+        entry["content"] = {"<|end|>": "<|endoftext|>", "<|start|>": "<|startoftranscript|>"}.get(
+            entry["content"], entry["content"]
+        )
+    write(folder, "tokenizer.json", tokenizer)
+    load(folder, speaker([]))
+    change(folder, "generation_config.json", **{name: 3})
+    with pytest.raises(ModelError) as caught:
+        load(folder, speaker([]))
+    assert (caught.value.code, caught.value.arguments["name"]) == ("model-bad-setting", name)

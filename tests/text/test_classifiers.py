@@ -14,6 +14,8 @@ from tokenizers.models import WordPiece
 from tests.text.models import CONFIG, WORDS, session, write_files
 from workbench.errors import EngineError, InputError, ModelError
 from workbench.results import Labels, Spans
+from workbench.runtime.causal_decoder import CausalDecoder
+from workbench.tasks import base
 from workbench.tasks.base import ModelFiles, Run
 from workbench.tasks.text_classification import TextClassification
 from workbench.tasks.token_classification import TokenClassification
@@ -39,7 +41,20 @@ def scores(pipeline: TextClassification, item: Any, **params: Any) -> list[tuple
     return [(label.label, label.score) for label in result.labels]
 
 
-@pytest.mark.parametrize("config", [{"id2label": {"x": "a"}}, {"id2label": None, "num_labels": "2"}])
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"id2label": {"x": "a"}},
+        {"id2label": {"0": "a", "1": "b", "3": "c"}},
+        {"id2label": {"1": "a", "2": "b", "3": "c"}},
+        {"id2label": {"0": "a", "1": "b", "01": "c"}},
+        {"id2label": {"0": "a", "1": "b", "-1": "c"}},
+        {"id2label": {"0": "a", "1": None}},
+        {"id2label": {"0": "a", "1": ["b"]}},
+        {"id2label": {"0": "a", "1": {"b": "c"}}},
+        {"id2label": None, "num_labels": "2"},
+    ],
+)
 def test_labels_without_numbers_are_an_error(tmp_path: Path, config: dict[str, Any]) -> None:
     with pytest.raises(ModelError) as caught:
         scores(classifier(tmp_path, **config), "red")
@@ -50,6 +65,13 @@ def test_labels_without_numbers_are_an_error(tmp_path: Path, config: dict[str, A
 def test_a_config_that_is_nested_without_end_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("[" * 100_000, "utf-8")
     with pytest.raises(ModelError, match=r"config\.json cannot be read"):
+        _ = ModelFiles(tmp_path, {}).config
+
+
+def test_a_config_without_end_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "MAX_JSON_BYTES", 10)
+    (tmp_path / "config.json").write_text(f"{{{' ' * 10}}}", "utf-8")
+    with pytest.raises(ModelError, match=r"config\.json cannot be read \(larger than"):
         _ = ModelFiles(tmp_path, {}).config
 
 
@@ -237,3 +259,15 @@ def test_a_cut_text_is_said_and_its_spans_are_right(tmp_path: Path) -> None:
 def test_entities_need_a_text(tmp_path: Path, item: Any) -> None:
     with pytest.raises(InputError):
         spans(tagger(tmp_path), item)
+
+
+def test_a_graph_that_was_made_for_another_task(tmp_path: Path) -> None:
+    files = write_files(tmp_path, config={**CONFIG, **NAMES})
+    of_tokens = session(tmp_path, table=CLASSES, output="logits", pooled=False, inputs=("input_ids",))
+    with pytest.raises(ModelError, match=r"no output logits of the whole text, only logits \[1, 3, 3\]"):
+        TextClassification(files, of_tokens)("red", {}, Run())
+    of_text = session(tmp_path, table=CLASSES, output="logits", pooled=True, inputs=("input_ids",))
+    with pytest.raises(ModelError, match=r"no output logits of each token, only logits \[1, 3\]"):
+        TokenClassification(files, of_text)("red", {}, Run())
+    with pytest.raises(ModelError, match=r"no output logits of each token, only logits \[1, 3\]"):
+        CausalDecoder(of_text["model"]).start().advance([1, 2], Run())

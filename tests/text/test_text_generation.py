@@ -128,6 +128,7 @@ def test_an_answer_ends_before_one_of_several_texts(tmp_path: Path) -> None:
     by_model = make(tmp_path, {**ENDS, "stop_strings": stops})
     assert write(by_model) == got
     assert write(by_model, stop=[]).text == whole
+    assert write(make(tmp_path, {**ENDS, "stop_strings": words[3]})).text == whole[: whole.index(words[3])]
 
 
 def test_a_model_without_an_end_token_goes_on_to_the_length(tmp_path: Path) -> None:
@@ -161,7 +162,20 @@ def test_scores_that_leave_no_token_are_an_error(tmp_path: Path, bias: float, co
     assert caught.value.code == code
 
 
-@pytest.mark.parametrize("setting", [{"temperature": -1}, {"top_p": 2}, {"guidance_scale": 3}, {"top_k": "many"}])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"temperature": -1},
+        {"top_p": 2},
+        {"guidance_scale": 3},
+        {"top_k": "many"},
+        {"stop_strings": [1]},
+        {"stop_strings": {"a": 1}},
+        {"bos_token_id": "x"},
+        {"eos_token_id": ["x"]},
+        {"repetition_penalty": float("nan")},
+    ],
+)
 def test_a_setting_that_makes_no_sense_is_an_error_at_once(tmp_path: Path, setting: dict[str, Any]) -> None:
     with pytest.raises(ModelError) as caught:
         make(tmp_path, {**ENDS, **setting})

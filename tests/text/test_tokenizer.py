@@ -17,7 +17,7 @@ from tokenizers.models import BPE, WordLevel, WordPiece
 
 from tests.text.models import CONFIG, session, word_tokenizer, write_files
 from workbench.errors import Cancelled, InputError, ModelError
-from workbench.runtime.text import TextFeeds, TextTokenizer
+from workbench.runtime.text import TextFeeds, TextTokenizer, _pad_id
 from workbench.tasks.base import Run
 
 LIMIT_OF_LONG_TEXTS_S = 5.0
@@ -68,6 +68,7 @@ def test_stored_truncation_and_padding_do_not_count(tmp_path: Path) -> None:
         ({}, {"model_type": "t5"}, 512),
         ({}, {"model_type": "gpt", "n_positions": 10**30}, 512),
         ({}, {"model_type": "roberta", "max_position_embeddings": 18}, 16),
+        *(({}, {"model_type": "bert", "max_position_embeddings": wrong}, 512) for wrong in (-1, 0, True, "9", None)),
         ({}, {"model_type": "mpnet", "max_position_embeddings": 18}, 16),
         ({"model_max_length": 512}, {"model_type": "bert", "max_position_embeddings": 16}, 16),
         ({"model_max_length": 512}, {"model_type": "deberta-v2", "max_position_embeddings": 256}, 512),
@@ -343,3 +344,20 @@ def test_the_names_of_special_tokens_may_stand_in_the_older_file(tmp_path: Path)
     assert (tokenizer.pad_id, tokenizer.unknown_id) == (0, 3)
     stored = json.loads((tmp_path / "tokenizer_config.json").read_text("utf-8"))
     assert "pad_token" not in stored
+
+
+@pytest.mark.parametrize("name", ["pad_token", "eos_token", "unk_token", "mask_token", "cls_token"])
+def test_half_a_character_is_no_token(tmp_path: Path, name: str) -> None:
+    tokenizer = tokenizer_of(tmp_path, settings={name: "\ud800", "additional_special_tokens": ["\ud800", 1]})
+    assert None in (tokenizer.pad_id, tokenizer.eos_id, tokenizer.unknown_id, tokenizer.token_id("\ud800"))
+    assert tokenizer.vocabulary().token_id("\ud800") is None
+
+
+@pytest.mark.parametrize("wrong", [True, 1, "x", {"a": 1}])
+def test_special_tokens_that_are_no_list_count_for_nothing(tmp_path: Path, wrong: Any) -> None:
+    assert tokenizer_of(tmp_path, settings={"additional_special_tokens": wrong}).vocabulary().token_id("red") == 4
+
+
+@pytest.mark.parametrize(("number", "found"), [(0, 0), (-1, None), ("x", None), (True, None), ([0], None)])
+def test_what_a_config_pads_with(number: Any, found: int | None) -> None:
+    assert _pad_id({"pad_token_id": number}) == found

@@ -181,6 +181,20 @@ def test_the_task_goes_before_both_and_brings_a_prefix(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("special", "name"),
+    [
+        ("x", "task_specific_params"),
+        ({"summarization": [1]}, "task_specific_params"),
+        ({"summarization": {"num_beams": 10**9}}, "num_beams"),
+    ],
+)
+def test_what_a_task_wants_makes_sense(tmp_path: Path, special: Any, name: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        settings_of(tmp_path, {"task_specific_params": special}, TOKENS, "summarization")
+    assert (caught.value.code, caught.value.arguments["name"]) == ("model-bad-setting", name)
+
+
+@pytest.mark.parametrize(
     ("generation", "code", "name"),
     [
         ({"decoder_start_token_id": 0}, "model-setting-missing", "eos_token_id"),
@@ -190,6 +204,19 @@ def test_the_task_goes_before_both_and_brings_a_prefix(tmp_path: Path) -> None:
         (TOKENS | {"bad_words_ids": [3]}, "model-bad-setting", "bad_words_ids"),
         (TOKENS | {"max_length": -1}, "model-bad-setting", "max_length"),
         (TOKENS | {"repetition_penalty": 0}, "model-bad-setting", "repetition_penalty"),
+        (TOKENS | {"repetition_penalty": float("nan")}, "model-bad-setting", "repetition_penalty"),
+        (TOKENS | {"length_penalty": float("nan")}, "model-bad-setting", "length_penalty"),
+        (TOKENS | {"max_length": 10**30}, "model-bad-setting", "max_length"),
+        (TOKENS | {"encoder_no_repeat_ngram_size": "2"}, "model-bad-setting", "encoder_no_repeat_ngram_size"),
+        (TOKENS | {"decoder_start_token_id": "x"}, "model-bad-setting", "decoder_start_token_id"),
+        (TOKENS | {"decoder_start_token_id": [0]}, "model-bad-setting", "decoder_start_token_id"),
+        (TOKENS | {"bos_token_id": -1}, "model-bad-setting", "bos_token_id"),
+        (TOKENS | {"exponential_decay_length_penalty": 3}, "model-bad-setting", "exponential_decay_length_penalty"),
+        (
+            TOKENS | {"exponential_decay_length_penalty": [1, "x"]},
+            "model-bad-setting",
+            "exponential_decay_length_penalty",
+        ),
     ],
 )
 def test_settings_that_make_no_sense_are_named(

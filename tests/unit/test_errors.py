@@ -121,3 +121,11 @@ def test_a_notice_survives_json_and_says_its_sentence() -> None:
     assert value["message"] == str(notice)
     assert value["message"].startswith("model.onnx is missing")
     assert Notice.from_json(value) == notice
+
+
+def test_what_a_damaged_file_has_in_the_place_of_a_number_is_cut() -> None:
+    error = ModelError("model-bad-setting", file="config.json", name="size", value=[0] * 100_000)
+    assert str(error).startswith("config.json sets size to [0, 0, 0,")
+    assert str(error).endswith("…, which the workbench does not support")
+    assert len(str(error)) < 250
+    assert len(str(WorkbenchError("engine-bug", detail="x" * 10_000))) < 5000

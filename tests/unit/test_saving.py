@@ -43,7 +43,7 @@ from workbench.results import (
     Transcript,
 )
 from workbench.saving.coco import coco
-from workbench.saving.files import file_name, picture_of
+from workbench.saving.files import file_name, picture_of, put, put_new
 from workbench.saving.formats import FORMATS, OutFolder, chosen_formats, formats_of, write
 
 NAN = float("nan")
@@ -245,6 +245,23 @@ class TestErrors:
         with pytest.raises(WorkbenchError, match="cannot be written"):
             write(RESULTS[0], FORMATS["json"], tmp_path / "a.json")
         assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the system cannot be told how large files may get")
+@pytest.mark.parametrize("size", [100, 1_000_000])
+def test_nothing_is_left_of_a_file_that_the_disk_does_not_take(tmp_path: Path, size: int) -> None:
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))  # a write of more fails as on a full disk
+    try:
+        for write_it in (lambda: put_new(tmp_path, "a", ".txt", b"x" * size), lambda: put(tmp_path / "b", b"x" * size)):
+            with pytest.raises(WorkbenchError) as caught:
+                write_it()
+            assert caught.value.code == "result-not-written"
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_picture_that_was_made_is_a_png_of_its_values(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from workbench.errors import UsageError
+from workbench.errors import UsageError, WorkbenchError
 from workbench.settings import (
     Settings,
     change_setting,
@@ -245,8 +246,27 @@ class TestChanging:
 
     def test_a_file_that_cannot_be_written_is_named(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
-        with refused("settings-not-written", "settings.json"):
+        with pytest.raises(WorkbenchError) as caught:
             Settings().save(tmp_path / "file" / "settings.json")
+        assert caught.value.code == "settings-not-written"
+        assert not isinstance(caught.value, UsageError)  # a failure, and nothing that the words could help
+
+    @pytest.mark.parametrize("below", ["", "deeper"])
+    def test_a_file_where_the_data_folder_should_be(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, below: str
+    ) -> None:
+        (tmp_path / "file").write_text("")
+        monkeypatch.setenv("WORKBENCH_DATA_DIR", str(tmp_path / "file" / below))
+        with refused("settings-no-folder", re.escape(f"because {tmp_path / 'file'} is no folder")):
+            Settings.load()
+
+    def test_a_file_that_may_not_be_read(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def denied(path: Path) -> None:
+            raise PermissionError(13, "Permission denied", str(path))
+
+        monkeypatch.setattr(Path, "stat", denied)
+        with refused("settings-not-read", r"\(Permission denied\)"):
+            Settings.load()
 
     def test_a_change_leaves_no_other_file(self) -> None:
         change_setting("threads", "3")

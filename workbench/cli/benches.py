@@ -9,19 +9,19 @@ from typing import Any
 from workbench.api import RunTarget, Workbench
 from workbench.cancellation import Cancellation
 from workbench.cli.inputs import gathered_inputs
+from workbench.cli.lists import numbers_of, providers_of, words_of
 from workbench.cli.output import ProgressLine, print_json, table
 from workbench.cli.runs import params_of, target_of
 from workbench.comparing import CompareRow, Plan, plan_rows, ranked
 from workbench.errors import Cancelled, UsageError
-from workbench.providers import PROVIDERS
 from workbench.tasks.catalog import check_params
-from workbench.thread_choice import candidates
+from workbench.thread_choice import candidates, most_threads
 from workbench.units import duration, size
 
 __all__ = ["bench"]
 
 BAR_COLUMNS = (20, 60)
-MAX_NUMBER = 4096
+MAX_BATCH = 4096
 DEFAULT_ROUNDS = 20
 
 
@@ -39,8 +39,10 @@ def bench(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> i
 def _one(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> int:
     auto = arguments.threads == "auto"
     if arguments.provider:
-        _providers(arguments.provider)
-    arguments.threads = None if auto or not arguments.threads else _numbers("--threads", arguments.threads, 0)[0]
+        providers_of(arguments.provider, ("auto",))
+    arguments.threads = (
+        None if auto or not arguments.threads else numbers_of("--threads", arguments.threads, 0, most_threads())[0]
+    )
     target = target_of(workbench, arguments)
     params = check_params(target.task, params_of(arguments.param))
     line = ProgressLine()
@@ -112,11 +114,11 @@ def _compare(workbench: Workbench, arguments: Any, cancellation: Cancellation) -
 
 
 def _plans(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> list[Plan]:
-    words = arguments.provider
-    providers = _providers(words) if words else workbench.working_providers(cancellation)
-    threads = _numbers("--threads", arguments.threads, 0) if arguments.threads not in (None, "auto") else candidates()
-    batches = _numbers("--batch", arguments.batch, 1) if arguments.batch else (1,)
-    precisions: Sequence[str] = _words(arguments.precision or "")
+    words = arguments.threads
+    threads = numbers_of("--threads", words, 0, most_threads()) if words not in (None, "auto") else candidates()
+    batches = numbers_of("--batch", arguments.batch, 1, MAX_BATCH) if arguments.batch is not None else (1,)
+    precisions: Sequence[str] = words_of("--precision", arguments.precision)
+    providers = providers_of(arguments.provider, ("auto",)) or workbench.working_providers(cancellation)
     if not precisions:
         precisions = workbench.precisions(arguments.model, revision=arguments.revision, task=arguments.task)
     targets = [_target(workbench, arguments, precision) for precision in precisions or (None,)]
@@ -164,24 +166,3 @@ def _table(rows: Sequence[CompareRow]) -> str:
     parts = [table(headings, cells, right=(2, 3, 4, 5, 6, 7, 8))]
     parts += [f"{row.precision} on {row.provider}, batch {row.batch}: {row.error}" for row in rows if row.error]
     return "\n".join(parts)
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
-
-
-def _providers(text: str) -> tuple[str, ...]:
-    words = _words(text)
-    unknown = [word for word in words if word not in ("auto", *PROVIDERS)]
-    if unknown or not words:
-        known = ", ".join(("auto", *PROVIDERS))
-        raise UsageError("usage-bad-list", option="--provider", value=text, expected=f"of {known}")
-    return words
-
-
-def _numbers(option: str, text: str, least: int) -> tuple[int, ...]:
-    words = _words(text)
-    if not words or not all(word.isdecimal() and least <= int(word) <= MAX_NUMBER for word in words):
-        expected = f"whole number from {least} to {MAX_NUMBER}"
-        raise UsageError("usage-bad-list", option=option, value=text, expected=expected)
-    return tuple(dict.fromkeys(int(word) for word in words))

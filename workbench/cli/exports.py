@@ -9,6 +9,7 @@ from typing import Any
 from exporters.protocol import PRECISIONS
 from workbench.api import Workbench
 from workbench.cancellation import Cancellation
+from workbench.cli.lists import words_of
 from workbench.cli.output import ProgressLine, print_json, table
 from workbench.errors import UsageError
 from workbench.exporting.report import ExportReport
@@ -36,7 +37,7 @@ def export(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> 
         arguments.model,
         revision=arguments.revision,
         task=arguments.task,
-        precisions=tuple(word.strip() for word in arguments.precision.split(",") if word.strip()),
+        precisions=words_of("--precision", arguments.precision),
         force=arguments.force,
         allow_pickle=arguments.allow_pickle,
         own=_own_samples(arguments),

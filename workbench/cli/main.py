@@ -16,7 +16,7 @@ from workbench.cli.parser import build_parser
 from workbench.errors import Cancelled, UsageError, WorkbenchError
 from workbench.settings import Settings
 
-__all__ = ["run"]
+__all__ = ["exit_status", "outcome_of", "run"]
 
 
 def run(words: Sequence[str]) -> int:
@@ -40,19 +40,25 @@ def run(words: Sequence[str]) -> int:
     done = threading.Event()
 
     def work() -> None:
-        try:
-            outcome.append(_carry_out(arguments, cancellation))
-        except BaseException as error:  # handed to the main thread, which tells the user
-            outcome.append(error)
-        finally:
-            done.set()
+        outcome.append(outcome_of(arguments, cancellation))
+        done.set()
 
     # The work has a thread of its own, so that Ctrl-C never interrupts a half-done step. An event is waited for: Python
     # 3.11 takes a thread for ended when a signal comes into its join.
     stops, arguments.foreground = Stops(), Foreground()
     threading.Thread(target=work, name="command", daemon=True).start()
     serve_until(done, stops, arguments.foreground, cancellation)
-    return _status(outcome[0])
+    return exit_status(outcome[0])
+
+
+def outcome_of(arguments: Any, cancellation: Cancellation) -> int | BaseException:
+    """The exit status, or what the main thread tells the user."""
+    try:
+        status = _carry_out(arguments, cancellation)
+    except BaseException as error:
+        return error
+    # Whoever was asked to stop says so, even where the work was done by then: what comes next is to stop as well.
+    return STOPPED if status == 0 and cancellation.requested else status
 
 
 def _carry_out(arguments: Any, cancellation: Cancellation) -> int:
@@ -65,7 +71,8 @@ def _carry_out(arguments: Any, cancellation: Cancellation) -> int:
     return status
 
 
-def _status(outcome: Any) -> int:
+def exit_status(outcome: Any) -> int:
+    """The exit status for an outcome; one that is an error is told on stderr."""
     if isinstance(outcome, int):
         return outcome
     if isinstance(outcome, Cancelled):

@@ -13,12 +13,11 @@ from workbench.cli import benches, chats, exports, libraries, receipts, runs, sy
 from workbench.providers import PROVIDERS
 from workbench.saving.formats import FORMATS
 from workbench.tasks.catalog import TASKS
+from workbench.thread_choice import most_threads
 
 __all__ = ["build_parser"]
 
 Command = Callable[..., int]
-
-MAX_THREADS = 4096
 
 
 class _Parser(argparse.ArgumentParser):
@@ -69,7 +68,6 @@ def _export_words(words: Any) -> None:
     _task(export)
     export.add_argument(
         "--precision",
-        default="",
         help="fp32, fp16, int8, int8-static (convolutions, encoders of texts, pictures, sounds), q4 (language models), "
         "q4f16 (those on GPUs); several are separated by commas (default: fp32, and int8-static for a convolutional "
         "network, else int8)",
@@ -121,7 +119,7 @@ def _receipt_words(words: Any) -> None:
         "--threshold",
         type=_share,
         metavar="X",
-        help="least agreement, up to 1 (default: 0.97, or near to what the export measured where that is less)",
+        help="least agreement, from 0 to 1 (default: 0.97, or near to what the export measured where that is less)",
     )
 
 
@@ -237,17 +235,17 @@ def _count(word: str) -> int:
 
 
 def _share(word: str) -> float:
-    with _expected(word, "a number up to 1"):
+    with _expected(word, "a number from 0 to 1"):
         value = float(word)
-        if not -1 <= value <= 1:
+        if not 0 <= value <= 1:
             raise ValueError
         return value
 
 
 def _threads(word: str) -> int:
-    with _expected(word, f"a whole number from 0 to {MAX_THREADS}"):
+    with _expected(word, f"a whole number from 0 to {most_threads()}"):
         value = int(word)
-        if not 0 <= value <= MAX_THREADS:
+        if not 0 <= value <= most_threads():
             raise ValueError
         return value
 

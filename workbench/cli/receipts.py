@@ -11,6 +11,7 @@ from typing import Any
 
 from workbench.api import Workbench
 from workbench.cancellation import Cancellation
+from workbench.cli.lists import providers_of, words_of
 from workbench.cli.output import ProgressLine, cut, print_json, printable, table
 from workbench.errors import Notice, UsageError
 from workbench.receipts.proving import Proof
@@ -38,9 +39,9 @@ REFERENCES = {"torch": "the original model", "fp32": "the fp32 graph"}
 
 def receipt(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> int:
     """Show the newest receipt; measure one where there is none that fits, or where that is asked for."""
+    asked, providers = words_of("--precision", arguments.precision), providers_of(arguments.provider)
     model = workbench.measured_model(arguments.model, revision=arguments.revision, task=arguments.task)
-    precisions = model.chosen(_words(arguments.precision))
-    providers = _words(arguments.provider)
+    precisions = model.chosen(asked)
     samples = _samples(arguments, model.task)
     stored = workbench.stored_receipts(model)
     warnings = list(stored.warnings)
@@ -87,12 +88,13 @@ def receipt(workbench: Workbench, arguments: Any, cancellation: Cancellation) ->
 
 def verify(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> int:
     """Check an export's files and answers here. Exit status 1, and one line that says why, where it does not hold."""
+    precisions, providers = words_of("--precision", arguments.precision), providers_of(arguments.provider, ("auto",))
     model = workbench.measured_model(arguments.model, revision=arguments.revision, task=arguments.task)
     line = ProgressLine()
     proof = workbench.verify(
         model,
-        precisions=_words(arguments.precision) or None,
-        providers=_words(arguments.provider) or None,
+        precisions=precisions or None,
+        providers=providers or None,
         threshold=arguments.threshold,
         on_progress=lambda body: _show(line, body),
         cancellation=cancellation,
@@ -237,19 +239,15 @@ def _samples(arguments: Any, task: TaskInfo) -> SampleSource | None:
     return read_samples(task, Path(arguments.samples), column=arguments.column, limit=count)
 
 
-def _has(item: Receipt, precisions: tuple[str, ...], providers: list[str]) -> bool:
+def _has(item: Receipt, precisions: tuple[str, ...], providers: tuple[str, ...]) -> bool:
     """Whether a receipt tells of all of these."""
     there = {row.precision for row in item.rows}
     return there.issuperset(precisions) and {row.provider for row in item.rows}.issuperset(providers)
 
 
-def _only(item: Receipt, precisions: tuple[str, ...], providers: list[str]) -> Receipt:
+def _only(item: Receipt, precisions: tuple[str, ...], providers: tuple[str, ...]) -> Receipt:
     rows = (row for row in item.rows if row.precision in precisions and (not providers or row.provider in providers))
     return replace(item, rows=tuple(rows))
-
-
-def _words(words: str | None) -> list[str]:
-    return [word.strip() for word in (words or "").split(",") if word.strip()]
 
 
 def _show(line: ProgressLine, body: Mapping[str, Any]) -> None:

@@ -17,13 +17,14 @@ from workbench.cancellation import Cancellation
 from workbench.children import module_command
 from workbench.doctor.checks import Check, Diagnosis, State
 from workbench.doctor.providers import provider_checks
+from workbench.doctor.wheels import runtime_wheels, several_wheels
 from workbench.engine.host import EngineHost
 from workbench.errors import Notice, WorkbenchError, error_from_wire
 from workbench.exporting.toolchains import ToolchainStatus
-from workbench.settings import Settings, data_dir, settings_path
+from workbench.settings import DATA_DIR_VARIABLE, Settings, data_dir, settings_path
 from workbench.thread_choice import ThreadChoices, candidates, threads_file
 
-__all__ = ["Check", "Diagnosis", "diagnose", "runtime_wheels"]
+__all__ = ["Check", "Diagnosis", "diagnose"]
 
 PACKAGES = ("numpy", "tokenizers", "pillow", "soundfile", "huggingface_hub", "PySide6-Essentials", "sounddevice")
 PROBE_TIMEOUT_S = 10.0
@@ -48,19 +49,6 @@ def diagnose(
     return Diagnosis((*checks, *_folders(settings)))
 
 
-def runtime_wheels() -> dict[str, str]:
-    """Every installed distribution that brings an ``onnxruntime`` module, with its version.
-
-    All of them install into one folder, where the last one wins silently; so more than one is a defect.
-    """
-    found = {}
-    for distribution in metadata.distributions():
-        name = str(distribution.metadata["Name"] or "").lower().replace("_", "-")
-        if name == "onnxruntime" or (name.startswith("onnxruntime-") and not name.startswith("onnxruntime-genai")):
-            found[name] = distribution.version
-    return found
-
-
 def _versions() -> list[Check]:
     system = f"{platform.system()} {platform.release()} {platform.machine()}"
     python = Notice.of("doctor-python", version=platform.python_version(), system=system, count=os.cpu_count() or 1)
@@ -83,12 +71,12 @@ def _wheels(wheels: Mapping[str, str]) -> list[Check]:
     if not wheels:
         none = Notice.of("doctor-no-wheel")
         return [Check.of("onnxruntime", "wheel", "broken", none, Notice.of("cure-one-extra"))]
-    listed = ", ".join(f"{name} {version}" for name, version in wheels.items())
     if len(wheels) == 1:
-        return [Check("onnxruntime", "wheel", "ok", listed)]
+        ((name, version),) = wheels.items()
+        return [Check("onnxruntime", "wheel", "ok", f"{name} {version}")]
     keep = next((name for name in ("onnxruntime-gpu", "onnxruntime-directml") if name in wheels), next(iter(wheels)))
     cure = Notice.of("cure-wheels", wheels=" ".join(wheels), keep=f"{keep}=={wheels[keep]}")
-    return [Check.of("onnxruntime", "wheel", "broken", Notice.of("doctor-wheels", wheels=listed), cure)]
+    return [Check.of("onnxruntime", "wheel", "broken", several_wheels(wheels), cure)]
 
 
 def _providers(host: EngineHost, wheels: Mapping[str, str], cancellation: Cancellation | None) -> list[Check]:
@@ -150,6 +138,8 @@ def _folders(settings: Settings) -> list[Check]:
 
 
 def _folder(name: str, path: Path) -> Check:
+    fixed = name in ("settings", "data")
+    cure = Notice.of("cure-data-folder", variable=DATA_DIR_VARIABLE) if fixed else Notice.of("cure-folder")
     existing = path
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
@@ -157,9 +147,12 @@ def _folder(name: str, path: Path) -> Check:
         found = {"path": path, "free_gb": f"{shutil.disk_usage(existing).free / 1e9:.1f}"}
     except OSError as error:
         hidden = Notice.of("doctor-folder-hidden", path=path, reason=error.strerror or error)
-        return Check.of("folder", name, "broken", hidden, Notice.of("cure-folder"))
+        return Check.of("folder", name, "broken", hidden, cure)
+    if not existing.is_dir() and (existing != path or name != "settings"):
+        none = Notice.of("doctor-folder-none", path=path, file=existing)
+        return Check.of("folder", name, "broken", none, cure)
     if name != "hub cache" and not os.access(existing, os.W_OK):
-        return Check.of("folder", name, "broken", Notice.of("doctor-folder-fixed", **found), Notice.of("cure-folder"))
+        return Check.of("folder", name, "broken", Notice.of("doctor-folder-fixed", **found), cure)
     code = "doctor-folder" if path.exists() else "doctor-folder-to-come"
     return Check.of("folder", name, "ok", Notice.of(code, **found))
 

@@ -131,7 +131,9 @@ class EngineHost:
             child = Child("engine", module_command("workbench.engine"), engine_environment(), self._on_log)
             self._providers = tuple(child.hello().get("providers", ()))
         except ChildGone as gone:
-            detail = gone.log.splitlines()[-1] if gone.log else gone.how
+            from workbench.doctor.wheels import runtime_problem  # only where something is wrong
+
+            detail = runtime_problem() or (gone.log.splitlines()[-1] if gone.log else gone.how)
             raise EngineError("engine-not-started", detail=detail) from gone
         if self._budget_bytes is not None:
             child.request({"method": "configure", "memory_budget_bytes": self._budget_bytes}).wait()

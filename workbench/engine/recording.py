@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from exporters.protocol import REFERENCE_SCHEMA
 from workbench.cancellation import Cancellation
 from workbench.engine.verification import log_likelihoods
 from workbench.errors import InputError, error_to_wire
@@ -24,7 +25,6 @@ __all__ = ["record"]
 
 Send = Callable[[Any, Mapping[str, Any]], None]
 
-REFERENCE_SCHEMA = 1
 # As the exporter does: so much of a text, and logits for so many numbers in all, of a sample's first tokens.
 READ_TOKENS = 256
 MAX_LOGITS = 16 << 20

@@ -6,18 +6,19 @@ there is no checkpoint, :mod:`workbench.engine.recording` writes the same of the
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
 
 from workbench.cancellation import Cancellation
 from workbench.engine.figures import Compared, Figures
 from workbench.errors import InputError, ModelError, error_to_wire
+from workbench.recorded_samples import RecordedSample, read_recorded
 from workbench.results import Embedding
 from workbench.tasks.agreement import agreement, further_figures
 from workbench.tasks.base import Array, Outputs, Pipeline, Run
@@ -54,16 +55,15 @@ def verify(
     last: InputError | None = None
     with _recorded(folder) as (samples, arrays):
         for done, sample in enumerate(samples, 1):
-            index = int(sample.get("index", done - 1))
             run = Run(cancellation=cancellation)
             try:
-                figures.add(index, _compared(pipeline, folder, index, sample, arrays, params, run, figures))
+                figures.add(sample.index, _compared(pipeline, folder, sample, arrays, params, run, figures))
             except InputError as error:
                 if not skip_unreadable:
                     raise
                 last = error
-                shown = short_input(sample["input"])
-                skipped.append({"index": index, "input": shown, "error": error_to_wire(error)})
+                shown = short_input(sample.input)
+                skipped.append({"index": sample.index, "input": shown, "error": error_to_wire(error)})
             send("progress", {"stage": "verify", "done": done, "total": len(samples), "unit": "samples"})
             yield
         if last is not None and len(skipped) == len(samples):
@@ -74,16 +74,14 @@ def verify(
 def _compared(
     pipeline: Pipeline,
     folder: Path,
-    index: int,
-    sample: Mapping[str, Any],
+    sample: RecordedSample,
     arrays: Callable[[str], Array],
     params: Mapping[str, Any],
     run: Run,
     figures: Figures,
 ) -> Compared:
-    item = _input(folder, sample["input"])
-    answer: Mapping[str, Any] = sample.get("answer") or {}
-    wanted: Outputs = {name: arrays(key) for name, key in sample["outputs"].items()}
+    item, answer, index = sample.input, sample.answer, sample.index
+    wanted: Outputs = {name: arrays(key) for name, key in sample.outputs.items()}
     prepared = pipeline.preprocess(item, params, run)
     got: Outputs = {}
     if wanted or "next_tokens" in answer:
@@ -93,7 +91,7 @@ def _compared(
     got = pipeline.aligned(got, wanted)
     pairs = {name: _same_shape(got, wanted, name, folder, index) for name in wanted}
     figures.outputs({name: a for name, (a, _) in pairs.items()}, wanted)
-    shown = short_input(sample["input"])
+    shown = short_input(item)
     if wanted and (measured := pipeline.compared(got, wanted)) is not None:
         return Compared(measured.metric, measured.value, shown)
     if "text" in answer:
@@ -101,7 +99,7 @@ def _compared(
         theirs = type(ours)(**(dict(vars(ours)) | {"text": answer["text"]}))
     else:
         ours = pipeline.postprocess(got, prepared, params, run)
-        theirs = pipeline.postprocess(wanted, prepared, params, run)
+        theirs = _postprocessed(pipeline, wanted, prepared, params, run, folder)
     measured = agreement(ours, theirs)
     vectors = None
     if isinstance(ours, Embedding) and isinstance(theirs, Embedding):
@@ -115,6 +113,16 @@ def _compared(
         further_figures(ours, theirs),
         vectors,
     )
+
+
+def _postprocessed(
+    pipeline: Pipeline, wanted: Outputs, prepared: Any, params: Mapping[str, Any], run: Run, folder: Path
+) -> Any:
+    """The answer that recorded outputs come to. They have the shapes of the graph's, but some may be missing."""
+    try:
+        return pipeline.postprocess(wanted, prepared, params, run)
+    except KeyError as error:
+        raise ModelError("reference-unreadable", folder=folder, reason=f"it lacks the output {error}") from error
 
 
 def _next_tokens(
@@ -132,8 +140,11 @@ def _next_tokens(
     The reference's logits may be there for the first tokens only, its likeliest tokens and the logarithms of what it
     thought of each token of the text for all; older ones have the logits of all alone.
     """
-    ids = [int(token) for token in answer["token_ids"]]
+    ids: list[int] = answer["token_ids"]
     logits = next(iter(got.values()))
+    if logits.shape[1] != len(ids) or max(ids) >= logits.shape[2]:
+        wish = [1, len(ids), f"over {max(ids)}"]
+        raise ModelError("reference-misfit", output="logits", got=list(logits.shape), wanted=wish, sample=index + 1)
     for name, b in wanted.items():
         a = {name: got[name][:, : b.shape[1]]} if name in got else got
         a_, _ = _same_shape(a, wanted, name, folder, index)
@@ -175,35 +186,46 @@ def log_likelihoods(logits: Array, ids: list[int]) -> Array:
 
 
 @contextmanager
-def _recorded(folder: Path) -> Iterator[tuple[list[dict[str, Any]], Callable[[str], Array]]]:
+def _recorded(folder: Path) -> Iterator[tuple[tuple[RecordedSample, ...], Callable[[str], Array]]]:
     """The samples, and what gives an array of an answer, float32: one after the other, since they may be many."""
+    samples = read_recorded(folder).samples
+    if not samples:
+        raise ModelError("reference-unreadable", folder=folder, reason="it holds no samples")
     with ExitStack() as stack:
-        try:
-            samples = json.loads((folder / "samples.json").read_text("utf-8"))["samples"]
-            # numpy leaves a file that it opens itself and cannot read open.
-            stream = stack.enter_context((folder / "answers.npz").open("rb"))
-            archive = stack.enter_context(np.load(stream, allow_pickle=False))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError, BadZipFile) as error:
-            raise ModelError("reference-unreadable", folder=folder, reason=error) from error
-        if not samples:
-            raise ModelError("reference-unreadable", folder=folder, reason="it holds no samples")
-        yield samples, lambda key: _array(archive, key, folder)
+        with _reading(folder):
+            archive = stack.enter_context(ZipFile(folder / "answers.npz"))
+
+        def array(key: str) -> Array:
+            with _reading(folder):
+                return _array(archive, f"{key}.npy")
+
+        yield samples, array
 
 
-def _array(archive: Any, key: str, folder: Path) -> Array:
+@contextmanager
+def _reading(folder: Path) -> Iterator[None]:
+    """Raise ModelError for whatever is wrong with a file of answers."""
     try:
-        value: Array = archive[key].astype(np.float32)
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise ModelError("reference-unreadable", folder=folder, reason=error) from error
-    return value
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # zipfile and numpy have a dozen kinds for damaged data
+        raise ModelError("reference-unreadable", folder=folder, reason=str(error) or type(error).__name__) from error
 
 
-def _input(folder: Path, value: Any) -> Any:
-    """A recorded input as the task takes it: media by their path in the reference folder."""
-    if isinstance(value, dict):
-        return {name: _input(folder, inner) for name, inner in value.items()}
-    if isinstance(value, str) and value.startswith("media/"):
-        return str(folder / value)
+def _array(archive: ZipFile, name: str) -> Array:
+    """One array of real numbers, of which no more memory is asked than the file has. Raises Exception."""
+    entry = archive.getinfo(name)
+    with archive.open(entry) as stream:
+        version = np.lib.format.read_magic(stream)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(stream)
+    if dtype.kind not in "fiub":
+        raise ValueError(f"{name} does not hold numbers")
+    if entry.compress_type != ZIP_STORED or math.prod(shape) * dtype.itemsize > entry.compress_size:
+        raise ValueError(f"{name} is not as large as it says")
+    with archive.open(entry) as stream:
+        value: Array = np.lib.format.read_array(stream, allow_pickle=False).astype(np.float32)
     return value
 
 

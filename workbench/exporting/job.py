@@ -323,7 +323,8 @@ def _errors_of_disk() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ExportError("export-disk-full", file=error.filename or "the export") from error
+            # of a copy, the first name is that of the original
+            raise ExportError("export-disk-full", file=error.filename2 or error.filename or "the export") from error
         if error.filename is None:  # of no file: a pipe of the front, perhaps
             raise
         raise ExportError("export-file", file=error.filename, reason=error.strerror or error) from error

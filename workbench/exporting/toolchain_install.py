@@ -50,7 +50,7 @@ def install_toolchain(
     """Install or finish installing a toolchain; does nothing when it is there and its list has not changed.
 
     ``on_progress`` gets (step, line). A cancelled or failed installation is resumed by the next call. Raises
-    ToolchainError with pip's last line and the log's place, and Cancelled.
+    UsageError, ToolchainError with pip's last line and the log's place, and Cancelled.
     """
     requirements = requirements_file(name)
     if wheelhouse is not None and not wheelhouse.is_dir():

@@ -15,7 +15,7 @@ from typing import Any
 
 from workbench.cancellation import Cancellation
 from workbench.children import ChildGone
-from workbench.errors import ExportError, Notice, ToolchainError
+from workbench.errors import ExportError, Notice, ToolchainError, UsageError
 from workbench.exporting.spec import DEFAULT_TOOLCHAIN
 from workbench.exporting.worker import start_worker
 from workbench.exporting.worker_copy import ensure_worker_copy
@@ -116,10 +116,10 @@ def available_toolchains() -> tuple[str, ...]:
 
 
 def requirements_file(name: str) -> Path:
-    """The tested list of a toolchain. Raises ToolchainError for a name that has none."""
+    """The tested list of a toolchain. Raises UsageError for a name that has none."""
     path = _lists() / f"{name}.txt"
     if name not in available_toolchains():
-        raise ToolchainError("toolchain-unknown", name=name, known=", ".join(available_toolchains()))
+        raise UsageError("toolchain-unknown", name=name, known=", ".join(available_toolchains()))
     return path
 
 
@@ -204,7 +204,7 @@ def toolchain_status(
 
 
 def list_digest(name: str) -> str:
-    """Stands for the tested list of a toolchain: it changes when a version does. Raises ToolchainError."""
+    """Stands for the tested list of a toolchain: it changes when a version does. Raises UsageError."""
     return hashlib.sha256(requirements_file(name).read_bytes()).hexdigest()
 
 

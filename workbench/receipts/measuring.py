@@ -18,7 +18,7 @@ from workbench.cancellation import Cancellation
 from workbench.doctor.machine import this_machine
 from workbench.engine.host import EngineHost
 from workbench.engine.request import ModelChoice
-from workbench.errors import Cancelled, ModelError, Notice, ProviderError, WorkbenchError, error_to_wire
+from workbench.errors import Cancelled, ModelError, Notice, ProviderError, UsageError, WorkbenchError, error_to_wire
 from workbench.library.checked_files import checked_files
 from workbench.library.published_files import check_files
 from workbench.receipts.files import read_receipts, write_receipt
@@ -168,7 +168,7 @@ def _wanted(providers: Sequence[str] | None, known: Mapping[str, Notice | None])
         return tuple(name for name, reason in known.items() if reason is None)
     for name in providers:
         if name not in known:
-            raise ProviderError("provider-unknown", provider=name, known=", ".join(known))
+            raise UsageError("provider-unknown", provider=name, known=", ".join(known))
         if known[name] is not None:
             raise ProviderError("provider-not-working", provider=name, reason=known[name])
     return tuple(dict.fromkeys(providers))

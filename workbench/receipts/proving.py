@@ -9,16 +9,16 @@ from typing import Any
 
 from workbench.cancellation import Cancellation
 from workbench.engine.host import EngineHost
-from workbench.errors import Cancelled, ModelError, Notice, ProviderError, WorkbenchError, error_to_wire
+from workbench.errors import Cancelled, ModelError, Notice, UsageError, WorkbenchError, error_to_wire
 from workbench.library.checked_files import checked_files
 from workbench.library.manifest import Manifest
 from workbench.library.published_files import check_files
+from workbench.providers import PROVIDERS, short_provider
 from workbench.receipts.closeness import MIN_MEAN_CLOSE
 from workbench.receipts.measured_model import MeasuredModel
 from workbench.receipts.measuring import agreed_of, working_providers
 from workbench.receipts.receipt import Agreed
-from workbench.running import short_provider
-from workbench.settings import PROVIDERS, Settings, data_dir
+from workbench.settings import Settings, data_dir
 from workbench.wire import Message
 
 __all__ = ["Proof", "ProofRow", "prove"]
@@ -112,13 +112,15 @@ def prove(
 
     Without ``threshold`` it is :data:`MIN_MEAN_CLOSE`, or near to what the export measured where that is less. Raises
     ModelError for files that are not those of the manifest and for an artifact without recorded answers, UsageError,
-    ProviderError, Cancelled.
+    Cancelled.
     """
     cancel = cancellation or Cancellation()
     tell = on_progress or (lambda body: None)
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise UsageError("usage-bad-threshold", value=threshold)
+    chosen = model.chosen(precisions)
     if model.manifest is None or not model.has_reference:
         raise ModelError("proof-no-reference", model=model.name)
-    chosen = model.chosen(precisions)
     files = check_files(model.folder, model.manifest, tell, cancel, checked=checked_files(data_dir()))
     asked = _asked(settings, providers, cancel)
     rows = []
@@ -137,8 +139,8 @@ def _asked(settings: Settings, providers: Sequence[str] | None, cancellation: Ca
         working = [name for name, reason in known.items() if reason is None]
         return tuple(name for name in ("cuda", "dml", "cpu") if name in working)[:1] or ("cpu",)
     for name in named:
-        if name not in PROVIDERS or name == "auto":
-            raise ProviderError("provider-unknown", provider=name, known=", ".join(PROVIDERS[1:]))
+        if name not in PROVIDERS:
+            raise UsageError("provider-unknown", provider=name, known=", ".join(PROVIDERS))
     return tuple(dict.fromkeys(named))
 
 

@@ -17,6 +17,7 @@ from workbench.engine.host import EngineHost
 from workbench.engine.request import ModelChoice
 from workbench.errors import ExportError, ModelError, Notice, ToolchainError, UsageError
 from workbench.receipts.receipt import Reference, SampleSet
+from workbench.recorded_samples import read_recorded
 from workbench.settings import Settings, data_dir
 from workbench.tasks.samples import samples as built_in
 from workbench.tasks.short_answers import short, short_input
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["OwnSamples", "ReferenceAnswers", "recorded_answers", "reference_answers"]
 
 Tell = Callable[[Mapping[str, Any]], None]
-
-MAX_SAMPLES_BYTES = 256 << 20
 
 
 class OwnSamples(Protocol):
@@ -178,27 +177,9 @@ def _with_own(answers: ReferenceAnswers, own: OwnSamples, skipped: Sequence[tupl
 
 
 def _read(folder: Path, kind: Reference, source: Any) -> ReferenceAnswers:
-    path = folder / "samples.json"
-    try:
-        if path.stat().st_size > MAX_SAMPLES_BYTES:
-            raise ValueError(f"larger than {MAX_SAMPLES_BYTES >> 20} MiB")
-        data = path.read_bytes()
-        rows = json.loads(data)["samples"]
-        inputs = tuple(_placed(folder, row["input"]) for row in rows)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ModelError("reference-unreadable", folder=folder, reason=error) from error
-    return ReferenceAnswers(folder, kind, SampleSet(source, len(inputs), hashlib.sha256(data).hexdigest()), inputs)
-
-
-def _placed(folder: Path, value: Any) -> Any:
-    """A recorded input as the task takes it: media by their path. Raises ValueError for one out of the folder."""
-    if isinstance(value, dict):
-        return {name: _placed(folder, inner) for name, inner in value.items()}
-    if isinstance(value, str) and value.startswith("media/"):
-        if ".." in PurePath(value).parts:
-            raise ValueError(f"{value} leads out of the folder")
-        return str(folder / value)
-    return value
+    found = read_recorded(folder)
+    inputs = tuple(sample.input for sample in found.samples)
+    return ReferenceAnswers(folder, kind, SampleSet(source, len(inputs), found.sha256), inputs)
 
 
 def _named(item: Any) -> Any:

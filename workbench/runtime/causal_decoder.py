@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from workbench.errors import ModelError
 from workbench.runtime.cache_feeds import PAST, as_past, check_inputs, empty_past, fitting, logits_and_cache
 from workbench.runtime.logits_processors import FloatArray
 from workbench.tasks.base import Array, Run, SessionLike
@@ -112,6 +113,9 @@ class CausalState:
             feeds = causal_feeds(0, [*self.tokens, *token_ids], keep or len(token_ids))
         wanted = session.output_names if has_past else ("logits",)
         outputs = session.run(fitting(session, feeds), run, logits_and_cache(wanted))
+        if outputs["logits"].ndim != 3:  # those of a graph that tells classes apart
+            shape = list(outputs["logits"].shape)
+            raise ModelError("graph-no-output", wanted="logits of each token", got=f"logits {shape}")
         self._past = as_past(outputs)
         self.tokens += token_ids
         logits: FloatArray = outputs["logits"][0, -(keep or len(token_ids)) :].astype(np.float32, copy=False)

@@ -101,6 +101,13 @@ OF_TYPE: dict[str, dict[str, Any]] = {
 }
 # Decoders that can make texts of any length: positions are told by distance or by rotation.
 ENDLESS = ("t5", "mt5", "umt5", "longt5", "switch_transformers", "moonshine")
+FORCED = ("forced_bos_token_id", "forced_eos_token_id")
+COUNTS = (
+    *("max_length", "max_new_tokens", "min_length", "min_new_tokens"),
+    *("num_beams", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size"),
+)
+# Far more than any model asks for. Each beam has a cache of its own.
+MOST, MOST_BEAMS = 1 << 62, 1000
 POSITIONS = ("max_target_positions", "max_position_embeddings", "n_positions", "n_ctx")
 
 
@@ -121,7 +128,7 @@ class GenerationSettings:
         """
         config = files.config
         file, own = _own(files)
-        special = (config.get("task_specific_params") or {}).get(task) or {}
+        special = _special(config, task, files.folder / "config.json")
         _refuse(REFUSED, special, files.folder / "config.json")
         _refuse(REFUSED, own, file)
         values = {**DEFAULTS, **{key: own[key] for key in DEFAULTS if own.get(key) is not None}, **pipeline}
@@ -151,6 +158,8 @@ class GenerationSettings:
         if values["do_sample"]:
             _refuse(REFUSED_SAMPLING, own, file)
         _check(values, file)
+        if isinstance(values["stop_strings"], str):
+            values["stop_strings"] = [values["stop_strings"]]
         return cls(values, _positions(files.config))
 
     @property
@@ -270,7 +279,16 @@ def _positions(config: Mapping[str, Any]) -> int | None:
     part = decoder_config(config) or config
     if (part.get("model_type") or config.get("model_type")) in ENDLESS:
         return None
-    return next((int(part[key]) for key in POSITIONS if isinstance(part.get(key), int)), None)
+    return next((part[key] for key in POSITIONS if _is_count(part.get(key)) and part[key] > 0), None)
+
+
+def _special(config: Mapping[str, Any], task: str, file: Path) -> Mapping[str, Any]:
+    """What a config wants of this task alone. Raises ModelError."""
+    found = config.get("task_specific_params") or {}
+    special = (found.get(task) or {}) if isinstance(found, dict) else found
+    if not isinstance(special, dict):
+        raise ModelError("model-bad-setting", file=file, name="task_specific_params", value=found)
+    return special
 
 
 def _refuse(unsupported: Mapping[str, tuple[Any, ...]], values: Mapping[str, Any], file: Path) -> None:
@@ -294,15 +312,22 @@ def _check(values: Mapping[str, Any], file: Path) -> None:
     def bad(name: str) -> ModelError:
         return ModelError("model-bad-setting", file=file, name=name, value=values[name])
 
-    for name in ("eos_token_id", "forced_bos_token_id", "forced_eos_token_id"):
+    for name in ("eos_token_id", *FORCED):
         if values[name] is not None and not all(_is_count(item) for item in _ids(values[name])):
             raise bad(name)
-    for name in ("max_length", "max_new_tokens", "min_length", "min_new_tokens", "num_beams", "no_repeat_ngram_size"):
+    for name in (*COUNTS, "bos_token_id", "decoder_start_token_id"):
         if values[name] is not None and not _is_count(values[name]):
             raise bad(name)
+    if (values["num_beams"] or 1) > MOST_BEAMS:
+        raise bad("num_beams")
     for name in ("length_penalty", "repetition_penalty", "encoder_repetition_penalty"):
-        if type(values[name]) not in (int, float) or (name != "length_penalty" and values[name] <= 0):
+        if not _is_figure(values[name]) or (name != "length_penalty" and values[name] <= 0):
             raise bad(name)
+    decay = values["exponential_decay_length_penalty"]
+    if decay is not None and not (
+        isinstance(decay, (list, tuple)) and len(decay) == 2 and _is_count(decay[0]) and _is_figure(decay[1])
+    ):
+        raise bad("exponential_decay_length_penalty")
     for name, least, most in (("temperature", 0, math.inf), ("top_k", 0, math.inf), ("top_p", 0, 1), ("min_p", 0, 1)):
         value = values.get(name, least)
         if value is not None and (type(value) not in (int, float) or not least <= value <= most):
@@ -312,6 +337,9 @@ def _check(values: Mapping[str, Any], file: Path) -> None:
     for name in ("suppress_tokens", "begin_suppress_tokens"):
         if values[name] is not None and not _are_ids(values[name]):
             raise bad(name)
+    stops = values.get("stop_strings")
+    if stops is not None and not all(isinstance(text, str) for text in (stops if isinstance(stops, list) else [stops])):
+        raise bad("stop_strings")
     words = values["bad_words_ids"]
     if words is not None and not (isinstance(words, list) and all(_are_ids(word) and word for word in words)):
         raise bad("bad_words_ids")
@@ -326,4 +354,8 @@ def _are_ids(value: Any) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    return type(value) is int and value >= 0
+    return type(value) is int and 0 <= value <= MOST
+
+
+def _is_figure(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= MOST  # nor is NaN

@@ -6,7 +6,7 @@ the ``k`` likeliest, the likeliest of a mass, and those that are not far behind 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,14 +39,10 @@ FloatArray = np.ndarray[Any, np.dtype[np.float32]]
 LogitsProcessor = Callable[[FloatArray, Sequence[int]], None]
 
 
-def configured(settings: Mapping[str, Any]) -> list[LogitsProcessor]:
-    """What a ``generation_config.json`` asks for in greedy decoding too."""
-    processors = []
-    if (penalty := float(settings.get("repetition_penalty") or 1)) != 1:
-        processors.append(repetition_penalty(penalty))
-    if size := int(settings.get("no_repeat_ngram_size") or 0):
-        processors.append(no_repeated_ngrams(size))
-    return processors
+def configured(penalty: float, ngram_size: int) -> list[LogitsProcessor]:
+    """What a ``generation_config.json`` asks for in greedy decoding too; 1 and 0 stand for nothing."""
+    processors = [repetition_penalty(penalty)] if penalty != 1 else []
+    return [*processors, no_repeated_ngrams(ngram_size)] if ngram_size else processors
 
 
 def suppressed(ids: Collection[int]) -> LogitsProcessor:

@@ -13,7 +13,7 @@ from workbench.errors import ModelError
 from workbench.runtime.resample import FloatArray
 from workbench.tasks.base import ModelFiles
 
-__all__ = ["LogMel"]
+__all__ = ["MOST", "LogMel"]
 
 FILE = "preprocessor_config.json"
 MAX_FREQUENCY_HZ = 8000.0
@@ -31,6 +31,8 @@ HARMLESS = frozenset(
         "transformers_version",
     }
 )
+# Far more than any model has, and little enough for the memory.
+MOST = {"feature_size": 1024, "sampling_rate": 768_000, "hop_length": 1 << 16, "chunk_length": 600, "n_fft": 1 << 14}
 # Keys that are understood with one value only.
 FIXED: dict[str, Any] = {"padding_side": "right", "padding_value": 0.0, "dither": 0.0, "do_normalize": False}
 
@@ -58,7 +60,7 @@ class LogMel:
         values = {}
         for key, value in config.items():
             if key in cls.__dataclass_fields__:
-                if not isinstance(value, int) or value <= 0:
+                if type(value) is not int or not 1 <= value <= MOST[key]:
                     raise ModelError("model-bad-setting", file=path, name=key, value=value)
                 values[key] = value
             elif key in FIXED:
@@ -69,7 +71,10 @@ class LogMel:
         kind = config.get("feature_extractor_type", "WhisperFeatureExtractor")
         if kind != "WhisperFeatureExtractor":
             raise ModelError("model-bad-setting", file=path, name="feature_extractor_type", value=kind)
-        return cls(**values)
+        features = cls(**values)
+        if features.chunk_frames < 1 or features.n_fft > features.chunk_samples:
+            raise ModelError("model-bad-setting", file=path, name="chunk_length", value=features.chunk_length)
+        return features
 
     @property
     def chunk_samples(self) -> int:

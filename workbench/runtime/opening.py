@@ -17,7 +17,8 @@ from pathlib import Path
 import onnxruntime as ort
 
 from workbench.doctor.libraries import missing_libraries
-from workbench.errors import EngineError, ModelError, Notice, ProviderError, WorkbenchError
+from workbench.doctor.wheels import runtime_wheels, several_wheels
+from workbench.errors import EngineError, ModelError, Notice, ProviderError, UsageError, WorkbenchError
 from workbench.providers import PREFERENCE, PROVIDERS, Provider, short_provider
 from workbench.runtime.graph_metadata import graph_metadata
 
@@ -156,7 +157,7 @@ def _wanted(provider: str) -> tuple[str, ...]:
     if provider == "auto":
         return available_providers()
     if provider not in PROVIDERS:
-        raise ProviderError("provider-unknown", provider=provider, known=", ".join(("auto", *PROVIDERS)))
+        raise UsageError("provider-unknown", provider=provider, known=", ".join(("auto", *PROVIDERS)))
     return ("cpu",) if provider == "cpu" else (provider, "cpu")
 
 
@@ -206,6 +207,9 @@ def _why_not(provider: Provider) -> Notice:
     """Why onnxruntime did without a provider; it says so on stderr alone."""
     if provider.module:
         return plug_in_problem(provider) or Notice.of("provider-no-device", provider=provider.name)
+    wheels = runtime_wheels()
+    if len(wheels) > 1:  # what is missing may be what another wheel wrote over
+        return several_wheels(wheels)
     if provider.onnxruntime not in ort.get_available_providers():
         return Notice.of("provider-not-built-in", provider=provider.name)
     missing = missing_libraries(provider)

@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from workbench.errors import InputError, ModelError
+from workbench.runtime.checked_settings import CheckedSettings
 from workbench.runtime.fbank import FRAME_SAMPLES, HOP_SAMPLES, FilterBank
 from workbench.runtime.generate import fitting
-from workbench.runtime.mel import LogMel
+from workbench.runtime.mel import MOST, LogMel
 from workbench.runtime.resample import FloatArray
 from workbench.tasks.base import Array, ModelFiles, Run, SessionLike
 
@@ -26,6 +27,8 @@ HARMLESS = frozenset(
 )
 # One sound at a time is never padded, unless the model always takes the same length.
 OF_PADDING = frozenset({"padding_side", "padding_value"})
+# Far more than any model takes at once.
+MOST_FRAMES, MOST_OF_A_NUMBER = 1 << 16, 1e9
 TINY = 1e-7
 SCALE_16_BITS = 2.0**15
 MASK = "attention_mask"
@@ -61,9 +64,7 @@ class SoundFeatures(ABC):
                 continue
             if name not in self.defaults:
                 raise ModelError("model-unknown-setting", file=self._path, name=name)
-            wanted = self.defaults[name]
-            numbers = (int, float) if isinstance(wanted, float) else (type(wanted),)
-            if type(value) not in numbers or (type(wanted) is int and value < 1):
+            if not _makes_sense(value, self.defaults[name], MOST.get(name, MOST_FRAMES)):
                 raise ModelError("model-bad-setting", file=self._path, name=name, value=value)
             known[name] = value
         return known
@@ -115,7 +116,7 @@ class WaveFeatures(SoundFeatures):
     def __init__(self, files: ModelFiles) -> None:
         super().__init__(files)
         self._only("feature_size", 1)
-        self.least_samples = receptive_field(files.config)
+        self.least_samples = receptive_field(files.config, files.folder / "config.json")
 
     def _features(self, samples: FloatArray, run: Run) -> FloatArray:
         if self._settings["do_normalize"]:
@@ -268,17 +269,27 @@ def sound_features(files: ModelFiles) -> SoundFeatures:
         raise ModelError("model-file-missing", file=path)
     usual = KIND_OF_MODEL.get(str(files.config.get("model_type")), "Wav2Vec2FeatureExtractor")
     kind = settings.get("feature_extractor_type") or usual
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise ModelError("model-bad-setting", file=path, name="feature_extractor_type", value=kind)
     return KINDS[kind](files)
 
 
-def receptive_field(config: Mapping[str, Any]) -> int:
-    """How many samples one step of a stack of convolutions sees: ``conv_kernel`` and ``conv_stride`` of the config,
-    those of its model where it has none."""
+def receptive_field(config: Mapping[str, Any], file: Path) -> int:
+    """How many samples one step of a stack of convolutions sees: ``conv_kernel`` and ``conv_stride`` of the config in
+    this file, those of its model where it has none. Raises ModelError."""
     usual = CONVOLUTIONS_OF_MODEL.get(str(config.get("model_type")), USUAL_CONVOLUTIONS)
-    kernels, strides = config.get("conv_kernel") or usual[0], config.get("conv_stride") or usual[1]
+    settings = CheckedSettings(config, file)
+    kernels, strides = settings.ids("conv_kernel") or usual[0], settings.ids("conv_stride") or usual[1]
     needed = 1
     for kernel, stride in reversed(list(zip(kernels, strides, strict=False))):
-        needed = (needed - 1) * int(stride) + int(kernel)
+        needed = (needed - 1) * stride + kernel
     return needed
+
+
+def _makes_sense(value: Any, wanted: Any, most: int) -> bool:
+    """Whether a value is of the kind of ``wanted``: a count from 1 to ``most``, a finite number, a flag or a text."""
+    if type(wanted) is int:
+        return type(value) is int and 1 <= value <= most
+    if isinstance(wanted, float):
+        return type(value) in (int, float) and abs(value) <= MOST_OF_A_NUMBER
+    return type(value) is type(wanted)

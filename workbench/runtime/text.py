@@ -16,7 +16,7 @@ import numpy as np
 from tokenizers import Encoding
 
 from workbench.errors import InputError, ModelError
-from workbench.runtime.tokenizer_file import cleaned, decoded, encoded, read_tokenizer, whole_characters
+from workbench.runtime.tokenizer_file import cleaned, decoded, encoded, id_of, read_tokenizer, whole_characters
 from workbench.runtime.tokenizer_settings import apply_settings, special_token
 from workbench.runtime.tokens import Vocabulary
 from workbench.tasks.base import Array, ModelFiles, Run, SessionLike
@@ -94,15 +94,15 @@ class TextTokenizer:
         self.pads_left = (self.settings.get("padding_side") or padding.get("direction")) == "left"
         apply_settings(self._tokenizer, self.settings, files.config)
         pad = special_token("pad_token", self.settings, specials) or padding.get("pad_token")
-        self.pad_id: int | None = self._tokenizer.token_to_id(pad) if pad else files.config.get("pad_token_id")
+        self.pad_id = id_of(self._tokenizer, pad) if pad else _pad_id(files.config)
         self.mask_token = special_token("mask_token", self.settings, specials)
         self.cls_token = special_token("cls_token", self.settings, specials)
         eos = special_token("eos_token", self.settings, specials)
-        self.eos_id: int | None = self._tokenizer.token_to_id(eos) if eos else None
+        self.eos_id = id_of(self._tokenizer, eos) if eos else None
         self._clean_up = bool(self.settings.get("clean_up_tokenization_spaces", False))
         unknown = special_token("unk_token", self.settings, specials)
         unknown = unknown or getattr(self._tokenizer.model, "unk_token", None)
-        self.unknown_id: int | None = self._tokenizer.token_to_id(unknown) if unknown else None
+        self.unknown_id = id_of(self._tokenizer, unknown) if unknown else None
         self.marks_subwords = bool(getattr(self._tokenizer.model, "continuing_subword_prefix", None))
         positions = _positions(files.config)
         self._most = positions if files.config.get("model_type") in LEARNED_POSITIONS else None
@@ -174,8 +174,7 @@ class TextTokenizer:
 
     def token_id(self, token: str) -> int | None:
         """The id of a token of the vocabulary."""
-        number: int | None = self._tokenizer.token_to_id(token)
-        return number
+        return id_of(self._tokenizer, token)
 
     def decode(self, token_ids: Sequence[int], *, special: bool) -> str:
         """The text of these tokens, with or without special ones, as ``tokenizer_config.json`` wants its spaces."""
@@ -275,6 +274,12 @@ class TextFeeds:
         return types
 
 
+def _pad_id(config: Mapping[str, Any]) -> int | None:
+    """What config.json fills shorter texts up with; some say -1 for nothing."""
+    number = config.get("pad_token_id")
+    return number if type(number) is int and number >= 0 else None
+
+
 def _limit(settings: Mapping[str, Any]) -> int | None:
     limit = settings.get("model_max_length")
     return int(limit) if isinstance(limit, (int, float)) and 0 < limit < NO_LIMIT else None
@@ -283,7 +288,7 @@ def _limit(settings: Mapping[str, Any]) -> int | None:
 def _positions(config: Mapping[str, Any]) -> int | None:
     """How many tokens the model has positions for; None where it has no table of them."""
     positions = config.get("max_position_embeddings") or config.get("n_positions")
-    if not isinstance(positions, int) or positions >= NO_LIMIT:
+    if type(positions) is not int or not 0 < positions < NO_LIMIT:
         return None
     return positions - (2 if config.get("model_type") in OFFSET_POSITIONS else 0)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from workbench.batching import BatchLimits, Share, batches
-from workbench.errors import EngineError
+from workbench.errors import EngineError, ModelError
 from workbench.runtime.rounding import same_but_for_rounding
 from workbench.runtime.text import TextFeeds, TextTokenizer, Tokens
 from workbench.tasks.base import Outputs, Run, SessionLike
@@ -84,8 +84,17 @@ class TextRows:
             feeds = self._feeds(rows)
         values = self._session.run(feeds, run, self._outputs)
         if len(rows) == 1:
+            self._check(values, len(rows[0]))
             return [values]
         return [self._outputs_of(index, row, values) for index, row in enumerate(rows)]
+
+    def _check(self, values: Outputs, tokens: int) -> None:
+        """Raises ModelError for what a graph of another task gives under the same name."""
+        for name, value in values.items():
+            fits = value.shape[1:2] == (tokens,) if self._each_token else value.ndim == 2
+            if not fits:
+                wanted = f"{name} {'of each token' if self._each_token else 'of the whole text'}"
+                raise ModelError("graph-no-output", wanted=wanted, got=f"{name} {list(value.shape)}")
 
     def _outputs_of(self, index: int, row: Tokens, values: Outputs) -> Outputs:
         own = {name: value[index : index + 1] for name, value in values.items()}

@@ -13,7 +13,7 @@ from tokenizers import Encoding, Tokenizer
 from workbench.errors import InputError, ModelError, WorkbenchError
 from workbench.tasks.base import ModelFiles, Run
 
-__all__ = ["cleaned", "decoded", "encoded", "read_tokenizer", "whole_characters"]
+__all__ = ["cleaned", "decoded", "encoded", "id_of", "read_tokenizer", "whole_characters"]
 
 FILE = "tokenizer.json"
 # What `clean_up_tokenization_spaces` in a tokenizer_config.json stands for: these lose their spaces, in this order.
@@ -49,6 +49,15 @@ def decoded(tokenizer: Tokenizer, token_ids: Sequence[int], *, special: bool = T
         lambda: str(tokenizer.decode(list(token_ids), skip_special_tokens=not special)),
         lambda reason: InputError("text-not-encoded", reason=reason),
     )
+
+
+def id_of(tokenizer: Tokenizer, token: str) -> int | None:
+    """The id of a token of the vocabulary; None where it is none, as half of a surrogate pair is in no vocabulary."""
+    try:
+        number: int | None = tokenizer.token_to_id(token)
+    except UnicodeEncodeError:
+        return None
+    return number
 
 
 def cleaned(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from workbench.runtime.tokenizer_file import cleaned, decoded, encoded, read_tokenizer, whole_characters
+from workbench.runtime.tokenizer_file import cleaned, decoded, encoded, id_of, read_tokenizer, whole_characters
 from workbench.runtime.tokenizer_settings import apply_settings
 from workbench.tasks.base import ModelFiles, Run
 
@@ -41,12 +41,11 @@ class Vocabulary:
     def of_tokenizer(cls, tokenizer: Tokenizer, settings: Mapping[str, Any]) -> Vocabulary:
         """Of a tokenizer that is in use already; ``settings`` is tokenizer_config.json."""
         special = {number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
-        special |= {number for name in _named(settings) if (number := tokenizer.token_to_id(name)) is not None}
+        special |= {number for name in _named(settings) if (number := id_of(tokenizer, name)) is not None}
         return cls(tokenizer, frozenset(special), bool(settings.get("clean_up_tokenization_spaces", False)))
 
     def token_id(self, token: str) -> int | None:
-        number: int | None = self.tokenizer.token_to_id(token)
-        return number
+        return id_of(self.tokenizer, token)
 
     def encode(self, text: str, run: Run, *, special: bool = True) -> list[int]:
         """The tokens of a text, with ``special`` those that the model wants around it; may be none. Raises InputError.
@@ -64,6 +63,7 @@ class Vocabulary:
 
 def _named(settings: Mapping[str, Any]) -> list[str]:
     """The special tokens of a ``tokenizer_config.json``, each a text or an object with its ``content``."""
-    found = [settings.get(name) for name in NAMES] + list(settings.get("additional_special_tokens") or ())
+    more = settings.get("additional_special_tokens")
+    found = [settings.get(name) for name in NAMES] + (more if isinstance(more, list) else [])
     texts = [token.get("content") if isinstance(token, Mapping) else token for token in found]
     return [text for text in texts if isinstance(text, str)]

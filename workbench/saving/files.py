@@ -66,17 +66,17 @@ def put_new(folder: Path, stem: str, suffix: str, data: bytes) -> Path:
     number = 1
     while True:
         path = folder / f"{stem}{f'-{number}' if number > 1 else ''}{suffix}"
+        made = False
         try:
             with path.open("xb") as stream:  # never one that came meanwhile
-                try:
-                    stream.write(data)
-                except OSError:
-                    path.unlink(missing_ok=True)
-                    raise
+                made = True
+                stream.write(data)  # what a full disk does not take is told by the end of this block
         except FileExistsError:
             number += 1
             continue
         except OSError as error:
+            if made:
+                path.unlink(missing_ok=True)
             raise unusable(path, error) from error
         return path
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from workbench.errors import ModelError
 from workbench.results import Transcript
+from workbench.runtime.checked_settings import CheckedSettings
 from workbench.runtime.generate import Seq2SeqDecoder, fitting, greedy, teacher_forced
 from workbench.runtime.logits_processors import FloatArray
 from workbench.runtime.mel import LogMel
@@ -30,6 +31,8 @@ __all__ = ["Prepared", "WhisperRecognition"]
 # A growing transcript is sent out every so many tokens.
 PARTIAL_TOKENS = 8
 CHECKS = Checks()
+# The encoder's second convolution moves on by two frames.
+STEP_FRAMES = 2
 ENCODER_OUTPUT = "last_hidden_state"
 
 
@@ -78,18 +81,20 @@ class WhisperRecognition(Pipeline):
             special=vocabulary.special_ids,
             first_timestamp=self._tokens.first_timestamp,
             frame_s=self._mel.frame_s,
-            step_frames=self._step_frames(),
+            step_frames=STEP_FRAMES,
         )
+        self._check_window()
 
-    def _step_frames(self) -> int:
-        """How many frames are one step of a timestamp: as many as the encoder's convolutions put together."""
-        positions = self.files.config.get("max_source_positions") or 1
+    def _check_window(self) -> None:
+        """Raises ModelError where the encoder takes other features, or as many frames as it has no positions for."""
+        config = CheckedSettings(self.files.config, self.files.folder / "config.json")
+        positions = config.count("max_source_positions", least=1)
         bands = self._encoder.input_shapes["input_features"][1]
-        step_frames, rest = divmod(self._mel.chunk_frames, positions)
-        wrong = "chunk_length" if rest else "feature_size" if bands not in (self._mel.feature_size, None) else ""
-        if wrong and not isinstance(bands, str):
+        wrong = "feature_size" if isinstance(bands, int) and bands != self._mel.feature_size else ""
+        if positions is not None and self._mel.chunk_frames != positions * STEP_FRAMES:
+            wrong = "chunk_length"
+        if wrong:
             raise ModelError("model-files-disagree", file=self.files.folder / "preprocessor_config.json", name=wrong)
-        return step_frames
 
     def preprocess(self, item: Any, params: Mapping[str, Any], run: Run) -> Prepared:
         """Raises InputError for what is no sound, UsageError for a language or task that the model does not have."""

@@ -33,7 +33,8 @@ def recognition(files: ModelFiles, sessions: Mapping[str, SessionLike]) -> Pipel
 
 def _is_ctc(files: ModelFiles, sessions: Mapping[str, SessionLike]) -> bool:
     """Whether one graph gives letters for a sound: by the name of its class, else by what the graph is."""
-    names = [str(name) for name in files.config.get("architectures") or ()]
+    named = files.config.get("architectures")
+    names = [str(name) for name in named] if isinstance(named, list) else []
     if names:
         return any(name.endswith("ForCTC") for name in names)
     graph = sessions.get("model")

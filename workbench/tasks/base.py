@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,12 +18,15 @@ from workbench.batching import BatchLimits, Share
 from workbench.cancellation import Cancellation
 from workbench.errors import ModelError, Notice
 from workbench.results import Result
+from workbench.versioned_json import load_document
 
 __all__ = ["Array", "Measured", "ModelFiles", "Outputs", "Pipeline", "Run", "SessionLike"]
 
 # Far more than any model has.
 MAX_LABELS = 1 << 20
 MAX_SHOWN = 60
+# The largest, vocabularies, have some 30 MB.
+MAX_JSON_BYTES = 256 << 20
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Outputs = dict[str, Array]
@@ -41,7 +43,7 @@ class ModelFiles:
         """The object in a JSON file of the folder, None where there is none. Raises ModelError if it is broken."""
         path = self.folder / name
         try:
-            value = json.loads(path.read_text("utf-8"))
+            value = load_document(path, MAX_JSON_BYTES)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, RecursionError) as error:
@@ -62,13 +64,16 @@ class ModelFiles:
     def labels(self) -> dict[int, str]:
         """``id2label`` of the config; ``LABEL_n`` as transformers names them where it says none.
 
-        Raises ModelError for numbers of labels that are none.
+        Raises ModelError for numbers that are none or have gaps, and for labels that are no words.
         """
         labels = self.config.get("id2label")
         count = self.config.get("num_labels", 2)
         try:
             if isinstance(labels, dict) and labels:
-                return {int(key): str(value) for key, value in labels.items()}
+                found = {int(key): _label(value) for key, value in labels.items()}
+                if (len(found), min(found), max(found)) != (len(labels), 0, len(labels) - 1):
+                    raise ValueError("a number is missing")
+                return found
         except ValueError:
             raise self.bad_setting("config.json", "id2label", labels) from None
         if type(count) is not int or not 0 <= count <= MAX_LABELS:
@@ -78,6 +83,13 @@ class ModelFiles:
     def bad_setting(self, name: str, key: str, value: Any) -> ModelError:
         """The error for a value that makes no sense in one of the files."""
         return ModelError("model-bad-setting", file=self.folder / name, name=key, value=str(value)[:MAX_SHOWN])
+
+
+def _label(value: Any) -> str:
+    """A label as text. Raises ValueError for what is neither a text nor a number."""
+    if not isinstance(value, (str, int, float)):
+        raise ValueError("no label")
+    return str(value)
 
 
 @dataclass

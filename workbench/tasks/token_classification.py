@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.errors import ModelError
 from workbench.results import Span, Spans
 from workbench.runtime.text import Tokens
 from workbench.tasks.base import Array, ModelFiles, Outputs, Run, SessionLike
@@ -58,7 +59,11 @@ class TokenClassification(TextLogits):
 
     def postprocess(self, outputs: Outputs, prepared: Tokens, params: Mapping[str, Any], run: Run) -> Spans:
         strategy = params.get("aggregation_strategy", "simple")
-        scores = class_scores(outputs[self._output][0], self.files, "softmax")
+        logits = outputs[self._output]
+        if logits.ndim != 3:  # a text of as many tokens as there are classes
+            got = f"{self._output} {list(logits.shape)}"
+            raise ModelError("graph-no-output", wanted=f"{self._output} of each token", got=got)
+        scores = class_scores(logits[0], self.files, "softmax")
         pieces = self._pieces(prepared, scores)
         if strategy in WORD_SCORES:
             spans = [self._word_span(word, WORD_SCORES[strategy](word)) for word in _words(pieces)]

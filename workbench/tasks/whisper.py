@@ -15,10 +15,13 @@ import numpy as np
 
 from workbench.errors import ModelError, UsageError
 from workbench.results import Segment, Transcript
+from workbench.runtime.checked_settings import CheckedSettings
 from workbench.runtime.logits_processors import FloatArray, LogitsProcessor, configured, suppressed, suppressed_at
 from workbench.tasks.base import ModelFiles
 
 __all__ = ["Cut", "Scribe", "WhisperTokens", "Window", "cut_window", "timestamp_rules"]
+
+START, END, NO_TIMESTAMPS = "<|startoftranscript|>", "<|endoftext|>", "<|notimestamps|>"
 
 
 @dataclass(frozen=True)
@@ -57,36 +60,43 @@ class WhisperTokens:
     def of_model(cls, files: ModelFiles, token_id: Callable[[str], int | None]) -> WhisperTokens:
         """From ``generation_config.json``, else from ``config.json``; ``token_id`` looks a token up by its text.
 
-        Raises ModelError where an id is in neither.
+        Raises ModelError where an id is in neither, is none, or is another than the tokenizer's.
         """
-        settings = {**files.config, **(files.read_json("generation_config.json") or {})}
-        no_timestamps = settings.get("no_timestamps_token_id", token_id("<|notimestamps|>"))
-        wanted: dict[str, Any] = {
-            "decoder_start_token_id": settings.get("decoder_start_token_id"),
-            "eos_token_id": settings.get("eos_token_id"),
-            "no_timestamps_token_id": no_timestamps,
-            "max_target_positions": settings.get("max_target_positions"),
-        }
-        for name, value in wanted.items():
-            if value is None:
-                raise ModelError("model-setting-missing", file=files.folder / "generation_config.json", name=name)
-        end = settings["eos_token_id"]
-        languages = {_bare(key): int(value) for key, value in (settings.get("lang_to_id") or {}).items()}
-        positions = int(settings["max_target_positions"])
+        file = files.folder / "generation_config.json"
+        values = {**files.config, **(files.read_json(file.name) or {})}
+        settings = CheckedSettings(values, file)
+        end = frozenset(settings.ids("eos_token_id"))
+        if not end:
+            raise ModelError("model-setting-missing", file=file, name="eos_token_id")
+        start = settings.needed("decoder_start_token_id")
+        # With another end or start than the tokenizer's, a text never ends, or is none.
+        for name, token, told in (("eos_token_id", END, end), ("decoder_start_token_id", START, {start})):
+            number = token_id(token)
+            if number is not None and number not in told:
+                raise settings.bad(name)
+        named = token_id(NO_TIMESTAMPS)
+        no_timestamps = settings.needed("no_timestamps_token_id", default=named)
+        if named not in (None, no_timestamps):  # all tokens behind it are times: with another one a text would be lost
+            raise settings.bad("no_timestamps_token_id")
+        languages = {_bare(key): value for key, value in settings.ids_by_name("lang_to_id").items()}
+        positions = settings.needed("max_target_positions", least=1)
+        language = settings.text("language")
         return cls(
-            start=int(settings["decoder_start_token_id"]),
-            end=frozenset(end if isinstance(end, list) else [end]),
-            no_timestamps=int(wanted["no_timestamps_token_id"]),
+            start=start,
+            end=end,
+            no_timestamps=no_timestamps,
             languages=languages,
-            tasks={str(key): int(value) for key, value in (settings.get("task_to_id") or {}).items()},
-            multilingual=bool(settings.get("is_multilingual", languages)),
-            max_length=min(int(settings.get("max_length") or positions), positions),
-            suppress=tuple(settings.get("suppress_tokens") or ()),
-            suppress_at_begin=tuple(settings.get("begin_suppress_tokens") or ()),
-            forced={int(position): token for position, token in settings.get("forced_decoder_ids") or ()},
-            language=_bare(settings["language"]) if settings.get("language") else None,
-            max_initial_timestamp=settings.get("max_initial_timestamp_index"),
-            configured=tuple(configured(settings)),
+            tasks=settings.ids_by_name("task_to_id"),
+            multilingual=settings.flag("is_multilingual", bool(languages)),
+            max_length=min(settings.count("max_length") or positions, positions),
+            suppress=settings.ids("suppress_tokens"),
+            suppress_at_begin=settings.ids("begin_suppress_tokens"),
+            forced=settings.ids_by_place("forced_decoder_ids"),
+            language=_bare(language) if language else None,
+            max_initial_timestamp=settings.count("max_initial_timestamp_index"),
+            configured=tuple(
+                configured(settings.figure("repetition_penalty", 1.0), settings.count("no_repeat_ngram_size") or 0)
+            ),
         )
 
     def check(self, language: str | None, task: str) -> None:

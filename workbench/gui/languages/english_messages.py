@@ -18,6 +18,7 @@ MESSAGES: dict[str, str] = {
     "usage-chat-json": "a conversation that is to be told as JSON needs a question",
     "usage-bad-json": "the input is not JSON ({reason})",
     "samples-which-column": "{file} has the columns {columns}; name the one that holds the inputs",
+    "engine-not-started": "the engine did not start: {detail}; the page “This machine” says what to do",
     # --- library ---
     "manifest-broken": "the manifest {file} cannot be read ({reason}); export the model again",
     "cache-missing": "there is no hub cache at {folder} yet; download a model, or choose another cache in the settings file",

@@ -48,10 +48,12 @@ MESSAGES: dict[str, str] = {
     "doctor-folder": "{path}（可用空间 {free_gb} GB）",
     "doctor-folder-to-come": "{path}（可用空间 {free_gb} GB，尚未创建）",
     "doctor-folder-fixed": "{path}（可用空间 {free_gb} GB），但无法写入",
+    "doctor-folder-none": "{path} 无法使用，因为 {file} 不是文件夹",
     "doctor-folder-hidden": "无法查看 {path}：{reason}",
     "cure-install": "请重新安装本应用",
     "cure-add-extra": "请带上附加组件 [{extra}] 安装本应用",
     "cure-one-extra": "请带上 [cpu]、[cuda]、[directml] 中的一个附加组件安装本应用",
     "cure-wheels": "在终端中先运行 pip uninstall -y {wheels} ，再运行 pip install {keep}",
+    "cure-data-folder": "请将环境变量 {variable} 设为其他文件夹",
     "cure-folder": "请在设置中选择其他文件夹",
 }
