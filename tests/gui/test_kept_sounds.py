@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import wave
 from pathlib import Path
 
 import numpy as np
+import pytest
 from pytestqt.qtbot import QtBot
 
 from workbench.errors import WorkbenchError
 from workbench.gui.background import Background
 from workbench.gui.kept_sounds import MOST_FILES, KeptSounds
+from workbench.gui.pasting import save_picture
 from workbench.results import Audio
 
 
@@ -53,3 +56,24 @@ def test_what_cannot_be_written_is_told(background: Background, qtbot: QtBot) ->
     keeper.keep(sound(), lambda path: None)
     qtbot.waitUntil(lambda: bool(errors))
     assert isinstance(errors[0], WorkbenchError)
+
+
+def test_nothing_is_left_of_what_a_full_disk_does_not_take(
+    background: Background, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors: list[Exception] = []
+    keeper = KeptSounds(background, errors.append)
+    folder = kept(keeper, sound(), qtbot).parent
+    (first,) = folder.iterdir()
+    write = Path.write_bytes
+
+    def half(path: Path, data: bytes) -> int:
+        write(path, data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    keeper.keep(sound(), lambda path: None)
+    qtbot.waitUntil(lambda: bool(errors))
+    with pytest.raises(WorkbenchError, match="No space left"):
+        save_picture((b"a picture", ".png"), tmp_path)
+    assert [*folder.iterdir(), *tmp_path.iterdir()] == [first]

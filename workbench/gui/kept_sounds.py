@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import weakref
@@ -49,6 +50,8 @@ class KeptSounds:
             try:
                 path.write_bytes(wav_bytes(sound.samples, sound.sampling_rate))
             except OSError as error:
+                with contextlib.suppress(OSError):
+                    path.unlink()  # half of it, where the disk is full
                 raise WorkbenchError("file-unusable", file=path, reason=error.strerror or error) from error
 
         def done(_: None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -40,5 +41,7 @@ def save_picture(picture: tuple[bytes | QImage, str], folder: Path, job: object 
         elif not content.save(str(path)):
             raise OSError("the picture could not be written")
     except OSError as error:
+        with contextlib.suppress(OSError):
+            path.unlink()  # half of it, where the disk is full
         raise WorkbenchError("file-unusable", file=path, reason=error.strerror or error) from error
     return str(path)
