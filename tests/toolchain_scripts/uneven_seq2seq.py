@@ -18,21 +18,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch
 import transformers
-from torch.nn import Linear, Module, Parameter
+from torch.nn import LayerNorm, Linear, Module, Parameter
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from exporters.model_files import ensure_tokenizer
 from tests.toolchain_scripts import image_to_text, seq2seq_text, speech_seq2seq
 
-# A head and a table of words of 2048 x 64 are large enough to be quantized.
-VOCABULARY = 2048
-TEXT = {"vocab_size": VOCABULARY, "d_model": 64, "init_std": 0.18, "max_position_embeddings": 1024}
+# A head and a table of words of 1024 x 128 are large enough to be quantized.
+VOCABULARY = 1024
+TEXT = {"vocab_size": VOCABULARY, "d_model": 128, "init_std": 0.13, "max_position_embeddings": 1024}
 SIZES = {f"{side}_{what}": n for side in ("encoder", "decoder") for what, n in (("layers", 2), ("ffn_dim", 256))}
 HEADS = {f"{side}_attention_heads": 4 for side in ("encoder", "decoder")}
-T5 = {"vocab_size": VOCABULARY, "d_model": 64, "d_kv": 16, "d_ff": 256, "num_layers": 2, "num_heads": 4}
-VIT = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 256}
-VIT |= {"image_size": 48, "patch_size": 8, "initializer_range": 0.18}
+T5 = {"vocab_size": VOCABULARY, "d_model": 128, "d_kv": 32, "d_ff": 256, "num_layers": 2, "num_heads": 4}
+VIT = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 256}
+VIT |= {"image_size": 48, "patch_size": 8, "initializer_range": 0.13}
 FACTORS = (8.0, 12.0, 20.0, 30.0)
 # Pairs of modules: the channels that the first gives are those that the second reads.
 PAIRS = (
@@ -45,6 +45,9 @@ PAIRS = (
     ("wi", "wo"),
     ("wi_1", "wo"),
 )
+
+# What they normalise is a sum that goes on, normalised, to the next layer.
+SUMS = ("bart", "bart-classes", "marian", "trocr")
 
 
 def of_text(kind: str, model_class: str, **changes: Any) -> Callable[[Path, Path], PreTrainedModel]:
@@ -65,12 +68,16 @@ def of_pictures(kind: str) -> Callable[[Path, Path], PreTrainedModel]:
         config = image_to_text.MODELS[kind](folder)
         image_to_text.write_tokenizer(folder)
         if kind == "donut":
-            swin = {"embed_dim": 32, "depths": [2, 2], "num_heads": [2, 4]}
+            swin = {"embed_dim": 64, "depths": [2, 2], "num_heads": [2, 4], "initializer_range": 0.13}
             config.encoder = type(config.encoder)(**{**config.encoder.to_dict(), **swin})
         else:
             config.encoder = type(config.encoder)(**{**config.encoder.to_dict(), **VIT})
-        width = {"n_embd": 64} if kind == "vit-gpt2" else {"d_model": 64, "decoder_ffn_dim": 256}
-        more = {"cross_attention_hidden_size": 64} if kind == "trocr" else {}
+        width = (
+            {"n_embd": 128, "initializer_range": 0.13}
+            if kind == "vit-gpt2"
+            else {"d_model": 128, "decoder_ffn_dim": 256, "init_std": 0.13}
+        )
+        more = {"cross_attention_hidden_size": 128} if kind == "trocr" else {}
         changed = {**config.decoder.to_dict(), "vocab_size": VOCABULARY, **width, **more}
         config.decoder = type(config.decoder)(**changed)
         config.decoder_start_token_id, config.pad_token_id, config.eos_token_id = 0, 1, 2
@@ -99,8 +106,8 @@ MODELS: dict[str, Callable[[Path, Path], PreTrainedModel]] = {
     "vit-gpt2": of_pictures("vit-gpt2"),
     "trocr": of_pictures("trocr"),
     "donut": of_pictures("donut"),
-    "moonshine": of_speech("moonshine", hidden_size=64, intermediate_size=256, initializer_range=0.18),
-    "speech_to_text": of_speech("speech_to_text", d_model=64, encoder_ffn_dim=256, decoder_ffn_dim=256, init_std=0.18),
+    "moonshine": of_speech("moonshine", hidden_size=128, intermediate_size=256, initializer_range=0.13),
+    "speech_to_text": of_speech("speech_to_text", d_model=128, encoder_ffn_dim=256, decoder_ffn_dim=256, init_std=0.13),
 }
 
 
@@ -123,30 +130,47 @@ def given(model: PreTrainedModel) -> dict[str, Any]:
 
 
 def answer(model: PreTrainedModel, inputs: dict[str, Any]) -> list[torch.Tensor]:
-    with torch.no_grad():
-        outputs = model(**inputs)
+    outputs = model(**inputs)
     return [outputs.logits, outputs.encoder_last_hidden_state]
 
 
-def make_uneven(model: PreTrainedModel) -> int:
-    """Make a few channels large wherever the model answers the same for it; returns in how many places."""
+def make_uneven(model: PreTrainedModel, *, sums: bool) -> int:
+    """Make a few channels large wherever the model answers the same for it; returns in how many places.
+
+    With ``sums`` also in the sums that a model normalises layer by layer, though it then answers otherwise.
+    """
     inputs = given(model)
     wanted = answer(model, inputs)
-    done = 0
+    done, refused = 0, []
     for giver, readers in [*_pairs(model), *_norms(model, inputs)]:
         places = {id(item): item for item in (giver, *readers)}.values()
         kept = [{name: item.detach().clone() for name, item in place.named_parameters()} for place in places]
-        with torch.no_grad():
-            _scale(giver, readers)
-            same = all(
-                torch.allclose(got, was, rtol=1e-3, atol=1e-3 * float(was.abs().max()))
-                for got, was in zip(answer(model, inputs), wanted, strict=True)
-            )
-            if not same:
-                for place, values in zip(places, kept, strict=True):
-                    for name, item in place.named_parameters():
-                        item.copy_(values[name])
+        _scale(giver, readers)
+        same = all(
+            torch.allclose(got, was, rtol=1e-3, atol=1e-3 * float(was.abs().max()))
+            for got, was in zip(answer(model, inputs), wanted, strict=True)
+        )
         done += same
+        if not same:
+            refused.append((giver, readers))
+            for place, values in zip(places, kept, strict=True):
+                place.load_state_dict(values)
+    return done + (_make_sums_uneven(model, refused) if sums else 0)
+
+
+def _make_sums_uneven(model: Module, refused: list[tuple[Module, list[Module]]]) -> int:
+    """The first normalisation of a stack makes the channels large, all further ones leave them so."""
+    names = {module: name for name, module in model.named_modules()}
+    done = 0
+    for stack in ("encoder.", "decoder."):
+        norms = [item for item in refused if stack in names[item[0]] and isinstance(item[0], LayerNorm)]
+        for number, (giver, readers) in enumerate(norms):
+            by = torch.ones(len(giver.weight))
+            by[7 :: len(by) // len(FACTORS)] = torch.tensor(FACTORS)
+            giver.weight.mul_(by if number == 0 else by.square().mean().sqrt())
+            for reader in readers:
+                _inputs(reader).div_(by)
+        done += len(norms)
     return done
 
 
@@ -218,8 +242,8 @@ def main(out: Path, name: str) -> None:
     torch.manual_seed(12)
     folder = out / name
     folder.mkdir()
-    model = MODELS[name](out, folder).eval()
-    (out / f"{name}.json").write_text(json.dumps({"places": make_uneven(model)}), "utf-8")
+    model = MODELS[name](out, folder).eval().requires_grad_(False)
+    (out / f"{name}.json").write_text(json.dumps({"places": make_uneven(model, sums=name in SUMS)}), "utf-8")
     if model.generation_config is not None:
         model.generation_config.max_length = 24
     model.save_pretrained(folder)
