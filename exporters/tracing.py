@@ -170,7 +170,7 @@ def _tied_later(found: list[list[dict[str, str]]]) -> Iterator[None]:
     def note(model: Any) -> list[list[str]]:
         groups = find(model)
         found.append(
-            [{name: type(model.get_submodule(name.rpartition(".")[0])).__name__ for name in group} for group in groups]
+            [{name: _kind(model.get_submodule(name.rpartition(".")[0])) for name in group} for group in groups]
         )
         return []
 
@@ -179,6 +179,15 @@ def _tied_later(found: list[list[dict[str, str]]]) -> Iterator[None]:
         yield
     finally:
         base.find_tied_parameters = find
+
+
+def _kind(module: Any) -> str:
+    """What Optimum has to call a module to share its weight: it goes by names, and does not know that a
+    ``BartScaledWordEmbedding`` is an ``Embedding``. Else the head of BART, mBART, M2M100 (NLLB), TrOCR or Donut is a
+    second copy of the embeddings, more than half of all weights of a model with many languages."""
+    from torch.nn import Embedding, Linear
+
+    return next((kind.__name__ for kind in (Embedding, Linear) if isinstance(module, kind)), type(module).__name__)
 
 
 @contextlib.contextmanager

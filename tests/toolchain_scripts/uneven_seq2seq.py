@@ -75,7 +75,7 @@ def of_pictures(kind: str) -> Callable[[Path, Path], PreTrainedModel]:
         width = (
             {"n_embd": 128, "initializer_range": 0.13}
             if kind == "vit-gpt2"
-            else {"d_model": 128, "decoder_ffn_dim": 256, "init_std": 0.13}
+            else {"d_model": 128, "decoder_ffn_dim": 256, "init_std": 0.09}
         )
         more = {"cross_attention_hidden_size": 128} if kind == "trocr" else {}
         changed = {**config.decoder.to_dict(), "vocab_size": VOCABULARY, **width, **more}
@@ -97,12 +97,12 @@ def of_speech(kind: str, **changes: Any) -> Callable[[Path, Path], PreTrainedMod
 MODELS: dict[str, Callable[[Path, Path], PreTrainedModel]] = {
     "t5": of_text("t5", "T5ForConditionalGeneration"),
     "t5-gated": of_text("t5", "T5ForConditionalGeneration", feed_forward_proj="gated-gelu", tie_word_embeddings=False),
-    "bart": of_text("bart", "BartForConditionalGeneration"),
+    "bart": of_text("bart", "BartForConditionalGeneration", init_std=0.06),
     "mbart": of_text("bart", "MBartForConditionalGeneration"),
     "m2m_100": of_text("bart", "M2M100ForConditionalGeneration"),
     "pegasus": of_text("t5", "PegasusForConditionalGeneration", activation_function="relu"),
-    "marian": of_text("marian", "MarianMTModel"),
-    "bart-classes": of_text("bart", "BartForSequenceClassification", num_labels=3),
+    "marian": of_text("marian", "MarianMTModel", init_std=0.09),
+    "bart-classes": of_text("bart", "BartForSequenceClassification", init_std=0.06, num_labels=3),
     "vit-gpt2": of_pictures("vit-gpt2"),
     "trocr": of_pictures("trocr"),
     "donut": of_pictures("donut"),
