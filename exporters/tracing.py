@@ -19,6 +19,7 @@ from typing import Any
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from exporters import graphs
+from exporters.turning import turn_once
 from exporters.voices import is_voice, open_scales
 
 __all__ = ["finish", "trace"]
@@ -75,7 +76,9 @@ def finish(exported: Path) -> None:
         _share_weights({exported / name: found for name, found in groups.items()}, decoders, merged)
     steps = (first, further) if merged.exists() else ()
     for path in sorted(set(exported.glob("*.onnx")).difference(steps)):
-        graphs.save(graphs.load(path), path)
+        model = graphs.load(path)
+        turn_once(model)
+        graphs.save(model, path)
     for path in (*(item for step in steps for item in graphs.files_of(step)), tied):
         path.unlink(missing_ok=True)
 
