@@ -9,7 +9,6 @@ import difflib
 import gc
 import json
 import shutil
-import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporters.decoder_builder import build_decoder, reason_against
 from exporters.failure import ExportFailure
+from exporters.memory import peak_rss_bytes
 from exporters.model_files import copy_source_files, ensure_tokenizer, keep_files_of_export
 from exporters.probe import tasks_by_model_type, versions
 from exporters.protocol import PRECISIONS, ExportAnswer, ExportRequest
@@ -60,7 +60,7 @@ def export(request: ExportRequest, report: Reporter) -> ExportAnswer:
         recipes["fp32"] = {"method": "export", "settings": {"task": request.export_task, **made}}
     if request.part == "fp32":
         report.finish()
-        return ExportAnswer({}, recipes, versions(), answered, report.times_s, _peak_rss_bytes(), skipped)
+        return ExportAnswer({}, recipes, versions(), answered, report.times_s, peak_rss_bytes(), skipped)
     _finish_graphs(request, output, report)
     fp32 = {path.stem: path for path in sorted(onnx_folder.glob("*.onnx"))}
     if request.reuse_fp32:
@@ -77,7 +77,7 @@ def export(request: ExportRequest, report: Reporter) -> ExportAnswer:
             for item in graphs.files_of(path):
                 item.unlink()
     report.finish()
-    return ExportAnswer(files, recipes, versions(), answered, report.times_s, _peak_rss_bytes(), skipped)
+    return ExportAnswer(files, recipes, versions(), answered, report.times_s, peak_rss_bytes(), skipped)
 
 
 def answer(request: ExportRequest, report: Reporter) -> dict[str, Any]:
@@ -343,14 +343,3 @@ def _tell_samples(report: Reporter, samples: int, done: int) -> None:
 
 def _relative(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
-
-
-def _peak_rss_bytes() -> int:
-    if sys.platform == "win32":
-        import psutil
-
-        return int(psutil.Process().memory_info().peak_wset)
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -243,6 +243,10 @@ def to_dynamic(source: Path, target: Path, settings: Mapping[str, Any], activati
     Not for decoders behind an encoder: a step of theirs takes as long as its weights take to be read, whatever the
     kernel, and onnxruntime lets their products overflow on processors without VNNI, since they are in branches. Whisper
     tiny.en wrote 2.6 of 100 words otherwise than in fp32 so, and 0.2 with its decoder in blocks of 8 bits.
+
+    Of ten kinds of seeded encoders, a few channels of which are 8 to 30 times as large as the others, the cosine to
+    fp32 is 0.9987 to 0.9999 so, without smoothing 0.949 to 0.996, in blocks of 8 bits 0.995 to 0.999. Of the scores of
+    ten decoders it is 0.9966 to 0.9993 in blocks of 8 bits, and 0.965 to 0.9986 made by this.
     """
     model = graphs.load(source)
     if settings["gelu"] == "tanh":

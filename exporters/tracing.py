@@ -19,6 +19,7 @@ from typing import Any
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from exporters import graphs
+from exporters.turning import turn_once
 from exporters.voices import is_voice, open_scales
 
 __all__ = ["finish", "trace"]
@@ -75,7 +76,9 @@ def finish(exported: Path) -> None:
         _share_weights({exported / name: found for name, found in groups.items()}, decoders, merged)
     steps = (first, further) if merged.exists() else ()
     for path in sorted(set(exported.glob("*.onnx")).difference(steps)):
-        graphs.save(graphs.load(path), path)
+        model = graphs.load(path)
+        turn_once(model)
+        graphs.save(model, path)
     for path in (*(item for step in steps for item in graphs.files_of(step)), tied):
         path.unlink(missing_ok=True)
 
@@ -170,7 +173,7 @@ def _tied_later(found: list[list[dict[str, str]]]) -> Iterator[None]:
     def note(model: Any) -> list[list[str]]:
         groups = find(model)
         found.append(
-            [{name: type(model.get_submodule(name.rpartition(".")[0])).__name__ for name in group} for group in groups]
+            [{name: _kind(model.get_submodule(name.rpartition(".")[0])) for name in group} for group in groups]
         )
         return []
 
@@ -179,6 +182,15 @@ def _tied_later(found: list[list[dict[str, str]]]) -> Iterator[None]:
         yield
     finally:
         base.find_tied_parameters = find
+
+
+def _kind(module: Any) -> str:
+    """What Optimum has to call a module to share its weight: it goes by names, and does not know that a
+    ``BartScaledWordEmbedding`` is an ``Embedding``. Else the head of BART, mBART, M2M100 (NLLB), TrOCR or Donut is a
+    second copy of the embeddings, more than half of all weights of a model with many languages."""
+    from torch.nn import Embedding, Linear
+
+    return next((kind.__name__ for kind in (Embedding, Linear) if isinstance(module, kind)), type(module).__name__)
 
 
 @contextlib.contextmanager

@@ -96,8 +96,12 @@ def make(name: str, folder: Path) -> None:
     torch.manual_seed(8)
     config = MODELS[name](folder)
     config.decoder_start_token_id, config.pad_token_id, config.eos_token_id = 0, 1, 2
-    model = VisionEncoderDecoderModel(config).eval()
-    model.save_pretrained(folder)
+    VisionEncoderDecoderModel(config).eval().save_pretrained(folder)
+    write_tokenizer(folder)
+
+
+def write_tokenizer(folder: Path) -> None:
+    """One that knows single signs."""
     letters = Tokenizer(models.BPE({sign: n for n, sign in enumerate(NAMES)}, []))
     letters.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     letters.decoder = decoders.ByteLevel()
