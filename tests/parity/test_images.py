@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from exporters.protocol import REFERENCE_SCHEMA
 from tests.parity.records import record
 from workbench.cancellation import Cancellation
 from workbench.engine.verification import verify
@@ -102,7 +103,7 @@ def test_verification_finds_agreement(made: Path, tmp_path: Path, name: str) -> 
     pictures = sorted((made / "pictures").iterdir())
     (tmp_path / "media").symlink_to(made / "pictures")
     rows = [{"input": f"media/{path.name}", "outputs": {"logits": f"{name}/{path.name}"}} for path in pictures]
-    (tmp_path / "samples.json").write_text(json.dumps({"samples": rows}), "utf-8")
+    (tmp_path / "samples.json").write_text(json.dumps({"schema": REFERENCE_SCHEMA, "samples": rows}), "utf-8")
     (tmp_path / "answers.npz").symlink_to(made / "logits.npz")
     files = files_of(made / "models" / name)
     steps = verify(
