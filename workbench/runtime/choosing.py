@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -22,7 +23,7 @@ def likeliest(processors: Sequence[LogitsProcessor] = ()) -> Chooser:
         for process in processors:
             process(scores, tokens)
         token = int(scores.argmax())  # of a NaN among the scores, its place
-        _check(scores[token])
+        _check(float(scores[token]))
         return token
 
     return choose
@@ -39,9 +40,9 @@ def by_chance(processors: Sequence[LogitsProcessor], seed: int | None = None) ->
     def choose(scores: FloatArray, tokens: Sequence[int]) -> int:
         for process in processors:
             process(scores, tokens)
-        highest = scores.max()
+        highest = float(scores.max())
         _check(highest)
-        if highest == np.inf:
+        if highest == math.inf:
             raise EngineError("graph-not-finite")
         possible = np.flatnonzero(scores > -np.inf)
         sums = np.cumsum(np.exp(scores[possible].astype(np.float64) - highest))
@@ -52,8 +53,8 @@ def by_chance(processors: Sequence[LogitsProcessor], seed: int | None = None) ->
     return choose
 
 
-def _check(highest: np.float32) -> None:
-    if np.isnan(highest):
+def _check(highest: float) -> None:
+    if math.isnan(highest):
         raise EngineError("graph-not-finite")
-    if highest == -np.inf:
+    if highest == -math.inf:
         raise EngineError("generation-no-token")
