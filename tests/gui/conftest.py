@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from tests.cli.conftest import hub_cache, tiny_repo
+from tests.gui.layout_items import stale_items
 from tests.gui.talker import Talker, core_of
 from tests.gui.talking import Talk
 from workbench.gui import language
@@ -47,6 +48,14 @@ def pytest_runtest_logfinish() -> None:
     it. A fixture would come too early, since pytest still holds the windows then."""
     gc.collect()
     gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """After each test, while its widgets are there: none of what Python knows of layouts is gone in Qt."""
+    result = yield
+    assert not (stale := stale_items()), f"{len(stale)} items of layouts are gone, and Python does not know"
+    return result
 
 
 @pytest.fixture(autouse=True)

@@ -37,7 +37,8 @@ class Redone(QWidget):
         """Show this layout. ``steps`` fill it, a part with each."""
         made = QWidget()
         made.setLayout(layout)
-        self._around.replaceWidget(self._held, made)
+        self._around.addWidget(made)
+        self._around.removeWidget(self._held)  # replaceWidget would leave the item of a layout to us, who can't free it
         self._held.hide()
         self._held.deleteLater()
         self._held = made

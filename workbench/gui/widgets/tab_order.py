@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from operator import itemgetter
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLayout, QScrollArea, QSplitter, QWidget
 
 __all__ = ["put_in_order"]
+
+DIRECT = Qt.FindChildOption.FindDirectChildrenOnly
 
 
 def put_in_order(whole: QWidget) -> None:
@@ -34,17 +37,23 @@ def _parts(widget: QWidget) -> Iterator[QWidget]:
     elif isinstance(widget, QSplitter):
         found = (widget.widget(number) for number in range(widget.count()))
     elif layout is not None:
-        found = _laid_out(layout)
+        found = _laid_out(widget, layout)
     else:
-        found = widget.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        found = widget.findChildren(QWidget, options=DIRECT)
     yield from (part for part in found if part is not None and not part.isWindow())
 
 
-def _laid_out(layout: QLayout) -> Iterator[QWidget]:
-    for number in range(layout.count()):
-        item = layout.itemAt(number)
-        assert item is not None
-        if (widget := item.widget()) is not None:
-            yield widget
-        elif (inner := item.layout()) is not None:
-            yield from _laid_out(inner)
+def _laid_out(holder: QWidget, layout: QLayout) -> Iterator[QWidget]:
+    """The widgets of ``holder`` in this layout.
+
+    Not by ``itemAt``: PySide keeps what that returns with the layout, also once Qt has deleted the item, and takes the
+    next widget at that address for it, which ends the process when the widget goes.
+    """
+    inside: list[QWidget | QLayout] = [*holder.findChildren(QWidget, options=DIRECT)]
+    inside += layout.findChildren(QLayout, options=DIRECT)
+    placed = [(place, part) for part in inside if (place := layout.indexOf(part)) >= 0]
+    for _, part in sorted(placed, key=itemgetter(0)):
+        if isinstance(part, QLayout):
+            yield from _laid_out(holder, part)
+        else:
+            yield part
