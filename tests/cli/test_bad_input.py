@@ -143,6 +143,21 @@ class TestStreams:
         assert b"Traceback" not in done.stderr
         assert b"Exception ignored" not in done.stderr
 
+    @POSIX
+    @pytest.mark.parametrize("unbuffered", ["", "1"])
+    def test_a_disk_that_is_full_in_the_middle_cuts_nothing_in_silence(self, tmp_path: Path, unbuffered: str) -> None:
+        command = f'ulimit -f 1; exec "{sys.executable}" -m workbench tasks --json > "{tmp_path / "tasks.json"}"'
+        done = subprocess.run(
+            ["sh", "-c", command],
+            capture_output=True,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+            timeout=60,
+            check=False,
+        )
+        assert (tmp_path / "tasks.json").stat().st_size > 0
+        assert done.returncode == 1
+        assert "the output cannot be written (File too large)" in one_line(done.stderr.decode())
+
     def test_control_characters_of_strangers_do_not_reach_the_terminal(
         self, workbench: Command, tiny_repo: Path
     ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import threading
@@ -105,11 +106,16 @@ def _status_of_files(error: OSError) -> int:
 
 
 def _mend_streams() -> None:
-    """Text goes out as UTF-8. A stream that was closed (``>&-``) leads nowhere, before a file takes its number."""
+    """Text goes out as UTF-8. A stream that was closed (``>&-``) leads nowhere, before a file takes its number. One
+    without a buffer (``PYTHONUNBUFFERED``) gets one a line: Python takes what a disk wrote until it was full for all.
+    """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         stream = getattr(sys, name)
         if stream is None:
             stream = open(os.devnull, "w" if number else "r", encoding="utf-8")  # noqa: PTH123, SIM115
+            setattr(sys, name, stream)
+        elif number and isinstance(getattr(stream, "buffer", None), io.RawIOBase):
+            stream = open(stream.fileno(), "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
         if number and hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
