@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import errno
 import json
 import sys
 from pathlib import Path
@@ -11,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import TINY, Command
+from tests.cli.conftest import TINY, Command, in_process
 from tests.cli.test_commands import one_line
 from workbench.cancellation import Cancellation
 from workbench.cli.inputs import gathered_inputs
 from workbench.errors import InputError, UsageError
+from workbench.saving.files import put_new, unusable
 from workbench.tasks.info import Field, Layout, TaskInfo
 
 LAYOUT = (Layout("x"),)
@@ -55,6 +57,37 @@ def test_a_second_run_replaces_nothing(workbench: Command, tiny_repo: Path, tmp_
     assert (tmp_path / "good.json").read_text("utf-8") == "mine"
     assert (tmp_path / "good-2.json").is_file()
     assert done.out.split()[:3] == ["label", "score", "positive"]
+
+
+@pytest.mark.parametrize("json_asked", [True, False])
+def test_answers_are_told_where_the_disk_is_full(
+    json_asked: bool,
+    tiny_repo: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    written: list[Path] = []
+
+    def with_room_for_one(folder: Path, stem: str, suffix: str, data: bytes) -> Path:
+        if written:
+            raise unusable(folder / f"{stem}{suffix}", OSError(errno.ENOSPC, "No space left on device"))
+        written.append(put_new(folder, stem, suffix, data))
+        return written[0]
+
+    monkeypatch.setattr("workbench.saving.formats.put_new", with_room_for_one)
+    words = ["run", TINY, "good", "bad", "--out", str(tmp_path / "out"), "--format", "csv,json"]
+    assert in_process(*words, *(["--json"] if json_asked else [])) == 1
+    said = capsys.readouterr()
+    assert "good.json cannot be written (No space left on device)" in said.err
+    assert f"saved {written[0]}" in said.err
+    if json_asked:
+        first, second = json.loads(said.out)["results"]
+        assert first["files"] == [str(written[0])]
+        assert "files" not in second
+        assert first["result"] != second["result"]
+    else:
+        assert said.out.count("positive") == 2
 
 
 @pytest.mark.parametrize(

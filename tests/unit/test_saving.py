@@ -201,7 +201,7 @@ class TestNames:
     def test_what_is_there_already_stays(self, tmp_path: Path) -> None:
         (tmp_path / "cat.json").write_text("mine", "utf-8")
         folder = OutFolder(tmp_path)
-        made = [folder.save("/x/cat.png", "image", RESULTS[0], [FORMATS["json"]])[0].name for _ in range(2)]
+        made = [next(folder.save("/x/cat.png", "image", RESULTS[0], [FORMATS["json"]])).name for _ in range(2)]
         assert made == ["cat-2.json", "cat-3.json"]
         assert (tmp_path / "cat.json").read_text("utf-8") == "mine"
 

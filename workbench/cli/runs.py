@@ -15,7 +15,7 @@ from workbench.cli.inputs import gathered_inputs
 from workbench.cli.output import ProgressLine, print_json, printable
 from workbench.cli.places import places_text
 from workbench.cli.results import result_text
-from workbench.errors import UsageError
+from workbench.errors import UsageError, WorkbenchError
 from workbench.reports import ItemReport, PlacesReport, RunReport
 from workbench.results import Result, Text
 from workbench.saving.formats import Format, OutFolder, Overlay, chosen_formats
@@ -26,7 +26,8 @@ __all__ = ["params_of", "run", "target_of"]
 
 
 def run(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> int:
-    """Answer each input; an input that fails is named on stderr and the others go on."""
+    """Answer each input; an input that fails is named on stderr and the others go on. What cannot be saved, or placed,
+    is raised when all answers were printed."""
     target = target_of(workbench, arguments)
     params = check_params(target.task, params_of(arguments.param))
     saver = _saver(workbench, target.task, arguments, cancellation)
@@ -45,10 +46,17 @@ def run(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> int
             cancellation=cancellation,
         )
         shown.end()
-        places = _places(workbench, target, inputs, params, cancellation) if arguments.where else None
-        files = saver.save(report) if saver else {}  # while what came on stdin is kept
-        if places:
-            report = replace(report, placements=places.placements)
+        places: PlacesReport | None = None
+        files: dict[int, list[str]] = {}
+        after: WorkbenchError | None = None
+        try:  # while what came on stdin is kept
+            if saver:
+                saver.save(report, files)
+            if arguments.where:
+                places = _places(workbench, target, inputs, params, cancellation)
+                report = replace(report, placements=places.placements)
+        except WorkbenchError as error:  # the answers are there: they are told before it
+            after = error
     for notice in report.warnings:
         print(f"workbench: {notice}", file=sys.stderr)
     failed = [item for item in report.items if item.error]
@@ -63,6 +71,8 @@ def run(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> int
         if places:
             print(places_text(places), flush=True)
         print(_where(report), file=sys.stderr)
+    if after:
+        raise after
     return 1 if failed else 0
 
 
@@ -88,26 +98,32 @@ class _Saver:
         self._folder, self._task, self._formats = folder, task, formats
         self._overlay, self._cancellation = overlay, cancellation
 
-    def save(self, report: RunReport) -> dict[int, list[str]]:
-        """Paths of files by the numbers of the inputs. Raises WorkbenchError, Cancelled."""
-        kind, line = self._task.input, ProgressLine()
+    def save(self, report: RunReport, files: dict[int, list[str]]) -> None:
+        """Add the paths of files to ``files``, by the numbers of the inputs: also of those that were written before an
+        error. Raises WorkbenchError, Cancelled."""
+        line = ProgressLine()
+        try:
+            self._save(report, files, line)
+        finally:
+            line.clear()
+            for path in dict.fromkeys(path for paths in files.values() for path in paths):
+                print(f"workbench: saved {printable(path)}", file=sys.stderr)
+
+    def _save(self, report: RunReport, files: dict[int, list[str]], line: ProgressLine) -> None:
+        kind = self._task.input
         done = {n: item.result for n, item in enumerate(report.items) if item.result is not None}
-        files: dict[int, list[str]] = {}
         for count, (number, result) in enumerate(done.items(), 1):
             self._cancellation.check()
             if len(done) > 1:
                 line.show("saving", count, len(done), "results")
-            made = self._folder.save(report.items[number].input, kind, result, self._formats, self._overlay)
-            files[number] = [str(path) for path in made]
+            files[number] = []
+            for path in self._folder.save(report.items[number].input, kind, result, self._formats, self._overlay):
+                files[number].append(str(path))
         together = self._folder.save_together(
             [(report.items[number].input, result) for number, result in done.items()], kind, self._formats
         )
-        line.clear()
         for number in files:
             files[number] += [str(path) for path in together]
-        for path in dict.fromkeys(path for paths in files.values() for path in paths):
-            print(f"workbench: saved {printable(path)}", file=sys.stderr)
-        return files
 
 
 class _Shown:

@@ -139,7 +139,7 @@ class AnswerSaver(FileSaver):
             out, count = OutFolder(folder), 0
             for answer in answers:
                 job.cancellation.check()
-                count += len(out.save(answer.input, answer.kind, answer.result, [item], self._drawing(job)))
+                count += sum(1 for _ in out.save(answer.input, answer.kind, answer.result, [item], self._drawing(job)))
             pairs = [(answer.input, answer.result) for answer in answers]
             return count + len(out.save_together(pairs, answers[0].kind, [item]))
 

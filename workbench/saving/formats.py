@@ -12,7 +12,7 @@ import json
 import math
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -308,17 +308,16 @@ class OutFolder:
         result: Result,
         formats: Sequence[Format],
         overlay: Overlay | None = None,
-    ) -> tuple[Path, ...]:
-        """Write a result in formats of one file a result, named after its input. Raises WorkbenchError."""
-        made: list[Path] = []
+    ) -> Iterator[Path]:
+        """Write a result in formats of one file a result, named after its input; each path comes when its file is
+        there, so that what was written before an error is known. Raises WorkbenchError."""
         picture = picture_of(item, kind)
         for format_ in formats:
             if format_.together:
                 continue
             stem = file_name(item, kind) + ("-overlay" if format_.needs_picture else "")
             for more, data in _contents(result, format_, picture, overlay):
-                made.append(put_new(self.folder, stem + more, format_.suffix, data))
-        return tuple(made)
+                yield put_new(self.folder, stem + more, format_.suffix, data)
 
     def save_together(
         self, items: Sequence[tuple[Any, Result]], kind: str, formats: Sequence[Format]
