@@ -77,7 +77,7 @@ class Workbench(ReceiptMethods):
             precision=precision,
             provider=provider or self._settings.provider,
             allow_fallback=allow_fallback,
-            threads=self._settings.threads if threads is None else threads,
+            threads=self._settings.usable_threads if threads is None else threads,
             node_fallback=node_fallback,
         )
         target = choose_target(self.find(model, revision), wish, self.artifacts)

@@ -178,6 +178,7 @@ MESSAGES: dict[str, str] = {
     "doctor-no-wheel": "no onnxruntime is installed",
     "doctor-wheels": "{wheels} overwrite each other's files",
     "doctor-threads-set": "{threads} for every model, by the setting",
+    "doctor-threads-too-many": "the setting names {threads}, more than this machine can run ({most}); it counts as not set",
     "doctor-threads-measured": "the best of {counts}, measured with a model's first receipt; graphs measured so far: {graphs}",
     "doctor-engine": "works with onnxruntime {version}, telemetry off",
     "doctor-audio": "{version}; microphones: {inputs}, outputs: {outputs}",

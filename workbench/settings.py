@@ -18,6 +18,7 @@ from workbench.errors import UsageError, WorkbenchError
 from workbench.files import write_atomically
 from workbench.providers import PROVIDERS as KNOWN_PROVIDERS
 from workbench.providers import builtin_names
+from workbench.thread_limit import most_threads
 
 __all__ = [
     "DATA_DIR_VARIABLE",
@@ -39,6 +40,8 @@ ALL_PROVIDERS = ("auto", *KNOWN_PROVIDERS)
 THEMES = ("system", "light", "dark")
 LANGUAGES = ("system", "en", "zh_CN")
 MAX_NAME = 500
+# Of a file, which may have been written on the largest machine there is.
+MAX_THREADS = 4096
 
 Kind = Literal["path", "paths", "text", "name", "count", "bytes"]
 Origin = Literal["default", "file", "environment", "command line"]
@@ -133,6 +136,14 @@ class Settings:
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
 
     @property
+    def usable_threads(self) -> int:
+        """``threads``, or 0 where that is more than can be asked for here: the file was written on a larger machine.
+
+        As many as can be asked for would be no better: far more than there are processors, and slower for it.
+        """
+        return self.threads if self.threads <= most_threads() else 0
+
+    @property
     def hub_cache_folder(self) -> Path:
         return self.hub_cache or default_hub_cache()
 
@@ -185,7 +196,8 @@ class Settings:
             raise WorkbenchError("settings-not-written", file=path, reason=error.strerror or error) from error
 
     def with_value(self, name: str, text: str, origin: Origin = "command line") -> Settings:
-        """With one setting from its text; an empty one restores the default. Raises UsageError."""
+        """With one setting from its text; an empty one restores the default. Raises UsageError, also for more threads
+        than can be asked for on this machine, which a file may name."""
         item = _setting_named(name)
         if not text.strip():
             return self._with(name, item.default, None)
@@ -196,7 +208,8 @@ class Settings:
             value = [str(Path(_expanded(word)).absolute()) for word in _words(text)]
         elif item.metadata["kind"] == "path":
             value = str(Path(_expanded(value)).absolute())
-        return self._with(name, _check(item, value), origin)
+        most = most_threads() if item.metadata["kind"] == "count" else MAX_THREADS
+        return self._with(name, _check(item, value, most), origin)
 
     def describe(self) -> tuple[SettingRow, ...]:
         """All settings with the values in force, and the data folder, which only an environment variable can move."""
@@ -204,6 +217,7 @@ class Settings:
             "hub_cache": self.hub_cache_folder,
             "artifacts_dir": self.artifacts_folder,
             "memory_budget_bytes": self.memory_limit_bytes,
+            "threads": self.usable_threads,
         }
         origin = "environment" if os.environ.get(DATA_DIR_VARIABLE) else "default"
         help_ = f"Settings, toolchains, exported models; set {DATA_DIR_VARIABLE} to move it"
@@ -211,6 +225,8 @@ class Settings:
         for item in _declared():
             value = _to_json(in_force.get(item.name, getattr(self, item.name)))
             shown = "–" if value in (None, []) else ", ".join(value) if isinstance(value, list) else str(value)
+            if item.name == "threads" and value != self.threads:
+                shown = f"{value}, as {self.threads} are more than this machine can run ({most_threads()})"
             origin = self.origins.get(item.name, "default")
             rows.append(SettingRow(item.name, value, shown, origin, item.metadata["help"], item.metadata["choices"]))
         return tuple(rows)
@@ -276,8 +292,9 @@ def _setting_named(name: str) -> Field[Any]:
     return known[name]
 
 
-def _check(item: Field[Any], value: Any) -> Any:
-    """The value of a setting out of the JSON value. Raises UsageError with what was expected."""
+def _check(item: Field[Any], value: Any, most: int = MAX_THREADS) -> Any:
+    """The value of a setting out of the JSON value; a count is at most ``most``. Raises UsageError with what was
+    expected."""
     kind, choices = item.metadata["kind"], item.metadata["choices"]
     if value is None and item.default is None:
         return None
@@ -286,7 +303,7 @@ def _check(item: Field[Any], value: Any) -> Any:
         "paths": (lambda v: isinstance(v, list) and all(map(_is_path, v)), "a list of absolute paths"),
         "text": (lambda v: v in choices, "one of " + ", ".join(choices)),
         "name": (lambda v: isinstance(v, str) and 0 < len(v) <= MAX_NAME and v.isprintable(), "a name"),
-        "count": (lambda v: type(v) is int and 0 <= v <= 4096, "a whole number from 0 to 4096"),
+        "count": (lambda v: type(v) is int and 0 <= v <= most, f"a whole number from 0 to {most}"),
         "bytes": (lambda v: type(v) is int and v > 0, "a whole number of bytes, at least 1"),
     }
     good, expected = checks[kind]

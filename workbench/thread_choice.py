@@ -18,7 +18,7 @@ from workbench.engine.request import ModelChoice
 from workbench.library.variants import external_data
 from workbench.remembered import Remembered
 
-__all__ = ["ThreadChoices", "best_of", "candidates", "most_threads", "threads_file"]
+__all__ = ["ThreadChoices", "best_of", "candidates", "threads_file"]
 
 # Of a graph's file, so many bytes at both ends are read to tell it from another of the same size.
 ENDS_BYTES = 1 << 18
@@ -30,12 +30,6 @@ NEAR = 0.03
 def threads_file(data: Path) -> Path:
     """The file in the data folder."""
     return data / "threads.json"
-
-
-def most_threads() -> int:
-    """How many threads can be asked for here. Those that wait for work take turns with those that have some: with
-    hundreds on two processors, no answer ever comes."""
-    return max(64, 4 * (os.cpu_count() or 1))
 
 
 def candidates() -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from workbench.api import Workbench
 from workbench.errors import UsageError
 from workbench.receipts.measured_model import MeasuredModel
 from workbench.receipts.proving import prove
-from workbench.thread_choice import most_threads
+from workbench.thread_limit import most_threads
 
 MODEL = "someone/tiny"
 

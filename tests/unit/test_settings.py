@@ -21,6 +21,7 @@ from workbench.settings import (
     settings_path,
     starter_hub,
 )
+from workbench.thread_limit import most_threads
 
 NAMES = (
     "hub_cache",
@@ -230,7 +231,8 @@ class TestChanging:
         ("name", "text", "code", "said"),
         [
             ("threads", "many", "settings-bad-value", "whole number"),
-            ("threads", "-1", "settings-bad-value", "0 to 4096"),
+            ("threads", "-1", "settings-bad-value", f"0 to {most_threads()}"),
+            ("threads", str(most_threads() + 1), "settings-bad-value", f"0 to {most_threads()}"),
             ("provider", "gpu", "settings-bad-value", "auto, cpu, cuda, dml"),
             ("model_folders", "[1]", "settings-bad-value", "JSON list"),
             ("model_folders", '["a"', "settings-bad-value", "JSON list"),
@@ -271,6 +273,33 @@ class TestChanging:
     def test_a_change_leaves_no_other_file(self) -> None:
         change_setting("threads", "3")
         assert [path.name for path in data_dir().iterdir()] == ["settings.json"]
+
+
+class TestMoreThreadsThanRunHere:
+    """Words and variables of this machine are refused; a file from a larger one is kept, and counts as not set."""
+
+    MANY = most_threads() + 1
+
+    def test_a_file_of_a_larger_machine_counts_as_not_set(self, file: Path) -> None:
+        file.write_text(json.dumps({"threads": self.MANY}), "utf-8")
+        settings = Settings.load()
+        assert (settings.threads, settings.usable_threads) == (self.MANY, 0)
+        (row,) = (row for row in settings.describe() if row.name == "threads")
+        assert (row.value, row.origin) == (0, "file")
+        assert f"{self.MANY} are more than this machine can run ({most_threads()})" in row.shown
+
+    def test_another_change_leaves_it_in_the_file(self, file: Path) -> None:
+        file.write_text(json.dumps({"threads": self.MANY}), "utf-8")
+        change_setting("provider", "cpu")
+        assert json.loads(file.read_text("utf-8")) == {"provider": "cpu", "threads": self.MANY}
+
+    def test_a_variable_is_of_this_machine(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("WORKBENCH_THREADS", str(self.MANY))
+        with refused("settings-bad-variable", "WORKBENCH_THREADS", f"0 to {most_threads()}"):
+            Settings.load()
+
+    def test_what_runs_here_is_taken(self) -> None:
+        assert change_setting("threads", str(most_threads())).usable_threads == most_threads()
 
 
 class TestDescribing:

@@ -96,3 +96,4 @@ def test_the_doctor_tells_what_is_known(tmp_path: Path) -> None:
     ThreadChoices(threads_file(data_dir())).keep(choice(tmp_path / "one"), {1: 2.0, 4: 9.0})
     assert "measured so far: 1" in said(0)
     assert said(3) == "3 for every model, by the setting"
+    assert "names 99999, more than this machine can run" in said(99_999)

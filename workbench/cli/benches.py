@@ -15,7 +15,8 @@ from workbench.cli.runs import params_of, target_of
 from workbench.comparing import CompareRow, Plan, plan_rows, ranked
 from workbench.errors import Cancelled, UsageError
 from workbench.tasks.catalog import check_params
-from workbench.thread_choice import candidates, most_threads
+from workbench.thread_choice import candidates
+from workbench.thread_limit import most_threads
 from workbench.units import duration, size
 
 __all__ = ["bench"]

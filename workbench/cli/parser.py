@@ -13,7 +13,7 @@ from workbench.cli import benches, chats, exports, libraries, receipts, runs, sy
 from workbench.providers import PROVIDERS
 from workbench.saving.formats import FORMATS
 from workbench.tasks.catalog import TASKS
-from workbench.thread_choice import most_threads
+from workbench.thread_limit import most_threads
 
 __all__ = ["build_parser"]
 

@@ -23,6 +23,7 @@ from workbench.errors import Notice, WorkbenchError, error_from_wire
 from workbench.exporting.toolchains import ToolchainStatus
 from workbench.settings import DATA_DIR_VARIABLE, Settings, data_dir, settings_path
 from workbench.thread_choice import ThreadChoices, candidates, threads_file
+from workbench.thread_limit import most_threads
 
 __all__ = ["Check", "Diagnosis", "diagnose"]
 
@@ -90,7 +91,9 @@ def _providers(host: EngineHost, wheels: Mapping[str, str], cancellation: Cancel
 
 def _threads(settings: Settings) -> Check:
     """With how many threads models run on the processor."""
-    if settings.threads:
+    if settings.usable_threads != settings.threads:
+        told = Notice.of("doctor-threads-too-many", threads=settings.threads, most=most_threads())
+    elif settings.threads:
         told = Notice.of("doctor-threads-set", threads=settings.threads)
     else:
         known = ThreadChoices(threads_file(data_dir())).count()

@@ -87,7 +87,7 @@ def measure(
         known, version = working_providers(settings, cancel, host)
     asked = _wanted(providers, known)
     with reference_answers(model, own, checkpoint, settings, tell, cancel) as answers:
-        if "cpu" in asked and not settings.threads:
+        if "cpu" in asked and not settings.usable_threads:
             with _engine(settings) as host:
                 _know_threads(host, model, chosen, answers, cancel)
 
@@ -262,8 +262,8 @@ class _Row:
     @property
     def _choice(self) -> ModelChoice:
         """As a run has it: with the threads of the setting, else those that were measured for this machine."""
-        choice = self.model.choice(self.precision, self.provider, self.settings.threads)
-        if self.settings.threads or self.provider != "cpu":
+        choice = self.model.choice(self.precision, self.provider, self.settings.usable_threads)
+        if self.settings.usable_threads or self.provider != "cpu":
             return choice
         return replace(choice, threads=ThreadChoices(threads_file(data_dir())).known(choice))
 

@@ -172,7 +172,7 @@ def _row(
         if message.kind == "progress":
             tell({**message.body, "precision": precision, "provider": provider})
 
-    choice = model.choice(precision, provider, settings.threads)
+    choice = model.choice(precision, provider, settings.usable_threads)
     body = {"model": choice.to_body(), "reference": str(model.folder / "reference"), "params": model.params}
     host = EngineHost(settings.memory_limit_bytes)
     try:

@@ -39,6 +39,7 @@ MESSAGES: dict[str, str] = {
     "doctor-no-wheel": "没有安装 onnxruntime",
     "doctor-wheels": "{wheels} 互相覆盖了对方的文件",
     "doctor-threads-set": "按照设置，所有模型均使用 {threads} 个线程",
+    "doctor-threads-too-many": "设置中的 {threads} 个线程超过本机上限（{most} 个），按未设置处理",
     "doctor-threads-measured": "在 {counts} 个线程中取最快者，生成模型的第一份实测报告时测量；已测得的计算图数：{graphs}",
     "doctor-engine": "使用 onnxruntime {version}，遥测已关闭",
     "doctor-audio": "{version}：{inputs} 个麦克风，{outputs} 个输出设备",
