@@ -133,6 +133,32 @@ def test_rows_that_are_short_or_never_end_are_passed_over(tmp_path: Path) -> Non
     assert "field limit" in found.skipped[1][1]
 
 
+@pytest.mark.parametrize("blank", ["\n\n", " \r\n", ",,\n"])
+def test_blank_lines_before_the_header_of_a_table(tmp_path: Path, blank: str) -> None:
+    path = written(tmp_path / "a.csv", f"{blank}text;x\nhello, you;1\n")
+    assert read("feature-extraction", path).samples == ("hello, you",)
+    refused("feature-extraction", written(tmp_path / "b.csv", blank), "samples-none")
+
+
+def test_rows_of_json_without_the_column_are_passed_over_and_say_what_they_have(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.json", '[{"a": "x"}, {"b": "y", "c": "z"}, 5]')
+    found = read("feature-extraction", path, column="a")
+    assert found.samples == ("x",)
+    assert dict(found.skipped) == {
+        "entry 2": "it has no 'a'; it has b, c",
+        "entry 3": "it is no object with columns",
+    }
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes in the file system")
+def test_a_pipe_among_texts_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.txt")
+    written(tmp_path / "b.txt", "hello")
+    found = read("feature-extraction", tmp_path)
+    assert found.samples == ("hello",)
+    assert found.skipped == (("a.txt", "it is not a file"),)
+
+
 def test_fields_of_a_structured_task(tmp_path: Path) -> None:
     wanted = {"question": "Who?", "context": "Maria works."}
     table = written(tmp_path / "a.csv", "id,context,question\n1,Maria works.,Who?\n")
@@ -261,6 +287,7 @@ def test_samples_of_another_kind(tmp_path: Path) -> None:
 
 def test_files_that_hold_no_samples(tmp_path: Path) -> None:
     refused("feature-extraction", written(tmp_path / "a.pdf", b"%PDF\0\1\2"), "samples-format")
+    refused("feature-extraction", written(tmp_path / "a.csv", "text\nx\n".encode("utf-32")), "samples-format")
     refused("feature-extraction", written(tmp_path / "a.json", "{"), "input-unreadable")
     refused("feature-extraction", written(tmp_path / "deep.json", "[" * 100_000), "input-unreadable")
     os.mkfifo(tmp_path / "pipe.txt")
@@ -308,5 +335,8 @@ def test_a_column_of_parquet(tmp_path: Path) -> None:
     assert error.arguments["columns"] == "id, text, labels, image"
     assert "save it as a file" in str(refused("image-classification", path, "samples-all-unusable"))
     refused("feature-extraction", written(tmp_path / "b.parquet", b"PAR1 and then nothing"), "input-unreadable")
+    parquet.write_table(pyarrow.table({"text": [b"good", b"\xff"]}), path)  # whose writer named no type
+    assert read("feature-extraction", path).samples == ("good",)
+    assert dict(read("feature-extraction", path).skipped) == {"row 2": "it is not UTF-8"}
     parquet.write_table(pyarrow.table({"text": pyarrow.array([], pyarrow.string())}), path)
     refused("feature-extraction", path, "samples-none")

@@ -2,8 +2,8 @@
 
 Asked by :mod:`workbench.samples.rows` with ``{"path", "columns", "limit"}`` on stdin: without columns one line with
 their names, else one object a row. A process of its own, since pyarrow is native code and the file may be anyone's.
-What cannot be said in JSON, such as the bytes of a picture, becomes null. Exit status 1 with one line on stderr for a
-file that cannot be read.
+What cannot be said in JSON, such as the bytes in a picture's object, becomes null. Exit status 1 with one line on
+stderr for a file that cannot be read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 
 __all__ = ["main"]
 
-BATCH_ROWS = 1024
+# One text that is repeated takes little of a file, and all of its length in each row of a batch.
+BATCH_ROWS = 64
 MAX_CHARACTERS = 64 << 20
 
 
@@ -52,7 +53,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
+        return {name: None if isinstance(item, bytes) else _plain(item) for name, item in value.items()}
+    if isinstance(value, bytes):  # a text whose writer did not say that it is one, or what is not UTF-8
+        return value.decode("utf-8", "surrogateescape")
     return value if isinstance(value, (str, int, float, bool)) else None
 
 

@@ -26,6 +26,10 @@ __all__ = ["Row", "Rows", "read_rows"]
 MAX_ROWS = 100_000
 MAX_CHARACTERS = 64 << 20
 DELIMITERS = (",", ";", "\t", "|")
+BLANK = " \r\n" + "".join(DELIMITERS)
+# Of columns that are told to a user, so many, and so many characters of each.
+MAX_SHOWN, MAX_SHOWN_NAME = 20, 60
+NO_OBJECT = "it is no object with columns"
 PARQUET_MAGIC = b"PAR1"
 JSON_LINES = frozenset({".jsonl", ".ndjson"})
 TABLES = frozenset({".csv", ".tsv"})
@@ -89,7 +93,7 @@ def _head(path: Path) -> bytes:
 
 
 def _is_utf16(head: bytes) -> bool:
-    return head[:2] in (b"\xff\xfe", b"\xfe\xff")
+    return head[:2] in (b"\xff\xfe", b"\xfe\xff") and head[2:4] != b"\0\0"  # which is UTF-32
 
 
 def _encoding(head: bytes) -> str:
@@ -117,12 +121,12 @@ def _lines(path: Path, encoding: str, column: str | None) -> Rows:
 def _table(path: Path, encoding: str, column: str | None, fields: Sequence[str], usual: Sequence[str]) -> Rows:
     found = Rows()
     with _open(path, encoding, newline="") as stream:
-        first = stream.readline()
+        first = next((line for line in iter(stream.readline, "") if line.strip(BLANK)), "")
         stream.seek(0)
         delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(first)
         reader = csv.reader(stream, delimiter=delimiter)
         numbered = _table_rows(reader, found)
-        header = next(numbered, None)
+        header = next((row for row in numbered if any(cell.strip(BLANK) for cell in row[1])), None)
         if header is None:
             return found
         columns = [name.strip() for name in header[1]]
@@ -166,7 +170,7 @@ def choose_columns(
     path: Path, columns: Sequence[str], column: str | None, fields: Sequence[str], usual: Sequence[str]
 ) -> tuple[str, ...]:
     """The columns that make a sample, see :func:`read_rows`. Raises InputError."""
-    shown = ", ".join(columns[:20]) or "none"
+    shown = _shown(columns)
     if column is not None:
         if column not in columns:
             raise InputError("samples-no-column", file=path, column=column, columns=shown)
@@ -180,6 +184,11 @@ def choose_columns(
     if len(columns) == 1:
         return (columns[0],)
     raise InputError("samples-which-column", file=path, columns=shown)
+
+
+def _shown(columns: Sequence[str]) -> str:
+    more = ", …" if len(columns) > MAX_SHOWN else ""
+    return ", ".join(name[:MAX_SHOWN_NAME] for name in columns[:MAX_SHOWN]) + more or "none"
 
 
 def _cells(cells: dict[str, Any], column: str | None, fields: Sequence[str]) -> Any:
@@ -199,9 +208,9 @@ def _json_lines(path: Path, encoding: str, column: str | None) -> Rows:
             except (ValueError, RecursionError) as error:
                 found.broken.append((f"line {number}", f"no JSON: {error}"))
                 continue
-            if not _add_json(found, path, f"line {number}", value, column):
+            if not _add_json(found, f"line {number}", value, column):
                 break
-    return found
+    return _with_columns(found, path, column)
 
 
 def _json(path: Path, encoding: str, column: str | None) -> Rows:
@@ -215,20 +224,28 @@ def _json(path: Path, encoding: str, column: str | None) -> Rows:
         raise InputError("input-unreadable", file=path, reason=f"no JSON: {error}") from error
     found = Rows()
     for number, item in enumerate(value if isinstance(value, list) else [value], 1):
-        if not _add_json(found, path, f"entry {number}", item, column):
+        if not _add_json(found, f"entry {number}", item, column):
             break
-    return found
+    return _with_columns(found, path, column)
 
 
-def _add_json(found: Rows, path: Path, name: str, value: Any, column: str | None) -> bool:
+def _add_json(found: Rows, name: str, value: Any, column: str | None) -> bool:
     if column is None:
         return found.add(name, value)
     if not isinstance(value, dict):
-        raise InputError("samples-no-columns", path=path, column=column)
+        found.broken.append((name, NO_OBJECT))
+        return True
     if column not in value:
-        found.broken.append((name, f"it has no {column!r}"))
+        found.broken.append((name, f"it has no {column!r}; it has {_shown(list(value))}"))
         return True
     return found.add(name, value[column])
+
+
+def _with_columns(found: Rows, path: Path, column: str | None) -> Rows:
+    """The rows of JSON. Raises InputError where a column was named and no row is an object."""
+    if column is not None and not found.rows and all(reason == NO_OBJECT for _, reason in found.broken):
+        raise InputError("samples-no-columns", path=path, column=column)
+    return found
 
 
 def _parquet(path: Path, column: str | None, fields: Sequence[str], usual: Sequence[str]) -> Rows:

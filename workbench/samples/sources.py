@@ -272,6 +272,8 @@ def _media(name: str, kind: Kind) -> str:
 
 def _read_text(name: str) -> str:
     try:
+        if Path(name).exists() and not Path(name).is_file():  # a pipe or a device would not end
+            raise _Unusable("it is not a file")
         with Path(name).open("rb") as stream:
             data = stream.read(MAX_TEXT_BYTES + 1)
     except OSError as error:
