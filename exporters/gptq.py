@@ -12,7 +12,7 @@ import numpy as np
 from exporters.blocks import Blocks, block_scales
 from exporters.rewrite import Array
 
-__all__ = ["inverse_factor", "round_by_factor"]
+__all__ = ["damped", "inverse_factor", "round_by_factor"]
 
 # What is added to the diagonal, as a part of its mean.
 DAMPING = 0.01
@@ -57,13 +57,19 @@ def inverse_factor(hessian: Array) -> Array:
     """
     if not np.isfinite(hessian).all():
         raise np.linalg.LinAlgError("not finite")
-    damped = hessian.astype(np.float64)
-    diagonal = damped.diagonal()
-    mean = diagonal.mean() or 1.0
-    damped[np.diag_indices_from(damped)] = np.where(diagonal == 0, mean, diagonal) + DAMPING * mean
     # With the inputs in reverse, H = L L^T; in their own order L is an upper factor, and so is its inverse.
-    lower = np.linalg.cholesky(damped[::-1, ::-1])
+    lower = np.linalg.cholesky(damped(hessian)[::-1, ::-1])
     return np.ascontiguousarray(_inverse_of_lower(lower)[::-1, ::-1], np.float32)
+
+
+def damped(hessian: Array) -> Array:
+    """The sums of inputs, float64 [K, K], with something added to the diagonal; an input that is always 0 has a mean
+    one's worth."""
+    made = hessian.astype(np.float64)
+    diagonal = made.diagonal()
+    mean = diagonal.mean() or 1.0
+    made[np.diag_indices_from(made)] = np.where(diagonal == 0, mean, diagonal) + DAMPING * mean
+    return made
 
 
 def _inverse_of_lower(matrix: Array) -> Array:

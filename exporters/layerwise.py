@@ -15,6 +15,7 @@ import numpy as np
 
 from exporters.blocks import ATTENTION_INPUTS, Blocks, BlockSettings, dequantize_blocks
 from exporters.gptq import inverse_factor, round_by_factor
+from exporters.refining import refine
 from exporters.rewrite import Array
 
 __all__ = ["NOTHING_ROUNDED", "Rounded", "layers_of", "round_by_text", "round_layers"]
@@ -213,8 +214,10 @@ def _round(matrices: list[tuple[str, Any]], hessian: Array, settings: BlockSetti
         return
     for bits, modules in by_bits.items():
         weights = [_rows_of(module) for module in modules]
-        block_size = settings.block_size_of(bits, len(hessian))
-        blocks = round_by_factor(np.concatenate(weights), factor, bits, block_size)
+        joined = np.concatenate(weights)
+        blocks = round_by_factor(joined, factor, bits, settings.block_size_of(bits, len(hessian)))
+        if bits == 4:  # those of 8 bits are near enough
+            blocks = refine(joined, hessian, blocks, bits)
         made = dequantize_blocks(blocks, bits, len(hessian))
         start = 0
         for module, rows in zip(modules, weights, strict=True):
