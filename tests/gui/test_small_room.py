@@ -19,12 +19,13 @@ from workbench.gui.microphone import Microphone
 from workbench.gui.params_form import ParamsForm
 from workbench.gui.views.base import View
 from workbench.gui.views.similarity import SimilarityView
-from workbench.gui.widgets.basic import Button, Choice, ElidedLabel, Label, column
+from workbench.gui.widgets.basic import Banner, Button, Choice, ElidedLabel, Label, column
 from workbench.gui.widgets.fitted import Fitted
 from workbench.gui.widgets.scrolled import ScrolledPart
 from workbench.gui.widgets.text_rows import TextRows
 from workbench.gui.widgets.theme import style_sheet
 from workbench.gui.widgets.turned import Turned
+from workbench.gui.widgets.wrapped_text import WrappedText
 from workbench.library.entries import Entry
 from workbench.results import Similarity
 from workbench.settings import Settings
@@ -248,3 +249,29 @@ def test_in_a_low_window_options_take_the_place_of_the_input(qtbot: QtBot, backg
     assert panel.editor.isVisible()
     assert not panel.params.isVisible()
     core.close()
+
+
+def test_a_message_shows_all_of_a_long_word(qtbot: QtBot) -> None:
+    place, banner = QWidget(), Banner()
+    place.setLayout(column(banner, 1))
+    qtbot.addWidget(place)
+    place.resize(300, 400)
+    place.show()
+    short = "The file is broken."
+    banner.tell(short, tone="danger")
+    qtbot.waitUntil(lambda: banner.height() > 0)
+    one_line = banner.height()
+    text = f"The file {'0123456789abcdef' * 8} is broken."
+    banner.tell(text, tone="danger")
+    qtbot.waitUntil(lambda: banner.height() > one_line)
+    said = banner.findChild(WrappedText)
+    assert isinstance(said, WrappedText)
+    assert banner.text == said.text() == text
+    assert said.document().size().height() <= said.height()
+    assert said.document().idealWidth() <= said.viewport().width()
+    assert said.verticalScrollBar().maximum() == 0
+    banner.tell("Two lines.\n" * 60)
+    qtbot.waitUntil(lambda: said.verticalScrollBar().maximum() > 0)  # more than the window has room for
+    banner.tell("<b>short</b>")
+    assert banner.text == "<b>short</b>"
+    qtbot.waitUntil(lambda: banner.height() == one_line)
