@@ -10,6 +10,7 @@ from PySide6.QtCore import QPoint, QStringListModel, Qt
 from PySide6.QtWidgets import QFormLayout, QStyleOptionComboBox, QStyleOptionViewItem, QWidget
 from pytestqt.qtbot import QtBot
 
+from workbench.gui.answer_rows import AnswerRows
 from workbench.gui.background import Background
 from workbench.gui.core import Core
 from workbench.gui.drop_zone import DropZone
@@ -275,3 +276,13 @@ def test_a_message_shows_all_of_a_long_word(qtbot: QtBot) -> None:
     banner.tell("<b>short</b>")
     assert banner.text == "<b>short</b>"
     qtbot.waitUntil(lambda: banner.height() == one_line)
+
+
+def test_a_row_of_answers_tells_how_a_long_name_ends() -> None:
+    rows = AnswerRows()
+    rows.begin(["a long name of a file " * 30 + "no. 17.png", "short.png"])
+    told = [rows.data(rows.index(number, 0)) for number in range(2)]
+    assert told[0].startswith("a long name")
+    assert told[0].endswith("no. 17.png")
+    assert len(told[0]) <= 121
+    assert told[1] == "short.png"
