@@ -18,7 +18,7 @@ from workbench.doctor.diagnosis import Check, Diagnosis
 from workbench.errors import EngineError
 from workbench.gui.background import Background
 from workbench.gui.core import Core
-from workbench.gui.doctor_page import DoctorPage, commands_in
+from workbench.gui.doctor_page import DoctorPage, _cure, commands_in
 
 LEFT = Qt.MouseButton.LeftButton
 GOOD = Check("version", "workbench", "ok", "0.1.0")
@@ -92,7 +92,7 @@ def test_the_summary_says_whether_anything_is_wrong(page: DoctorPage, doctor: Do
     assert page.summary.text() == "Everything works."
     doctor.checks = (GOOD, NO_CUDA)
     qtbot.mouseClick(page.refresh, LEFT)
-    qtbot.waitUntil(lambda: page.summary.text().endswith("need not be: 1"))
+    qtbot.waitUntil(lambda: page.summary.text().endswith("not there: 1"))
 
 
 def test_the_commands_of_a_cure_are_copied_without_the_words_around(page: DoctorPage, qtbot: QtBot) -> None:
@@ -114,6 +114,21 @@ def test_the_commands_of_a_cure_are_copied_without_the_words_around(page: Doctor
 )
 def test_commands_are_found_in_any_sentence(cure: str, commands: list[str]) -> None:
     assert commands_in(cure) == commands
+
+
+@pytest.mark.parametrize(
+    ("cure", "shown"),
+    [
+        ("In a terminal: pip install some-package.", "In a terminal: pip install some-package"),
+        ("在终端中运行 pip install some-package。", "在终端中运行 pip install some-package"),
+        ("pip install some-package, or update the driver.", "pip install some-package, or update the driver."),
+        ("Install the app again.", "Install the app again."),
+    ],
+)
+def test_a_command_does_not_end_with_the_sentence(cure: str, shown: str, qtbot: QtBot) -> None:
+    box = _cure(cure, print)
+    qtbot.addWidget(box)
+    assert [label.text() for label in box.findChildren(QLabel)] == [shown]
 
 
 def test_it_looks_once_by_itself_and_again_when_asked(page: DoctorPage, doctor: Doctor, qtbot: QtBot) -> None:

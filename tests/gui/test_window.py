@@ -193,6 +193,10 @@ def test_rubbish_is_named_as_such(window: MainWindow, qtbot: QtBot, tmp_path: Pa
     drop(window, files(tmp_path / "x.bin"))
     qtbot.waitUntil(lambda: window.banner.isVisible())
     assert "No text, picture or sound" in window.banner.text
+    (tmp_path / "a.txt").write_text("bad bad", "utf-8")
+    drop(window, files(tmp_path / "a.txt"))
+    qtbot.waitUntil(lambda: len(answers(window)) == 1, timeout=30_000)
+    assert not window.banner.isVisible()  # it was about what was given before
 
 
 def test_a_run_can_be_stopped(window: MainWindow, qtbot: QtBot) -> None:

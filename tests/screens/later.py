@@ -142,7 +142,7 @@ class Later(Driver):
             samples = Path(folder) / "sentences.txt"
             samples.write_text("The train was late.\nShe bakes bread.\n", "utf-8")
             form.samples.choose(samples)
-            form.rows["fp16"].box.setChecked(True)
+            form.rows["fp16"].box.click()
             QTest.qWait(2000)
             self.shot("export-own-samples", narrow=True)
             form.samples.choose(None)

@@ -16,6 +16,8 @@ __all__ = ["AnswerRows"]
 
 Index = QModelIndex | QPersistentModelIndex
 
+MAX_TITLE = 120
+
 
 class AnswerRows(QAbstractListModel):
     """A row an input: its title, and what became of it."""
@@ -40,10 +42,17 @@ class AnswerRows(QAbstractListModel):
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-            title = " ".join(self._titles[index.row()][:120].split())
+            title = _short(self._titles[index.row()])
             report = self._reports.get(index.row())
             return f"{title} — {_summary(report)}" if report else title
         return None
+
+
+def _short(title: str) -> str:
+    """Both ends of it in one line: file names often differ in the last signs."""
+    if len(title) > MAX_TITLE:
+        title = f"{title[: MAX_TITLE // 2]}…{title[-MAX_TITLE // 2 :]}"
+    return " ".join(title.split())
 
 
 def _summary(report: ItemReport) -> str:

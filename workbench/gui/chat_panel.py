@@ -28,7 +28,7 @@ __all__ = ["ChatPanel"]
 
 # Below this width the settings stand above the conversation.
 SIDE_BY_SIDE_PX = 760
-SETTINGS_PX = 340
+SETTINGS_PX = 352
 
 
 class ChatPanel(Panel):

@@ -133,7 +133,7 @@ class DoctorPage(SidePage):
         elif missing:
             self._summary_icon.set_icon("check", "success")
             self.summary.setText(
-                tr("All that is needed works. Things that are not there, and need not be: {count}", count=missing)
+                tr("All that is needed works. Optional parts that are not there: {count}", count=missing)
             )
         else:
             self._summary_icon.set_icon("check", "success")
@@ -260,12 +260,15 @@ class _Finding(QWidget):
 def _cure(cure: str, put: Callable[[str], None]) -> QWidget:
     box = QWidget()
     mark(box, role="code")
-    text = Label(cure, wrap=True)
+    found = commands_in(cure)
+    bare = cure.rstrip(".。")
+    # The end of a sentence would look like the end of the command.
+    text = Label(bare if found and bare.endswith(found[-1]) else cure, wrap=True)
     text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
     layout = row(space=SPACE.small)
     layout.addWidget(text, 1)
-    if found := commands_in(cure):
+    if found:
         commands = "\n".join(found)
         copy = Button(icon="copy", role="bare", tint="muted")
         copy.describe(tr("Copy: {what}", what=commands))

@@ -202,7 +202,8 @@ class EntryDelegate(QStyledItemDelegate):
         painter.setFont(option.font)
         painter.setPen(QColor(shades.text if entry.standing != "unusable" else shades.muted))
         name = metrics.elidedText(entry.short_name, Qt.TextElideMode.ElideMiddle, text.width())
-        painter.drawText(text, int(Qt.AlignmentFlag.AlignTop), name)
+        # What was cut to fit may be drawn a pixel wider than it was measured.
+        painter.drawText(text, int(Qt.AlignmentFlag.AlignTop) | int(Qt.TextFlag.TextDontClip), name)
         small = scaled_font(option.font, 0.9)
         painter.setFont(small)
         painter.setPen(QColor(shades.muted))

@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QStringListModel, Qt, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QCheckBox, QListView, QSizePolicy, QWidget
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import QCheckBox, QWidget
 
+from workbench.gui.drop_zone import DropZone
 from workbench.gui.fields_form import FieldsForm
 from workbench.gui.intake import Item, Kind
 from workbench.gui.language import field_title, param_title, tr
@@ -17,8 +18,10 @@ from workbench.gui.microphone import Microphone
 from workbench.gui.microphone_bar import MicrophoneBar
 from workbench.gui.params_form import ParamsForm
 from workbench.gui.text_editor import MAX_SHOWN, TextEditor
-from workbench.gui.widgets.basic import Banner, Button, IconLabel, Label, Panel, column, row
+from workbench.gui.widgets.basic import Banner, Button, Label, Panel, column, row
+from workbench.gui.widgets.scrolled import ScrolledPart
 from workbench.gui.widgets.tab_order import put_in_order
+from workbench.gui.widgets.text_rows import TextRows
 from workbench.gui.widgets.theme import SPACE, mark
 from workbench.gui.widgets.turned import Turned
 from workbench.tasks.catalog import TaskInfo
@@ -26,6 +29,8 @@ from workbench.tasks.catalog import TaskInfo
 __all__ = ["InputPanel", "TextEditor"]
 
 LEAST_LIST_PX = 36  # of the files: one is seen
+# Below this height there is no room for input and options, one above the other.
+LOW_PX = 380
 # Texts that are compared with each other.
 LEAST_GATHERED = 2
 
@@ -48,29 +53,27 @@ class InputPanel(Panel):
         self.editor = TextEditor()
         self.editor.media.connect(self.media)
         self.editor.textChanged.connect(self._changed)
-        self._drop = self._drop_zone()
-        self.files = QListView()
+        self._drop = DropZone()
+        self.files = TextRows(Qt.TextElideMode.ElideMiddle)
         self.files.setModel(QStringListModel())
-        self.files.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.files.setUniformItemSizes(True)
-        self.files.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.files.setMinimumHeight(LEAST_LIST_PX)
         self._summary = Label(tone="muted")
         self._clear = Button(icon="close", role="quiet", tint="muted")
         self._clear.clicked.connect(self.clear)
         listed = QWidget()
         head = row(self._summary, 1, self._clear)
+        head.setContentsMargins(SPACE.small, 0, 0, 0)  # as far in as the rows' text
         inner = column(space=SPACE.tight)
         inner.addLayout(head)
         inner.addWidget(self.files)
         listed.setLayout(inner)
         mark(listed, role="card")
-        inner.setContentsMargins(SPACE.medium, SPACE.small, SPACE.small, SPACE.small)
+        inner.setContentsMargins(SPACE.tight, SPACE.small, SPACE.tight, SPACE.tight)
         self.form = FieldsForm()
         self.form.changed.connect(self._changed)
         self.form.media.connect(self.media)
         self.form.open_requested.connect(self.open_requested)
-        holder = QWidget()
+        self._holder = holder = QWidget()
         self._stack = Turned(holder, self.editor, self._drop, listed, self.form)
         self._title = Label(role="headline")
         self.open = Button(icon="open", role="quiet")
@@ -86,7 +89,8 @@ class InputPanel(Panel):
         self._options.toggled.connect(self._show_options)
         self.needed = ParamsForm(needed=True)
         self.params = ParamsForm(needed=False)
-        self.params.hide()
+        self._optional = ScrolledPart(self.params)
+        self._optional.hide()
         self.banner = Banner()
         self.microphone = MicrophoneBar(microphone, self.banner)
         self.run = Button(icon="play", role="primary")
@@ -100,7 +104,7 @@ class InputPanel(Panel):
         layout.addWidget(holder, 1)
         layout.addWidget(self.needed)
         layout.addLayout(sources)
-        layout.addWidget(self.params)
+        layout.addWidget(self._optional)
         layout.addWidget(self.banner)
         layout.addLayout(foot)
         layout.setContentsMargins(SPACE.large, SPACE.medium, SPACE.large, SPACE.large)
@@ -163,7 +167,7 @@ class InputPanel(Panel):
         self.needed.setVisible(not self.needed.is_empty)
         self.params.set_task(task)
         self._options.setVisible(not self.params.is_empty)
-        self.params.setVisible(self._options.isChecked() and not self.params.is_empty)
+        self._make_room()
         self.banner.clear()
         self._show_task()
         self._show_items()
@@ -250,21 +254,17 @@ class InputPanel(Panel):
 
     def set_drop_active(self, active: bool) -> None:
         """Show that what is dragged over the window would land here."""
-        mark(self._drop, active=active)
+        self._drop.set_active(active)
 
-    def _drop_zone(self) -> QWidget:
-        zone = QWidget()
-        mark(zone, role="drop")
-        self._drop_icon = IconLabel("drop", "muted", 40)
-        self._drop_title = Label(role="heading")
-        self._drop_hint = Label(tone="muted", wrap=True)
-        for label in (self._drop_title, self._drop_hint):
-            label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        layout = column(1, self._drop_icon, self._drop_title, self._drop_hint, 1, space=SPACE.small, margins=SPACE.wide)
-        layout.setAlignment(self._drop_icon, Qt.AlignmentFlag.AlignHCenter)
-        zone.setLayout(layout)
-        zone.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        return zone
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """In a low window the options stand in the place of the input while they are open."""
+        shown = self._options.isChecked() and not self.params.is_empty
+        self._optional.setVisible(shown)
+        self._holder.setVisible(not shown or self.height() >= LOW_PX)
 
     def _show_task(self) -> None:
         if self._task is None:
@@ -291,9 +291,7 @@ class InputPanel(Panel):
             "audio": (tr("Drop sounds here"), tr("or hold the microphone button and speak. WAV, MP3, FLAC, Ogg")),
         }
         title, hint = drops.get(kind, ("", ""))
-        self._drop_icon.set_icon(kind if kind in drops else "drop")
-        self._drop_title.setText(title)
-        self._drop_hint.setText(hint)
+        self._drop.say(kind if kind in drops else "drop", title, hint)
         self.each_line.setVisible(kind == "text" and not self._task.gathers)
         self._recordings.setVisible(self._task.modality == "audio")
 
@@ -316,7 +314,7 @@ class InputPanel(Panel):
 
     def _show_options(self, shown: bool) -> None:
         self._options.set_icon("chevron-down" if shown else "chevron-right")
-        self.params.setVisible(shown and not self.params.is_empty)
+        self._make_room()
 
     def _show_run(self) -> None:
         self.run.setText(tr("Stop") if self._running else tr("Run"))

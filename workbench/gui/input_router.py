@@ -64,6 +64,7 @@ class InputRouter(QObject):
 
     def take(self, mime: QMimeData) -> None:
         """What was dropped or pasted: files, a picture, or a text."""
+        self._begin()
         if mime.hasUrls():
             urls = mime.urls()
             paths = [url.toLocalFile() for url in urls if url.isLocalFile()]
@@ -87,6 +88,7 @@ class InputRouter(QObject):
 
         What was given before and is still being looked at is given up.
         """
+        self._begin()
         if self._gathering:
             self._gathering.cancel()
 
@@ -145,6 +147,11 @@ class InputRouter(QObject):
         """A model is shown that is ready: what was kept may be for it."""
         if self._waiting and self._target.give(*self._waiting):
             self._forget()
+
+    def _begin(self) -> None:
+        """What was told of things given before is of no interest now, unless they are kept."""
+        if not self.waits:
+            self._target.untell()
 
     def _forget(self) -> None:
         self._waiting = None

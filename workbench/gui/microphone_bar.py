@@ -78,7 +78,7 @@ class MicrophoneBar(Panel):
         self.meter = LevelMeter()
         self._clock = Label(tone="muted")
         self._banner = banner
-        self.setLayout(row(self.button, self.device, self.meter, self._clock, space=SPACE.tight))
+        self.setLayout(row(self.button, self.device, self.meter, self._clock, space=SPACE.small))
         microphone.changed.connect(self._show_state)
         microphone.level.connect(self._show_level)
         microphone.failed.connect(self._tell)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from PySide6.QtCore import QEvent, QSize
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QFormLayout, QLineEdit, QSpinBox, QWidget
 
@@ -35,11 +36,10 @@ class ParamsForm(Panel):
         self._task: TaskInfo | None = None
         self._readers: dict[str, Callable[[], Any]] = {}
         self._fields: list[QWidget] = []
+        self._labels: list[Label] = []
         self._form = QFormLayout(self)
-        self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)  # nothing is cut off in a narrow place
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setHorizontalSpacing(SPACE.large)
-        self._form.setVerticalSpacing(SPACE.small)
 
     @property
     def is_empty(self) -> bool:
@@ -81,6 +81,33 @@ class ParamsForm(Panel):
         if self._stale:
             self.retranslate()
 
+    def event(self, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize):
+            self._arrange()
+        return super().event(event)
+
+    def minimumSizeHint(self) -> QSize:
+        """As wide as the widest of titles and fields: these stand one above the other where room is short."""
+        parts = [*self._labels, *self._fields]
+        width = max((part.minimumSizeHint().width() for part in parts), default=0)
+        return QSize(width, super().minimumSizeHint().height())
+
+    def _arrange(self) -> None:
+        """Titles stand beside their fields where there is room for the longest of both, else all above them: Qt would
+        move the long ones alone, a form without order."""
+        titles = max((label.sizeHint().width() for label in self._labels), default=0)
+        fields = max((field.minimumSizeHint().width() for field in self._fields), default=0)
+        beside = titles + SPACE.large + fields <= self.width()
+        policies = QFormLayout.RowWrapPolicy
+        self._form.setRowWrapPolicy(policies.DontWrapRows if beside else policies.WrapAllRows)
+        self._form.setVerticalSpacing(SPACE.small if beside else SPACE.hair)
+        for number, (label, field) in enumerate(zip(self._labels, self._fields, strict=True)):
+            label.setVisible(beside or bool(label.text()))
+            # Beside a field its text stands at the height of the field's; above one it is nearer to that than to the
+            # field before.
+            label.setMinimumHeight(field.sizeHint().height() if beside else 0)
+            label.setContentsMargins(0, 0 if beside or not number else SPACE.small, 0, 0)
+
     def _params(self) -> list[Param]:
         params = self._task.params if self._task else ()
         return [param for param in params if self._needed is None or param.is_needed == self._needed]
@@ -89,7 +116,7 @@ class ParamsForm(Panel):
         self._stale = False
         while self._form.rowCount():
             self._form.removeRow(0)
-        self._readers, self._fields = {}, []
+        self._readers, self._fields, self._labels = {}, [], []
         for param in self._params():
             field, read = self._field(param, values.get(param.name, param.default))
             field.setToolTip(param_help(param))
@@ -98,9 +125,9 @@ class ParamsForm(Panel):
             label = Label("" if isinstance(field, QCheckBox) else param_title(param))
             label.setBuddy(field)
             label.setToolTip(param_help(param))
-            label.setMinimumHeight(field.sizeHint().height())  # its text stands beside that of the field
             self._form.addRow(label, field)
             self._fields.append(field)
+            self._labels.append(label)
             self._readers[param.name] = read
 
     def _field(self, param: Param, value: Any) -> tuple[QWidget, Callable[[], Any]]:

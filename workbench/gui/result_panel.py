@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
-    QListView,
     QPlainTextEdit,
     QProgressBar,
     QWidget,
@@ -25,6 +24,7 @@ from workbench.gui.where_strip import WhereStrip
 from workbench.gui.widgets.basic import Banner, Button, Label, Panel, column, row
 from workbench.gui.widgets.fitted import Fitted
 from workbench.gui.widgets.tab_order import put_in_order
+from workbench.gui.widgets.text_rows import TextRows
 from workbench.gui.widgets.theme import SPACE, mark
 from workbench.gui.widgets.turned import Turned
 
@@ -77,10 +77,8 @@ class ResultPanel(Panel):
         self.banner = Banner()
         self.saver = AnswerSaver(background, overlay, lambda words, tone: self.banner.tell(words, tone=tone), self)
         self._answers = AnswerRows()
-        self.list = QListView()
+        self.list = TextRows(Qt.TextElideMode.ElideMiddle)  # what became of an input stands at the end
         self.list.setModel(self._answers)
-        self.list.setUniformItemSizes(True)
-        self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.list.selectionModel().currentChanged.connect(lambda now, before: self._choose(now.row()))
         self._empty = Label(tone="muted", wrap=True)
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)

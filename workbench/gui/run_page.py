@@ -38,6 +38,7 @@ __all__ = ["RunPage"]
 
 # Below this width input and answer stand one above the other.
 SIDE_BY_SIDE_PX = 760
+AFTER_CHOICES = 4  # the place of the room behind them in their row
 # Below this one the name of the model stands above the choices.
 NAME_BESIDE_PX = 600
 
@@ -93,7 +94,7 @@ class RunPage(Panel):
         self._beside.setLayout(row(self.receipt, self._export, space=SPACE.small))
         self._names = row(space=SPACE.small)
         self._names.addLayout(column(self._name, self._owner, space=0), 1)
-        self._choices = row(1, self.task, self.precision, self.provider, self._beside, space=SPACE.small)
+        self._choices = row(1, self.task, self.precision, self.provider, 0, self._beside, space=SPACE.small)
         head = self._head = row(space=SPACE.small)
         head.addLayout(self._names, 1)
         head.addLayout(self._choices)
@@ -167,6 +168,8 @@ class RunPage(Panel):
         beside = self.width() >= NAME_BESIDE_PX
         self._head.setDirection(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom)
         holder, other = (self._choices, self._names) if beside else (self._names, self._choices)
+        for place, stretch in ((0, beside), (AFTER_CHOICES, not beside)):  # below the name they begin where it begins
+            self._choices.setStretch(place, int(stretch))
         if holder.indexOf(self._beside) < 0:
             other.removeWidget(self._beside)
             holder.addWidget(self._beside, 0, Qt.AlignmentFlag.AlignVCenter)

@@ -100,7 +100,7 @@ class WhereStrip(WhereLine):
         self._bar.setAccessibleName(", ".join(f"{name} {duration(seconds)}" for name, seconds in steps))
         said = " · ".join(f"{name} {duration(seconds)}" for name, seconds in steps)
         # What matters most stands first: the rest may be cut off.
-        self._times.setText(tr("Together {time}", time=duration(report.total_s)) + " · " + said)
+        self._times.setText(tr("Total {time}", time=duration(report.total_s)) + " · " + said)
 
 
 def shades_of_steps() -> list[QColor]:

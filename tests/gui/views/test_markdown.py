@@ -179,6 +179,27 @@ def test_headings_lists_tables_and_code_have_their_look(prose: Prose) -> None:
     assert [(table.rows(), table.columns()) for table in tables] == [(2, 2)]
 
 
+def test_words_of_a_wide_table_stay_whole_and_are_scrolled_to(prose: Prose) -> None:
+    head = "|".join(f"column{number}" for number in range(14))
+    prose.scrolls_sideways(True)
+    prose.show_markdown(f"{head}\n{'|'.join('-' * 14)}\n{head}\n{head}")
+
+    def lines() -> set[int]:
+        (table,) = (one for one in prose.document().rootFrame().childFrames() if isinstance(one, QTextTable))
+        cells = [table.cellAt(row, column) for row in range(3) for column in range(14)]
+        return {cell.firstCursorPosition().block().layout().lineCount() for cell in cells}
+
+    for width in (400, 2000, 400):
+        prose.heightForWidth(width)
+        assert lines() == {1}
+        assert (prose.document().size().width() > width) is (width == 400)
+    prose.show_markdown(f"{head}\n{'|'.join('-' * 14)}\n{head} and more")  # it grows, and nobody asks for a height
+    assert prose.document().size().width() > 400
+    prose.show_markdown(f"a|b\n-|-\n{'long' * 100}|2")  # such a word is broken, before all would be scrolled
+    prose.heightForWidth(400)
+    assert prose.document().size().width() <= 400
+
+
 def test_a_selection_stays_while_the_text_grows(prose: Prose) -> None:
     prose.show_markdown("one two")
     cursor = prose.textCursor()

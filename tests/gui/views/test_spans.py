@@ -52,6 +52,14 @@ def test_the_ground_holds_the_words_and_the_name(view: SpansView) -> None:
     assert stretches == ["Ana PER", "Béla PER", "New York LOC"]
 
 
+def test_many_kinds_leave_room_for_the_text(view: SpansView, qtbot: QtBot) -> None:
+    view.resize(460, 500)
+    spans = tuple(Span(f"KIND_NUMBER_{number}", 0.9, "Ana", 0, 3) for number in range(60))
+    view.show_result(Spans(spans, grouped=True), context(TEXT))
+    qtbot.waitUntil(lambda: len(view.legend.chips) == 60 and view.legend.height() > 300)
+    assert view.edit.height() > 300
+
+
 def test_the_legend_counts_and_switches(view: SpansView, qtbot: QtBot) -> None:
     chips = view.legend.chips
     assert {label: chip.accessibleName() for label, chip in chips.items()} == {

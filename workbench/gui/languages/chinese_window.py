@@ -161,7 +161,7 @@ TEXTS: dict[str, str] = {
     "Prepare": "预处理",
     "Model": "模型",
     "Finish": "后处理",
-    "Together {time}": "共 {time}",
+    "Total {time}": "共 {time}",
     # --- the rest ---
     "Offline AI Workbench": "Offline AI Workbench",
     "Message": "消息",

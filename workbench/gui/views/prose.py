@@ -11,6 +11,7 @@ from PySide6.QtGui import (
     QColor,
     QFont,
     QFontDatabase,
+    QFontMetrics,
     QImage,
     QKeyEvent,
     QPainter,
@@ -33,7 +34,7 @@ from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QWidget
 from workbench.gui.language import tr
 from workbench.gui.views.painting import mixed
 from workbench.gui.widgets.basic import plain_tip
-from workbench.gui.widgets.theme import SPACE, colors, is_theme_change, mark
+from workbench.gui.widgets.theme import SPACE, colors, is_theme_change, mark, scaled_font
 
 __all__ = ["Prose"]
 
@@ -42,6 +43,7 @@ LINE_HEIGHT_PERCENT = 140.0
 HEADINGS = (1.45, 1.25, 1.1)  # of the text's size; smaller headings are only bold
 QUOTE_PX = 16
 CODE_SHARE = 0.7  # how much the ground of code within a line differs from that of the page
+WORD_PX = 160  # a longer word in a table may be broken
 EDGE_PX = 1  # of the frame that shows the focus
 PICTURE = "!["  # how one begins in Markdown
 PROPORTIONAL = QTextBlockFormat.LineHeightTypes.ProportionalHeight.value
@@ -131,12 +133,20 @@ class Prose(QTextBrowser):
         document = self.document()
         inner = max(1, width - 2 * EDGE_PX)
         if document.textWidth() != inner:
-            document.setTextWidth(inner)
+            self._lay_out(document, inner)
         size = document.size()
         bar = 0
         if size.width() > inner and self.horizontalScrollBarPolicy() == Qt.ScrollBarPolicy.ScrollBarAsNeeded:
             bar = self.horizontalScrollBar().sizeHint().height()
         return math.ceil(size.height()) + 2 * EDGE_PX + bar
+
+    def _lay_out(self, document: QTextDocument, width: float) -> None:
+        if self.horizontalScrollBarPolicy() == Qt.ScrollBarPolicy.ScrollBarAsNeeded:
+            metrics = QFontMetrics(scaled_font(self.font(), 1, bold=True))  # as the head of a table has it
+            for table in _tables(document):
+                _widen(table, metrics, width)
+        if document.textWidth() != width:
+            document.setTextWidth(width)
 
     def ideal_width(self) -> int:
         """As wide as the text is where no line is broken, but not much wider than a window."""
@@ -212,8 +222,8 @@ class Prose(QTextBrowser):
             document.setPlainText(self._text)
             _space_lines(document)
         self.setDocument(document)  # lays it out, as wide as the widget is
-        if width > 0 and document.textWidth() != width:
-            document.setTextWidth(width)
+        if width > 0:
+            self._lay_out(document, width)
         old.deleteLater()
         if anchor or position:  # what was selected in a text that grows stays so
             last = document.characterCount() - 1
@@ -330,9 +340,7 @@ class _Dresser:
         return look if look != now else None
 
     def _dress_tables(self) -> None:
-        for frame in self._document.rootFrame().childFrames():
-            if not isinstance(frame, QTextTable):
-                continue
+        for frame in _tables(self._document):
             look = frame.format()
             look.setBorder(1)
             look.setBorderBrush(QBrush(_color("border")))
@@ -350,6 +358,26 @@ class _Dresser:
                 ground.setBackground(QBrush(_color("raised")))
                 ground.setFontWeight(QFont.Weight.DemiBold)
                 cell.setFormat(ground)
+
+
+def _tables(document: QTextDocument) -> list[QTextTable]:
+    return [frame for frame in document.rootFrame().childFrames() if isinstance(frame, QTextTable)]
+
+
+def _widen(table: QTextTable, metrics: QFontMetrics, width: float) -> None:
+    """Have a table be wider than there is room for, to be scrolled, where its words would be broken into syllables."""
+    rows, columns = range(table.rows()), range(table.columns())
+    needed = 0
+    for column in columns:
+        texts = (table.cellAt(row, column).firstCursorPosition().block().text() for row in rows)
+        word = max((word for text in texts for word in text.split()), key=len, default="")
+        needed += min(WORD_PX, metrics.horizontalAdvance(word)) + 2 * (SPACE.tight + SPACE.hair) + SPACE.hair
+    kinds = QTextLength.Type
+    wanted = QTextLength(kinds.FixedLength, needed) if needed > width else QTextLength(kinds.VariableLength, 0)
+    look = table.format()
+    if (look.width().type(), look.width().rawValue()) != (wanted.type(), wanted.rawValue()):
+        look.setWidth(wanted)
+        table.setFormat(look)
 
 
 def _nothing(kind: int) -> Any:

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QToolTip
 
 from workbench.gui.language import tr
 from workbench.gui.views.base import Context, View
-from workbench.gui.views.legend import Legend
+from workbench.gui.views.legend import Legend, LegendArea
 from workbench.gui.views.marked_text import MarkedText, kind_of
 from workbench.gui.views.painting import one_line, percent
 from workbench.gui.views.reading import ReadingText
@@ -64,12 +64,13 @@ class SpansView(View):
         self._font = self.font()
         self.legend = Legend()
         self.legend.changed.connect(self._fill)
+        self._labels = LegendArea(self.legend)  # a model with many kinds would leave no room for the text
         self.none = Label(wrap=True)
         self.edit = _Text(self)
         self.edit.copied = lambda start, end: self._marked.copied(start, end) if self._marked else ""
         self.edit.cursorPositionChanged.connect(self.tell_caret)
         self.detail = ElidedLabel(tone="muted", role="small")
-        layout = column(self.legend, self.none, self.edit, self.detail)
+        layout = column(self._labels, self.none, self.edit, self.detail)
         layout.setStretchFactor(self.edit, 1)
         layout.setSpacing(SPACE.small)
         self.setLayout(layout)
@@ -90,7 +91,7 @@ class SpansView(View):
         for label in counts:
             self._hues.setdefault(kind_of(label), len(self._hues))
         self.legend.show_counts(dict(counts.most_common()), {label: self._hue_of(label) for label in counts})
-        self.legend.setVisible(bool(counts))
+        self._labels.setVisible(bool(counts))
         self.none.setVisible(not counts)
         self.detail.setVisible(bool(counts))
         self._fill()

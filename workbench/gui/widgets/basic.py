@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 from workbench.gui.language import tr
 from workbench.gui.widgets.icons import ICON_PX, icon, pixmap
 from workbench.gui.widgets.theme import SPACE, colors, mark
+from workbench.gui.widgets.wrapped_text import WrappedText
 
 __all__ = [
     "Banner",
@@ -192,11 +193,7 @@ class Banner(Panel):
     def __init__(self, *, closable: bool = True) -> None:
         super().__init__()
         mark(self, role="notice")
-        self._text = Label(wrap=True)
-        self._text.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
-        )
-        self._text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self._text = WrappedText()
         self._icon = IconLabel("info")
         self._action = Button()
         self._action.hide()
@@ -247,7 +244,8 @@ class Banner(Panel):
 
     def _show_words(self) -> None:
         text, action = (said() if callable(said) else said for said in (self._words, self._action_words))
-        self._text.setText(text)
+        self._text.set_text(text)
+        self._text.setAccessibleName(tr("Message"))
         self.setAccessibleName(text)
         self._action.setText(action)
 

@@ -232,6 +232,8 @@ QSlider::handle:horizontal:disabled { background: $raised; }
 
 QListView { background: transparent; border: 1px solid transparent; outline: none; border-radius: 7px; }
 QListView:focus { border: 1px solid $accent; }
+QListView[role="rows"]::item { padding: 4px; border-radius: 5px; }
+QListView[role="rows"]::item:selected { background: $selection; color: $text; }
 QTableView { background: $surface; border: none; gridline-color: $border; }
 
 QProgressBar { background: $border; border: none; border-radius: 3px; max-height: 6px; min-height: 6px; }
