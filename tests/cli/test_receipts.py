@@ -17,6 +17,7 @@ from workbench.cli.receipts import receipt_text
 from workbench.errors import ModelError, error_from_wire, error_to_wire
 from workbench.library.artifacts import Artifact
 from workbench.receipts.files import RECEIPTS, write_receipt
+from workbench.receipts.receipt import Machine
 from workbench.receipts.verdicts import verdicts
 from workbench.settings import Settings
 
@@ -40,6 +41,16 @@ def test_a_text_of_eighty_columns() -> None:
     assert "compared with the original model" in text
     assert "0.9900–0.9900" in text
     assert "190 ms" in text
+
+
+def test_a_processor_that_knows_much_is_told_in_eighty_columns() -> None:
+    features = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8")
+    machine = Machine(
+        "Linux x86_64", "A processor of the newest kind", 128, 8 << 30, features, gpu="A large GPU, 139 GiB"
+    )
+    text = receipt_text(replace(KEPT, machine=machine), verdicts(KEPT))
+    assert max(map(len, text.splitlines())) <= 80
+    assert all(word in text for word in features)
 
 
 def test_show_tells_the_threads_that_were_measured_here(export: Artifact) -> None:

@@ -111,7 +111,7 @@ def verify(workbench: Workbench, arguments: Any, cancellation: Cancellation) -> 
 
 def receipt_text(shown: Receipt, verdicts: tuple[Notice, ...]) -> str:
     """A receipt for a terminal of 80 columns: the verdicts first, then what they rest on."""
-    said = "\n".join(fill(str(verdict), WIDTH, subsequent_indent="  ") for verdict in verdicts)
+    said = "\n".join(_wrapped(str(verdict)) for verdict in verdicts)
     parts = [_heading(shown), said, _answers(shown), _speeds(shown)]
     parts += [_worst(shown, row) for row in shown.rows]
     return "\n\n".join(part for part in parts if part)
@@ -131,7 +131,12 @@ def _heading(shown: Receipt) -> str:
         f"{machine.processor}, {machine.cores} cores{features}, {size(machine.memory_bytes)}{graphics}",
         versions,
     ]
-    return "\n".join(printable(line) for line in lines)
+    return "\n".join(_wrapped(printable(line)) for line in lines)
+
+
+def _wrapped(line: str) -> str:
+    """Within the width, if its words are."""
+    return fill(line, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _answers(shown: Receipt) -> str:
