@@ -50,7 +50,8 @@ def _speech(model: Any, source: Path, samples: int) -> Answerer:
 
 
 def _whisper(model: Any, source: Path, samples: int) -> Answerer:
-    """Greedy text with timestamps of the first 30 s, and the logits when the first tokens of it are fed back in."""
+    """Greedy text with timestamps, and the logits of the first 30 s when the first tokens of their text are fed back
+    in."""
     import torch
     from transformers import AutoFeatureExtractor
 
@@ -62,20 +63,25 @@ def _whisper(model: Any, source: Path, samples: int) -> Answerer:
     of_many = getattr(settings, "is_multilingual", False) and getattr(settings, "task_to_id", None)
     task = {"task": "transcribe"} if of_many else {}
 
+    greedy = {"return_timestamps": True, "do_sample": False, "num_beams": 1, **task}
+
     def answer(sample: Any) -> Answer:
-        sound = _read_sound(sample)[: WINDOW_S * SAMPLE_RATE]
-        features = extractor(sound, sampling_rate=SAMPLE_RATE, return_tensors="pt").input_features
+        sound = _read_sound(sample)
+        is_long = len(sound) > WINDOW_S * SAMPLE_RATE
+        whole = {"truncation": False, "padding": "longest", "return_attention_mask": True} if is_long else {}
+        inputs = extractor(sound, sampling_rate=SAMPLE_RATE, return_tensors="pt", **whole)
+        features = inputs.input_features[:, :, : extractor.nb_max_frames]
         generated = model.generate(
             features,
-            return_timestamps=True,
-            do_sample=False,
-            num_beams=1,
             max_new_tokens=min(MAX_NEW_TOKENS, model.config.max_target_positions - 8),
             return_dict_in_generate=True,
             force_unique_generate_call=True,
-            **task,
+            **greedy,
         )
-        text = tokenizer.decode(generated.sequences[0], skip_special_tokens=True).strip()
+        written = generated.sequences[0]
+        if is_long:
+            (written,) = model.generate(inputs.input_features, attention_mask=inputs.attention_mask, **greedy)
+        text = tokenizer.decode(written, skip_special_tokens=True).strip()
         tokens = generated.sequences[:1, :recorded]
         encoded = model.get_encoder()(features)
         logits = model(encoder_outputs=encoded, decoder_input_ids=tokens).logits

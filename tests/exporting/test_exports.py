@@ -277,6 +277,7 @@ def test_whisper(real_hub: Path, export: Export) -> None:
     rows, arrays = reference(outcome.folder)
     answer = rows[0]["answer"]
     assert answer["text"].startswith("It was the best of times, it was the worst of times.")
+    assert answer["text"].endswith("degree of comparison only.")  # 44 s, of which a window takes 30
     logits = arrays["0/decoder.logits"]
     assert logits.shape[:2] == (1, len(answer["token_ids"]))
     sizes = {path.stem: path.stat().st_size for path in (outcome.folder / "onnx").iterdir()}
