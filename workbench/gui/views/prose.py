@@ -11,7 +11,6 @@ from PySide6.QtGui import (
     QColor,
     QFont,
     QFontDatabase,
-    QFontMetrics,
     QImage,
     QKeyEvent,
     QPainter,
@@ -23,18 +22,16 @@ from PySide6.QtGui import (
     QTextCursor,
     QTextDocument,
     QTextFormat,
-    QTextFrameFormat,
-    QTextLength,
     QTextOption,
-    QTextTable,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QWidget
 
 from workbench.gui.language import tr
 from workbench.gui.views.painting import mixed
+from workbench.gui.views.prose_tables import dress_tables, widen_tables
 from workbench.gui.widgets.basic import plain_tip
-from workbench.gui.widgets.theme import SPACE, colors, is_theme_change, mark, scaled_font
+from workbench.gui.widgets.theme import SPACE, colors, is_theme_change, mark
 
 __all__ = ["Prose"]
 
@@ -43,7 +40,6 @@ LINE_HEIGHT_PERCENT = 140.0
 HEADINGS = (1.45, 1.25, 1.1)  # of the text's size; smaller headings are only bold
 QUOTE_PX = 16
 CODE_SHARE = 0.7  # how much the ground of code within a line differs from that of the page
-WORD_PX = 160  # a longer word in a table may be broken
 EDGE_PX = 1  # of the frame that shows the focus
 PICTURE = "!["  # how one begins in Markdown
 PROPORTIONAL = QTextBlockFormat.LineHeightTypes.ProportionalHeight.value
@@ -142,9 +138,7 @@ class Prose(QTextBrowser):
 
     def _lay_out(self, document: QTextDocument, width: float) -> None:
         if self.horizontalScrollBarPolicy() == Qt.ScrollBarPolicy.ScrollBarAsNeeded:
-            metrics = QFontMetrics(scaled_font(self.font(), 1, bold=True))  # as the head of a table has it
-            for table in _tables(document):
-                _widen(table, metrics, width)
+            widen_tables(document, self.font(), width)
         if document.textWidth() != width:
             document.setTextWidth(width)
 
@@ -267,7 +261,7 @@ class _Dresser:
         while block.isValid():
             self._dress_block(cursor, block)
             block = block.next()
-        self._dress_tables()
+        dress_tables(self._document)
         cursor.endEditBlock()
 
     def _name_pictures(self, cursor: QTextCursor) -> None:
@@ -338,46 +332,6 @@ class _Dresser:
             look.setFontFamilies(self._mono)
             look.setBackground(QBrush(mixed(colors().window, colors().hues[-1], CODE_SHARE)))
         return look if look != now else None
-
-    def _dress_tables(self) -> None:
-        for frame in _tables(self._document):
-            look = frame.format()
-            look.setBorder(1)
-            look.setBorderBrush(QBrush(_color("border")))
-            look.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
-            look.setBorderCollapse(True)
-            look.setCellPadding(SPACE.tight + SPACE.hair)
-            look.setCellSpacing(0)
-            look.setWidth(QTextLength(QTextLength.Type.VariableLength, 0))
-            look.setTopMargin(0)
-            look.setBottomMargin(0)
-            frame.setFormat(look)
-            for column in range(frame.columns()):
-                cell = frame.cellAt(0, column)
-                ground = cell.format()
-                ground.setBackground(QBrush(_color("raised")))
-                ground.setFontWeight(QFont.Weight.DemiBold)
-                cell.setFormat(ground)
-
-
-def _tables(document: QTextDocument) -> list[QTextTable]:
-    return [frame for frame in document.rootFrame().childFrames() if isinstance(frame, QTextTable)]
-
-
-def _widen(table: QTextTable, metrics: QFontMetrics, width: float) -> None:
-    """Have a table be wider than there is room for, to be scrolled, where its words would be broken into syllables."""
-    rows, columns = range(table.rows()), range(table.columns())
-    needed = 0
-    for column in columns:
-        texts = (table.cellAt(row, column).firstCursorPosition().block().text() for row in rows)
-        word = max((word for text in texts for word in text.split()), key=len, default="")
-        needed += min(WORD_PX, metrics.horizontalAdvance(word)) + 2 * (SPACE.tight + SPACE.hair) + SPACE.hair
-    kinds = QTextLength.Type
-    wanted = QTextLength(kinds.FixedLength, needed) if needed > width else QTextLength(kinds.VariableLength, 0)
-    look = table.format()
-    if (look.width().type(), look.width().rawValue()) != (wanted.type(), wanted.rawValue()):
-        look.setWidth(wanted)
-        table.setFormat(look)
 
 
 def _nothing(kind: int) -> Any:
