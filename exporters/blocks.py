@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from onnx import ModelProto, NodeProto, helper
 
-from exporters.rewrite import Array, WeightRewriter
+from exporters.rewrite import Array
 
 __all__ = [
     "ATTENTION_INPUTS",
@@ -21,10 +19,9 @@ __all__ = [
     "dequantize_blocks",
     "pack_nibbles",
     "quantize_blocks",
-    "quantize_in_blocks",
+    "unpack_nibbles",
 ]
 
-DOMAIN = "com.microsoft"
 # What the modules are called that make queries, keys and values; names of nodes hold them between slashes.
 ATTENTION_INPUTS = frozenset({"qkv_proj", "q_proj", "k_proj", "v_proj", "c_attn", "query_key_value"})
 SLICE_ELEMENTS = 1 << 22
@@ -170,113 +167,6 @@ def pack_nibbles(values: Array) -> Array:
     return packed
 
 
-# Looks up the blocks of a weight [N, K] that was rounded beforehand with so many bits, None where it was not.
-Find = Callable[[Array, int], "Blocks | None"]
-
-
-def quantize_in_blocks(
-    model: ModelProto,
-    settings: BlockSettings,
-    folder: Path,
-    find: Find | None = None,
-    factors: Mapping[str, Factors] = NOT_RESCALED,
-) -> int:
-    """Replace the constant matrices and large embeddings of a model; returns how many nodes were replaced.
-
-    ``folder`` is where the external data of the model lies; ``factors`` come from :func:`exporters.rescaling.rescale`.
-    """
-    replaced = _BlockRewriter(model, settings, folder, find or (lambda rows, bits: None), factors).run()
-    if replaced and not any(item.domain == DOMAIN for item in model.opset_import):
-        model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
-    return replaced
-
-
-class _BlockRewriter(WeightRewriter):
-    def __init__(
-        self, model: ModelProto, settings: BlockSettings, folder: Path, find: Find, factors: Mapping[str, Factors]
-    ) -> None:
-        super().__init__(model, folder)
-        self._find = find
-        self._factors = factors
-        self._settings = settings
-        self._stored: dict[tuple[str, bool], tuple[str, str]] = {}
-        self._vocabulary = {output.name for output in model.graph.output}
-
-    def fits_embedding(self, width: int) -> bool:
-        return width % self._settings.block_size == 0
-
-    def product(self, node: NodeProto, weight: str, output: str, *, rows_are_outputs: bool) -> list[NodeProto]:
-        rows, columns = self.weights[weight].dims
-        outputs, inputs = (rows, columns) if rows_are_outputs else (columns, rows)
-        is_head = self.is_tied(weight) or bool(self._vocabulary & {*node.output, output})
-        bits = self._settings.bits_of(node.name, is_head=is_head)
-        block_size = self._block_size_of(weight, bits, inputs)
-        values, scales = self._blocks(weight, bits, rows_are_outputs=rows_are_outputs)
-        return [
-            helper.make_node(
-                "MatMulNBits",
-                [node.input[0], values, scales],
-                [output],
-                name=node.name,
-                domain=DOMAIN,
-                K=inputs,
-                N=outputs,
-                bits=bits,
-                block_size=block_size,
-                accuracy_level=self._settings.accuracy_level,
-            )
-        ]
-
-    def _block_size_of(self, weight: str, bits: int, width: int) -> int:
-        is_rescaled = weight in self._factors and self._factors[weight].inputs is not None
-        return self._settings.block_size_of(bits, width, rescaled=is_rescaled)
-
-    def embedding(self, node: NodeProto) -> list[NodeProto]:
-        """Look the rows up in their blocks, shared with a tied head, and scale only those."""
-        table, ids = node.input[0], node.input[1]
-        bits, width = self._settings.head_bits, self.weights[table].dims[1]
-        values, scales = self._blocks(table, bits, rows_are_outputs=True)
-        last = self.add_weight("blocks_last_axis", np.array([-1], np.int64))
-        out, name = node.output[0], node.name
-        shaping: list[NodeProto] = []
-        if self.is_tied(table):
-            # ids of words are [batch, sequence] in every decoder: 0 keeps both
-            shape = self.add_weight(f"blocks_shape_{width}", np.array([0, 0, width], np.int64))
-        else:  # those of positions may be [sequence] alone
-            row, shape = self.add_weight(f"blocks_row_{width}", np.array([width], np.int64)), f"{out}_shape"
-            shaping = [
-                helper.make_node("Shape", [ids], [f"{out}_ids"], name=f"{name}_ids"),
-                helper.make_node("Concat", [f"{out}_ids", row], [shape], name=f"{name}_shape", axis=0),
-            ]
-        return [
-            *shaping,
-            helper.make_node("Unsqueeze", [scales, last], [f"{out}_scales"], name=f"{name}_widen"),
-            helper.make_node(
-                "GatherBlockQuantized",
-                [values, ids, f"{out}_scales"],
-                [f"{out}_rows"],
-                name=f"{name}_values",
-                domain=DOMAIN,
-                bits=bits,
-                block_size=self._block_size_of(table, bits, width),
-                gather_axis=0,
-                quantize_axis=2,
-            ),
-            helper.make_node("Reshape", [f"{out}_rows", shape], [out], name=f"{name}_join"),
-        ]
-
-    def _blocks(self, weight: str, bits: int, *, rows_are_outputs: bool) -> tuple[str, str]:
-        """Names of the values and scales of a weight, made once for all nodes that use it the same way."""
-        key = (weight, rows_are_outputs)
-        if key not in self._stored:
-            matrix = self.matrix(weight)
-            rows = matrix if rows_are_outputs else matrix.T
-            block_size, factors = self._block_size_of(weight, bits, rows.shape[1]), self._factors.get(weight)
-            found = None if factors else self._find(rows, bits)
-            made = found or quantize_blocks(rows, bits, block_size, factors)
-            stem = weight if rows_are_outputs else f"{weight}_turned"
-            self._stored[key] = (
-                self.add_weight(f"{stem}_blocks", made.values if bits == 8 else pack_nibbles(made.values)),
-                self.add_weight(f"{stem}_block_scales", made.scales),
-            )
-        return self._stored[key]
+def unpack_nibbles(packed: Array) -> Array:
+    """What :func:`pack_nibbles` packed: uint8 [..., n] → [..., 2 n]."""
+    return np.stack([packed & 15, packed >> 4], axis=-1).reshape(*packed.shape[:-1], -1)

@@ -1,14 +1,13 @@
-"""Rounding the weights of a decoder layer by layer, by what the rounded layers before give it.
+"""Rounding the weights of a decoder to 4 bits layer by layer, by the inputs that a text gives them, and measuring on
+the way which are to keep 8.
 
-Only one layer's sums of inputs are in memory at a time. Rows of weights are found again in the graph by what they were,
-whatever the graph calls them, turns them or joins them into.
+Only one layer's sums of inputs are in memory at a time.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,46 +16,16 @@ from exporters.blocks import ATTENTION_INPUTS, Blocks, BlockSettings, dequantize
 from exporters.gptq import inverse_factor, round_by_factor
 from exporters.refining import refine
 from exporters.rewrite import Array
+from exporters.rounded import Rounded
+from exporters.sensitivity import Meter, Part, parts_in_8_bits
 
-__all__ = ["NOTHING_ROUNDED", "Rounded", "layers_of", "round_by_text", "round_layers"]
+__all__ = ["layers_of", "round_by_text", "round_layers"]
 
-
-@dataclass
-class Rounded:
-    """Weights that were rounded already, row by row. ``matrices`` is how many."""
-
-    matrices: int = 0
-    _blocks: list[tuple[int, Blocks]] = field(default_factory=list)
-    _places: dict[bytes, tuple[int, int]] = field(default_factory=dict)
-
-    def add(self, rows: Array, bits: int, blocks: Blocks) -> None:
-        """``rows`` float32 [N, K] were rounded to ``blocks``."""
-        number = len(self._blocks)
-        self._blocks.append((bits, blocks))
-        for index, row in enumerate(rows):
-            self._places.setdefault(_key(row), (number, index))
-        self.matrices += 1
-
-    def find(self, rows: Array, bits: int) -> Blocks | None:
-        """The blocks of a weight [N, K], None where a row of it is not known with these bits."""
-        places = []
-        for row in rows:
-            place = self._places.get(_key(row))
-            if place is None or self._blocks[place[0]][0] != bits:
-                return None
-            places.append(place)
-        found = [self._blocks[number][1] for number, _ in places]
-        return Blocks(
-            np.stack([item.values[index] for item, (_, index) in zip(found, places, strict=True)]),
-            np.stack([item.scales[index] for item, (_, index) in zip(found, places, strict=True)]),
-        )
-
-
-NOTHING_ROUNDED = Rounded()
-
-
-def _key(row: Array) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(row, np.float32).tobytes(), digest_size=16).digest()
+BITS = 4
+HEAD = "head"
+ROWS = 4096
+# With fewer sequences all are used for both, rounding and measuring.
+FEW = 6
 
 
 def round_by_text(
@@ -66,11 +35,12 @@ def round_by_text(
     settings: BlockSettings,
     calibration: Mapping[str, Any],
     on_progress: Callable[[float, float, str], None],
-) -> Rounded:
-    """Round the layers of a torch decoder in place, by a text.
+) -> tuple[Rounded, dict[str, Any]]:
+    """Round the layers of a torch decoder by a text; returns what came of it, and what the manifest tells.
 
-    ``calibration`` is that of a recipe: at most so many ``sequences`` of so many ``tokens``. Raises ValueError where
-    the layers of the model cannot be told or the text is too short, and what the layers raise.
+    ``calibration`` is that of a recipe: at most so many ``sequences`` of so many ``tokens``, and ``eight_bits``, see
+    :func:`round_layers`. Raises ValueError where the layers of the model cannot be told or the text is too short, and
+    what the layers raise.
     """
     import torch
 
@@ -84,7 +54,8 @@ def round_by_text(
     rows = [first + ids[start : start + part] for start in range(0, len(ids) - part + 1, part)]
     if not rows:
         raise ValueError(f"the text has {len(ids)} tokens, fewer than {part}")
-    return round_layers(model, layers, torch.tensor(rows[: calibration["sequences"]]), settings, on_progress)
+    tokens = torch.tensor(rows[: calibration["sequences"]])
+    return round_layers(model, layers, tokens, settings, calibration["eight_bits"], on_progress)
 
 
 def layers_of(model: Any) -> list[Any] | None:
@@ -101,26 +72,108 @@ def round_layers(
     layers: list[Any],
     tokens: Any,
     settings: BlockSettings,
+    search: Mapping[str, float],
     on_progress: Callable[[float, float, str], None],
-) -> Rounded:
-    """Round the matrices of all layers in place; ``tokens`` is a torch tensor [sequences, length] to go by.
+) -> tuple[Rounded, dict[str, Any]]:
+    """Round the matrices of all layers and the head; ``tokens`` is a torch tensor [sequences, length] to go by. The
+    weights of the model are gone afterwards, layer by layer.
 
-    Raises what the layers raise where they want more than what the model gave them for the first of the sequences.
+    Parts that lose most keep 8 bits: ``search`` has which ``share`` of the weights they may be, and how many
+    ``seconds`` may be taken to measure. Where nothing can be they are queries, keys, values and the head. Raises what
+    the layers raise where they want more than what the model gave them for the first of the sequences.
     """
     import torch
 
     done = Rounded()
+    parts: dict[Part, list[int]] = {}
     with torch.no_grad():
-        calls, batches = _calls(model, layers, tokens)
+        seen, held = _held_back(tokens)
+        meter, reason = _meter(model, layers, held, search["seconds"])
+        calls, batches = _calls(model, layers, seen)
+        are_apart = _are_apart(layers)
+
+        def take(layer: int | None, matrices: _Matrices, hessian: Array) -> None:
+            made = _rounded([module for _, module in matrices], hessian, settings, refined=layer is not None)
+            if not made:
+                return
+            loss = None
+            if meter and meter.is_due(layer):
+                with _put(made, len(hessian)):
+                    loss = meter.loss(layer)
+            size = sum(module.weight.numel() for module, _ in made)
+            part = Part(layer, tuple(name for name, _ in matrices), size, loss)
+            parts[part] = [done.add(_rows_of(module), BITS, blocks) for module, blocks in made]
+
         for number, (layer, call) in enumerate(zip(layers, calls, strict=True)):
-            sums = _Sums(layer)
-            for batch in batches:
-                call(batch)
-            for matrices, hessian in sums.finish():
-                _round(matrices, hessian, settings, done)
+            sums = _Sums(_matrices_of(layer))
             batches = [call(batch) for batch in batches]
+            for matrices, hessian in sums.finish():
+                take(number, matrices, hessian)
+            if are_apart:
+                _forget(layer)
             on_progress(number + 1, len(layers), "layers")
-    return done
+        if meter and (head := _head_of(model)) is not None:
+            sums = _Sums({HEAD: head})
+            for sequence, hidden in zip(seen.split(1), batches, strict=True):
+                meter.run_to(head, sequence, hidden)
+            for matrices, hessian in sums.finish():
+                take(None, matrices, hessian)
+    counted = sum(part.loss is not None for part in parts)
+    if meter and any(part.loss is not None for part in parts if part.layer is not None):
+        chosen = parts_in_8_bits(list(parts), search["share"])
+        told: dict[str, Any] = {"parts": len(parts), "measured_parts": counted, "search_s": round(meter.took_s, 1)}
+    else:
+        chosen = [part for part in parts if part.layer is None or _is_attention(part.names[0])]
+        told = {"not_measured": reason or "the time was too short"}
+    for part in chosen:
+        for weight in parts[part]:
+            done.leave(weight, 8)
+    names = [part.title for part in sorted(chosen, key=lambda part: (part.layer is None, part.layer, part.names))]
+    return done, {"rounded_matrices": done.matrices, "parts_in_8_bits": names, **told}
+
+
+def _held_back(tokens: Any) -> tuple[Any, Any]:
+    """The sequences to round by, and one to measure by, which is another where there are enough."""
+    if len(tokens) < FEW:
+        return tokens, tokens[:1]
+    middle = len(tokens) // 2
+    return tokens[[place for place in range(len(tokens)) if place != middle]], tokens[middle : middle + 1]
+
+
+def _meter(model: Any, layers: list[Any], tokens: Any, seconds: float) -> tuple[Meter | None, str]:
+    """What measures, or why nothing can."""
+    try:
+        return Meter(model, layers, tokens, seconds), ""
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a model of an unknown kind makes of layers that are left out
+        return None, (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def _are_apart(layers: list[Any]) -> bool:
+    """Whether no two layers share a weight."""
+    weights = [id(weight) for layer in layers for weight in layer.parameters()]
+    return len(weights) == len(set(weights))
+
+
+def _forget(layer: Any) -> None:
+    """Give the memory of a layer back that nothing will run any more."""
+    import torch
+
+    for weight in layer.parameters():
+        weight.data = torch.empty(0)
+
+
+def _head_of(model: Any) -> Any:
+    """The module that makes scores of words, None where it is no plain product."""
+    from torch.nn import Linear
+
+    head = model.get_output_embeddings()
+    return head if isinstance(head, Linear) else None
+
+
+def _is_attention(name: str) -> bool:
+    return bool(ATTENTION_INPUTS.intersection(name.split(".")))
 
 
 def _calls(model: Any, layers: list[Any], tokens: Any) -> tuple[list[Callable[[Any], Any]], list[Any]]:
@@ -163,18 +216,25 @@ def _calls(model: Any, layers: list[Any], tokens: Any) -> tuple[list[Callable[[A
     return [call_of(layer, *given[number]) for number, layer in enumerate(layers)], firsts
 
 
+_Matrices = list[tuple[str, Any]]
+
+
+def _matrices_of(layer: Any) -> dict[str, Any]:
+    from torch.nn import Linear
+    from transformers.pytorch_utils import Conv1D
+
+    return {name: item for name, item in layer.named_modules() if isinstance(item, (Linear, Conv1D))}
+
+
 class _Sums:
-    """X^T X of the inputs of the matrices of a layer; those that read the same tensor share one."""
+    """X^T X of the inputs of matrices; those that read the same tensor share one."""
 
-    def __init__(self, layer: Any) -> None:
-        from torch.nn import Linear
-        from transformers.pytorch_utils import Conv1D
-
-        self._modules = {name: item for name, item in layer.named_modules() if isinstance(item, (Linear, Conv1D))}
+    def __init__(self, modules: Mapping[str, Any]) -> None:
+        self._modules = modules
         self._sums: dict[str, Any] = {}
         self._same: dict[str, str] = {}
         self._last: tuple[Any, str] | None = None
-        self._hooks = [item.register_forward_pre_hook(self._taker(name)) for name, item in self._modules.items()]
+        self._hooks = [item.register_forward_pre_hook(self._taker(name)) for name, item in modules.items()]
 
     def _taker(self, name: str) -> Any:
         def take(_: Any, inputs: tuple[Any, ...]) -> None:
@@ -189,55 +249,59 @@ class _Sums:
 
         return take
 
-    def finish(self) -> list[tuple[list[tuple[str, Any]], Array]]:
-        """For each input that was there the matrices that read it, with their names, and its sum, float32 [K, K]."""
+    def finish(self) -> list[tuple[_Matrices, Array]]:
+        """For each input that was there its sum, float32 [K, K], and the matrices that read it, with their names:
+        those that make queries, keys and values, and others."""
         for hook in self._hooks:
             hook.remove()
-        readers: dict[str, list[tuple[str, Any]]] = {name: [] for name in self._sums}
+        readers: dict[tuple[str, bool], _Matrices] = {}
         for name, module in self._modules.items():
-            if (first := self._same.get(name, name)) in readers:
-                readers[first].append((name, module))
-        return [(readers[name], hessian.numpy()) for name, hessian in self._sums.items()]
+            if (first := self._same.get(name, name)) in self._sums:
+                readers.setdefault((first, _is_attention(name)), []).append((name, module))
+        return [(matrices, self._sums[first].numpy()) for (first, _), matrices in readers.items()]
 
 
-def _round(matrices: list[tuple[str, Any]], hessian: Array, settings: BlockSettings, done: Rounded) -> None:
-    """Round the matrices that read one input, and put what they have become into the model."""
-    by_bits: dict[int, list[Any]] = {}
-    for name, module in matrices:
-        is_attention = bool(ATTENTION_INPUTS.intersection(name.split(".")))
-        by_bits.setdefault(settings.attention_bits if is_attention else settings.bits, []).append(module)
+def _rounded(modules: list[Any], hessian: Array, settings: BlockSettings, *, refined: bool) -> list[tuple[Any, Blocks]]:
+    """The matrices that read one input in blocks of 4 bits; none where they cannot be."""
     if len(hessian) % settings.block_size:
-        return
+        return []
     try:
         factor = inverse_factor(hessian)
     except np.linalg.LinAlgError:
-        return
-    for bits, modules in by_bits.items():
-        weights = [_rows_of(module) for module in modules]
-        joined = np.concatenate(weights)
-        blocks = round_by_factor(joined, factor, bits, settings.block_size_of(bits, len(hessian)))
-        if bits == 4:  # those of 8 bits are near enough
-            blocks = refine(joined, hessian, blocks, bits)
-        made = dequantize_blocks(blocks, bits, len(hessian))
-        start = 0
-        for module, rows in zip(modules, weights, strict=True):
-            part = slice(start, start + len(rows))
-            done.add(rows, bits, Blocks(blocks.values[part], blocks.scales[part]))
-            _put(module, made[part])
-            start += len(rows)
+        return []
+    weights = [_rows_of(module) for module in modules]
+    joined = np.concatenate(weights) if len(weights) > 1 else weights[0]
+    blocks = round_by_factor(joined, factor, BITS, settings.block_size)
+    if refined:
+        blocks = refine(joined, hessian, blocks, BITS)
+    ends = np.cumsum([len(rows) for rows in weights])[:-1]
+    cut = zip(np.split(blocks.values, ends), np.split(blocks.scales, ends), strict=True)
+    return [(module, Blocks(*part)) for module, part in zip(modules, cut, strict=True)]
 
 
 def _rows_of(module: Any) -> Array:
-    """A copy of a weight as [outputs, inputs]."""
+    """A weight as [outputs, inputs], its own memory where that is so."""
     from torch.nn import Linear
 
     weight = module.weight.detach().numpy()
-    return np.array(weight if isinstance(module, Linear) else weight.T, np.float32, order="C")
+    return np.ascontiguousarray(weight if isinstance(module, Linear) else weight.T, np.float32)
 
 
-def _put(module: Any, rows: Array) -> None:
+@contextmanager
+def _put(made: list[tuple[Any, Blocks]], width: int) -> Iterator[None]:
+    """Have matrices be what rounding made of them."""
     import torch
     from torch.nn import Linear
 
-    made = torch.from_numpy(np.ascontiguousarray(rows))
-    module.weight.copy_(made if isinstance(module, Linear) else made.T)
+    before = [module.weight.detach().clone() for module, _ in made]
+    try:
+        for module, blocks in made:
+            weight = module.weight if isinstance(module, Linear) else module.weight.T
+            for start in range(0, len(weight), ROWS):  # a head is large
+                part = slice(start, start + ROWS)
+                rows = dequantize_blocks(Blocks(blocks.values[part], blocks.scales[part]), BITS, width)
+                weight[part] = torch.from_numpy(rows)
+        yield
+    finally:
+        for (module, _), weight in zip(made, before, strict=True):
+            module.weight.copy_(weight)

@@ -25,7 +25,7 @@ from exporters.voices import is_voice, offer_scales
 
 if TYPE_CHECKING:
     from exporters.__main__ import Reporter
-    from exporters.layerwise import Rounded
+    from exporters.rounded import Rounded
 
 __all__ = ["answer", "export"]
 
@@ -270,8 +270,8 @@ def _quantize_all(
     from exporters import graphs
     from exporters.activations import read_activations
     from exporters.calibration import recorded_feeds
-    from exporters.layerwise import NOTHING_ROUNDED
     from exporters.quantize import block_settings, quantize, recipe_for, to_static
+    from exporters.rounded import NOTHING_ROUNDED
 
     activations = read_activations(output / "reference")
     files: dict[str, list[str]] = {}
@@ -308,19 +308,20 @@ def _quantize_all(
 def _round_beforehand(
     settings: Mapping[str, Any], request: ExportRequest, report: Reporter
 ) -> tuple[Rounded, dict[str, Any]]:
-    """The weights of the torch model's layers, rounded by GPTQ on a text, and what the manifest tells of it.
+    """The weights of the torch model, rounded by GPTQ on a text, and what the manifest tells of it.
 
     A model whose layers cannot be run one by one has each weight rounded by itself.
     """
     from exporters.answers import load_tokenizer
-    from exporters.layerwise import NOTHING_ROUNDED, round_by_text
+    from exporters.layerwise import round_by_text
     from exporters.quantize import block_settings
+    from exporters.rounded import NOTHING_ROUNDED
 
     source = Path(request.source)
     gc.collect()  # the builder holds the model that it made the graph of in a circle
     tokenizer = load_tokenizer(source, request.task)
     try:
-        rounded = round_by_text(
+        return round_by_text(
             _load_model(source, request),
             tokenizer,
             request.calibration_text,
@@ -334,7 +335,6 @@ def _round_beforehand(
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         report.log(f"Each weight is rounded by itself, which is less exact: {reason}")
         return NOTHING_ROUNDED, {"rounding": "nearest", "not_calibrated": reason}
-    return rounded, {"rounded_matrices": rounded.matrices}
 
 
 def _tell_samples(report: Reporter, samples: int, done: int) -> None:

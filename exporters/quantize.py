@@ -15,16 +15,17 @@ from onnx import ModelProto
 
 from exporters import graphs
 from exporters.activations import NOTHING_SEEN, Activations
-from exporters.blocks import NOT_RESCALED, BlockSettings, Factors, quantize_in_blocks
+from exporters.block_graphs import quantize_in_blocks
+from exporters.blocks import NOT_RESCALED, BlockSettings, Factors
 from exporters.calibration import Feeds
 from exporters.dynamic import quantize_dynamically
 from exporters.failure import ExportFailure
 from exporters.fixed import quantize_with_ranges
 from exporters.float16 import convert_to_float16
-from exporters.layerwise import NOTHING_ROUNDED, Rounded
 from exporters.merging import merge_products
 from exporters.protocol import PRECISIONS
 from exporters.rescaling import rescale
+from exporters.rounded import NOTHING_ROUNDED, Rounded
 from exporters.smoothing import smooth
 from exporters.static import quantize_network, quantize_products
 from exporters.tidying import tidy
@@ -94,7 +95,10 @@ BLOCKS_INT8 = Recipe(
     "int8", "blocks", convolutions=True, settings={"bits": 8, "attention_bits": 8, "head_bits": 8, **BLOCKS}
 )
 RESCALED_INT8 = replace(BLOCKS_INT8, settings={**BLOCKS_INT8.settings, "rescaling": True})
-GPTQ = {"rounding": "gptq, refined", "calibration": {"text": "built-in", "sequences": 40, "tokens": 128}}
+GPTQ = {
+    "rounding": "gptq, refined",
+    "calibration": {"text": "built-in", "sequences": 40, "tokens": 128, "eight_bits": {"share": 0.2, "seconds": 30}},
+}
 BLOCKS_Q4 = Recipe(
     "q4",
     "blocks",
@@ -314,9 +318,9 @@ def to_blocks(
     told: dict[str, Any] = {}
     factors: Mapping[str, Factors] = NOT_RESCALED
     if settings.get("rescaling"):
-        factors = rescale(model, activations, block_settings(settings), source.parent)
+        factors = rescale(model, activations, block_settings(settings), source.parent, rounded)
         told["rescaled_matrices"] = sum(item.inputs is not None for item in factors.values())
-    if quantize_in_blocks(model, block_settings(settings), source.parent, rounded.find, factors) == 0:
+    if quantize_in_blocks(model, block_settings(settings), source.parent, rounded, factors) == 0:
         raise ExportFailure("export-nothing-to-quantize", file=source.name)
     merge_products(model)
     if settings.get("float16"):

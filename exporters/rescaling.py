@@ -22,6 +22,7 @@ from exporters import graphs
 from exporters.activations import Activations, weight_key
 from exporters.blocks import BlockSettings, Factors
 from exporters.rewrite import Array, is_large_table
+from exporters.rounded import NOTHING_ROUNDED, Rounded
 
 __all__ = ["rescale"]
 
@@ -61,14 +62,16 @@ def rescale(
     activations: Mapping[str, Activations],
     settings: BlockSettings,
     folder: Path | None = None,
+    rounded: Rounded = NOTHING_ROUNDED,
 ) -> dict[str, Factors]:
     """Find the factors of the weights that will have 8 bits, and put them into normalisations and biases in place.
 
     Of matrices they are returned by name, to be applied when each is read: the result is that of before only with them.
     Those of 4 bits lose most by their own rounding, which goes by what they were: they stay. ``activations`` are told
-    by the weights as they were. ``folder`` is where the external data of the model lies.
+    by the weights as they were. ``folder`` is where the external data of the model lies; how many bits a weight has
+    that was ``rounded`` beforehand is told there.
     """
-    return _Rescaler(model, activations, settings, folder).run()
+    return _Rescaler(model, activations, settings, folder, rounded).run()
 
 
 class _Rescaler:
@@ -78,7 +81,9 @@ class _Rescaler:
         activations: Mapping[str, Activations],
         settings: BlockSettings,
         folder: Path | None,
+        rounded: Rounded,
     ) -> None:
+        self._rounded = rounded
         self._graph, self._folder, self._activations, self._settings = model.graph, folder, activations, settings
         self._scores = {item.name for item in model.graph.output}
         self._weights = {tensor.name: tensor for tensor in model.graph.initializer}
@@ -114,8 +119,9 @@ class _Rescaler:
         """A weight that only this product reads, or a table of embeddings, turned, that one Gather reads besides."""
         name = product.input[1]
         if self._is_own(name, 2):
-            is_head = product.output[0] in self._scores
-            return _Matrix(name, self._array(name), self._settings.bits_of(product.name, is_head=is_head))
+            array, is_head = self._array(name), product.output[0] in self._scores
+            bits = self._rounded.bits_of(array.T) or self._settings.bits_of(product.name, is_head=is_head)
+            return _Matrix(name, array, bits)
         maker = self._makers.get(name)
         if maker is None or self._used[name] != 1 or not graphs.is_transpose_of_matrix(maker, self._weights):
             return None
@@ -127,7 +133,9 @@ class _Rescaler:
             return None
         if not is_large_table(self._weights[table]) or self._weights[table].dims[1] % self._settings.block_size:
             return None  # it stays as it is for the embeddings
-        return _Matrix(table, self._array(table).T, self._settings.head_bits, others[0].output[0])
+        rows = self._array(table)
+        bits = self._rounded.bits_of(rows) or self._settings.head_bits
+        return _Matrix(table, rows.T, bits, others[0].output[0])
 
     def _is_own(self, name: str, axes: int) -> bool:
         tensor = self._weights.get(name)

@@ -10,7 +10,8 @@ import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from exporters import graphs
-from exporters.blocks import BlockSettings, quantize_in_blocks
+from exporters.block_graphs import quantize_in_blocks
+from exporters.blocks import BlockSettings
 from exporters.merging import merge_products
 
 WIDTH, INNER, KEYS = 64, 96, 32

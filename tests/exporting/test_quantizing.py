@@ -11,10 +11,12 @@ import pytest
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from exporters import graphs
-from exporters.blocks import BlockSettings, dequantize_blocks, pack_nibbles, quantize_blocks, quantize_in_blocks
+from exporters.block_graphs import quantize_in_blocks
+from exporters.blocks import BlockSettings, dequantize_blocks, pack_nibbles, quantize_blocks, unpack_nibbles
 from exporters.dynamic import quantize_columns, quantize_rows
 from exporters.failure import ExportFailure
 from exporters.quantize import BLOCKS_INT8, block_settings, check_recipes, operators_of_graph, quantize, recipe_for
+from exporters.rounded import Rounded
 from workbench.runtime.graph_metadata import graph_metadata
 from workbench.runtime.session import EXACT_INT8
 
@@ -119,7 +121,9 @@ def test_what_four_bits_can_say_is_said_exactly() -> None:
 
 
 def test_two_values_of_four_bits_share_a_byte() -> None:
-    assert pack_nibbles(np.array([[1, 2, 15, 0]], np.uint8)).tolist() == [[0x21, 0x0F]]
+    packed = pack_nibbles(np.array([[1, 2, 15, 0]], np.uint8))
+    assert packed.tolist() == [[0x21, 0x0F]]
+    assert unpack_nibbles(packed).tolist() == [[1, 2, 15, 0]]
 
 
 @pytest.mark.parametrize(("bits", "head_bits", "least"), [(8, 8, 0.9999), (4, 8, 0.99), (4, 4, 0.98)])
@@ -133,6 +137,25 @@ def test_the_head_and_the_embedding_have_bits_of_their_own(bits: int, head_bits:
     )
     feeds = {"ids": IDS}
     assert cosine(source.run(None, feeds)[0], made.run(None, feeds)[0]) > least
+
+
+def test_words_are_as_near_though_their_tied_head_has_half_the_bits() -> None:
+    """The head has the 4 bits that it was rounded to, and an embedding those and the 4 that are left of it."""
+    rounded, model = Rounded(), tied()
+    head = quantize_blocks(TABLE, 4, 32)
+    rounded.add(TABLE, 4, head)
+    model.graph.output.append(helper.make_tensor_value_info("rows", TensorProto.FLOAT, None))
+    assert quantize_in_blocks(model, BlockSettings(4, 8, 8, 32, 64, 4), Path(), rounded) == 3
+    bits = {node.name: graphs.attribute(node, "bits", 0) for node in model.graph.node if node.domain}
+    assert bits == {"hidden": 4, "embed_values": 4, "embed_rest_values": 4, "head": 4}
+    weights = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
+    assert np.array_equal(weights["table_blocks"], pack_nibbles(head.values)), "one for both"
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    rows = session.run(["rows"], {"ids": IDS})[0]
+    apart = np.abs(rows - TABLE[IDS]).max()
+    in_eight = np.abs(dequantize_blocks(quantize_blocks(TABLE, 8, 64), 8, WIDTH) - TABLE)[IDS].max()
+    in_four = np.abs(dequantize_blocks(head, 4, WIDTH) - TABLE)[IDS].max()
+    assert apart < min(3 * in_eight, in_four / 5)
 
 
 @pytest.mark.parametrize(("width", "block_size"), [(64, 64), (192, 64), (96, 32), (50, 32)])

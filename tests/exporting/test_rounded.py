@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from onnx import TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from exporters.blocks import Blocks, BlockSettings, quantize_blocks, quantize_in_blocks
-from exporters.layerwise import NOTHING_ROUNDED, Rounded
+from exporters.block_graphs import quantize_in_blocks
+from exporters.blocks import Blocks, BlockSettings, Factors, quantize_blocks
+from exporters.rounded import NOTHING_ROUNDED, Rounded
 
 RANDOM = np.random.default_rng(9)
 QUERIES, KEYS = (RANDOM.standard_normal((count, 64)).astype(np.float32) for count in (32, 16))
@@ -42,6 +43,55 @@ def test_other_weights_and_other_bits_are_not_found() -> None:
     assert NOTHING_ROUNDED.find(QUERIES, 4) is None
 
 
+def test_bits_are_known_by_any_row_but_those_of_zeros() -> None:
+    made = rounded()
+    made.leave(1, 8)
+    assert made.bits_of(QUERIES) == 4
+    assert made.bits_of(np.asfortranarray(KEYS[2:])) == 8, "whatever it was rounded to"
+    assert made.find(KEYS, 4) is None
+    assert made.find(KEYS, 8) is None
+    empty = np.zeros((2, 64), np.float32)
+    made.add(empty, 4, marked(empty, 8))
+    assert made.bits_of(np.concatenate([empty, QUERIES + 1])) is None
+    assert made.bits_of(empty) is None
+    assert NOTHING_ROUNDED.bits_of(QUERIES) is None
+
+
+def product(weights: dict[str, np.ndarray]) -> ModelProto:
+    names = list(weights)
+    steps = [helper.make_node("MatMul", ["x", name], [f"y_{name}"], name=name) for name in names]
+    graph = helper.make_graph(
+        steps,
+        "model",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 64])],
+        [helper.make_tensor_value_info(f"y_{name}", TensorProto.FLOAT, None) for name in names],
+        [numpy_helper.from_array(np.ascontiguousarray(rows.T), name) for name, rows in weights.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+def test_a_graph_has_the_bits_that_were_found() -> None:
+    made = rounded()
+    made.leave(1, 8)
+    model = product({"queries": QUERIES, "keys": KEYS, "others": RANDOM.standard_normal((32, 64)).astype(np.float32)})
+    # All three are heads to the rewriter, so others have the bits of one.
+    assert quantize_in_blocks(model, BlockSettings(4, 8, 8, 32, 64, 4), Path(), made) == 3
+    bits = {node.name: next(item.i for item in node.attribute if item.name == "bits") for node in model.graph.node}
+    assert bits == {"queries": 4, "keys": 8, "others": 8}
+
+
+def test_outputs_that_are_rescaled_keep_their_rounding() -> None:
+    by = np.linspace(0.5, 2, len(QUERIES)).astype(np.float32)
+    for factors, kept in ((Factors(outputs=by), True), (Factors(np.full(64, 2, np.float32), by), False)):
+        model = product({"queries": QUERIES})
+        quantize_in_blocks(model, BlockSettings(4, 4, 4, 32, 64, 4), Path(), rounded(), {"queries": factors})
+        weights = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
+        assert (set(weights["queries_turned_blocks"].ravel()) == {0x33}) is kept
+        if kept:
+            wanted = quantize_blocks(QUERIES, 4, 32).scales * by[:, None]
+            np.testing.assert_allclose(weights["queries_turned_block_scales"], wanted, rtol=1e-6)
+
+
 def test_a_graph_gets_what_was_rounded() -> None:
     graph = helper.make_graph(
         [
@@ -58,7 +108,7 @@ def test_a_graph_gets_what_was_rounded() -> None:
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    assert quantize_in_blocks(model, BlockSettings(4, 8, 4, 32, 64, 4), Path(), rounded().find) == 2
+    assert quantize_in_blocks(model, BlockSettings(4, 8, 4, 32, 64, 4), Path(), rounded()) == 2
     weights = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
     assert set(weights["turned_turned_blocks"].ravel()) == {0x33}
     assert len(set(weights["other_turned_blocks"].ravel())) > 16

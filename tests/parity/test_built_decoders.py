@@ -124,19 +124,23 @@ def test_a_known_architecture_gets_the_fast_graph_in_every_precision(
     check_tokens(exported, first, name)
     (case, *_) = cases_of(first, name)
     wanted = logits(exported.pipeline(), case)
-    for suffix, bits, floor in (("_int8", {8: 9}, 0.99), ("_q4", {8: 3, 4: 6}, 0.85)):
+    # Of each layer four products: query, key and value are one, and so are gate and up; then the head, which is tied to
+    # the embedding.
+    told = exported.recipe("q4")["settings"]
+    assert told["measured_parts"] == told["parts"] == 9
+    kept = len(told["parts_in_8_bits"])
+    assert 0 < kept < 5
+    for suffix, bits, floor in (("_int8", {8: 9}, 0.99), ("_q4", {8: kept, 4: 9 - kept}, 0.85)):
         small = exported.graph(suffix)
         products = [node for node in small.graph.node if node.op_type == "MatMulNBits"]
-        # Of each layer four: query, key and value are one, and keep 8 bits, gate and up are one; then the head, tied to
-        # the embedding, which keeps 8 bits as well.
         assert Counter(number(node, "bits") for node in products) == bits
         assert {number(node, "accuracy_level") for node in products} == {4}
         assert not [node for node in small.graph.node if node.op_type == "MatMul"]
         got = logits(exported.pipeline(suffix), case)
         assert cosine(got, wanted) > floor
     check_rescaled(exported, name, case)
-    # All seven matrices of both layers were rounded by what goes through them, and the graph has them as they are then.
-    check_rounded(exported, 14, products=8)
+    # All seven matrices of both layers and the head were rounded by what goes through them.
+    check_rounded(exported, 15)
     for suffix, tolerance in (("", 1e-5), ("_int8", 1e-2), ("_q4", 1e-2), ("_q4f16", 5e-2)):
         check_last_alone(exported.folder / f"onnx/model{suffix}.onnx", case["token_ids"][:9], tolerance)
     half = exported.graph("_q4f16")
@@ -159,15 +163,18 @@ def check_last_alone(path: Path, tokens: list[int], tolerance: float) -> None:
     assert made.shape == (1, 1, everything.shape[1])
 
 
-def check_rounded(exported: Exported, matrices: int, *, products: int) -> None:
-    """Of so many ``matrices``, and so many ``products`` have other values than their weights alone ask for."""
-    assert exported.recipe("q4")["settings"]["rounded_matrices"] == matrices
+def check_rounded(exported: Exported, matrices: int) -> None:
+    """So many ``matrices`` were rounded, and the graph has all but those in 8 bits as they are then."""
+    told = exported.recipe("q4")["settings"]
+    assert told["rounded_matrices"] == matrices
     onnx_folder = exported.folder / "onnx"
     plain = onnx_folder / "plain.onnx"
     quantize(onnx_folder / "model.onnx", plain, recipe_for("q4", "text-generation"))
     alone, rounded = (blocks_of(path) for path in (plain, onnx_folder / "model_q4.onnx"))
     assert alone.keys() == rounded.keys()
-    assert sum(not np.array_equal(alone[name], rounded[name]) for name in alone) == products
+    in_four = [name for name, values in rounded.items() if values.shape[-1] == told["block_size"] // 2]
+    assert len(in_four) == len(rounded) - len(told["parts_in_8_bits"])
+    assert not any(np.array_equal(alone[name], rounded[name]) for name in in_four)
 
 
 def blocks_of(path: Path) -> dict[str, np.ndarray[Any, Any]]:
@@ -223,7 +230,7 @@ def test_what_the_builder_does_not_know_is_left_to_optimum(first: Path, export_d
     assert "GPT2LMHeadModel" in settings["not_built"]
     assert any("Optimum makes the graph" in line for line in exported.lines)
     check_tokens(exported, first, "gpt2")
-    check_rounded(exported, 8, products=8)
+    check_rounded(exported, 9)
     nodes = Counter(node.op_type for node in exported.graph("_q4").graph.node)
     assert nodes["MatMulNBits"] == 2 * 4 + 1
 
@@ -261,13 +268,17 @@ def test_code_in_the_folder_of_a_model_is_not_run(first: Path, export_decoder: E
 def test_every_known_architecture_writes_what_transformers_writes(
     others: Path, export_decoder: ExportDecoder, name: str
 ) -> None:
-    exported = export_decoder(others / name, "fp32", "int8")
+    exported = export_decoder(others / name, "fp32", "int8", "q4")
     assert exported.recipe("fp32")["settings"] == {
         "task": "text-generation-with-past",
         "graph": "onnxruntime-genai",
     }, exported.lines[-1]
     check_tokens(exported, others, name)
-    check_rescaled(exported, name, cases_of(others, name)[0])
+    case = cases_of(others, name)[0]
+    check_rescaled(exported, name, case)
+    told = exported.recipe("q4")["settings"]
+    assert told["measured_parts"] == told["parts"]
+    assert cosine(logits(exported.pipeline("_q4"), case), logits(exported.pipeline(), case)) > 0.8
 
 
 @pytest.mark.slow

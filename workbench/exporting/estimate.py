@@ -16,7 +16,7 @@ from workbench.library.weights import read_header
 __all__ = ["ExportEstimate", "check_disk", "estimate_export", "parameter_count"]
 
 # Bytes a parameter takes in each precision; int8 and q4 with their scales, and what of a model stays in fp32.
-BYTES_PER_PARAMETER = {"fp32": 4.0, "fp16": 2.0, "int8": 1.3, "int8-static": 1.3, "q4": 0.85, "q4f16": 0.85}
+BYTES_PER_PARAMETER = {"fp32": 4.0, "fp16": 2.0, "int8": 1.3, "int8-static": 1.3, "q4": 0.95, "q4f16": 0.95}
 # The worker that has torch: its libraries, and how often it holds the fp32 weights at its worst, which is when a graph
 # is traced. Seen: MiniLM 0.64 GB; Whisper tiny 0.95 GB, of which its answers to the samples leave 0.1.
 TORCH_BYTES = 560_000_000

@@ -1,0 +1,48 @@
+"""The parts of a decoder that keep 8 bits in q4: measured on tiny seeded models of many kinds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.toolchain
+KINDS = ("llama", "qwen2", "phi3", "gpt2", "gpt_neox", "phi", "opt", "bloom")
+
+
+@pytest.fixture(scope="module")
+def found(run_toolchain_script: Callable[..., Path]) -> dict[str, Any]:
+    made: dict[str, Any] = json.loads((run_toolchain_script("eight_bits") / "found.json").read_text("utf-8"))
+    assert set(made) == set(KINDS)
+    return made
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_part_that_4_bits_hurt_is_found(found: dict[str, Any], kind: str) -> None:
+    row = found[kind]
+    assert row["told"]["parts_in_8_bits"] == [row["hurt"]]
+    assert row["told"]["measured_parts"] == row["told"]["parts"] == 13
+    assert row["none"]["parts_in_8_bits"] == [], "no share of the weights"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_losses_are_those_of_the_whole_model(found: dict[str, Any], kind: str) -> None:
+    *losses, head = found[kind]["losses"]
+    assert len(losses) == 3
+    for measured, whole in losses:
+        assert measured > 0.01
+        assert measured == pytest.approx(whole, rel=1e-3)
+    assert head[0] == pytest.approx(head[1], rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("case", "reason"), [("no_time", "time was too short"), ("odd", "layers left out")])
+def test_where_nothing_can_be_measured_a_rule_decides(found: dict[str, Any], kind: str, case: str, reason: str) -> None:
+    told = found[kind][case]
+    assert reason in told["not_measured"]
+    layers = [title for title in told["parts_in_8_bits"] if title != "head"]
+    assert [title.split(".")[0] for title in layers] == ["0", "1", "2"]
+    assert all("attn" in title or "attention" in title for title in layers)
