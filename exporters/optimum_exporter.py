@@ -321,7 +321,7 @@ def _round_beforehand(
     gc.collect()  # the builder holds the model that it made the graph of in a circle
     tokenizer = load_tokenizer(source, request.task)
     try:
-        return round_by_text(
+        rounded, told = round_by_text(
             _load_model(source, request),
             tokenizer,
             request.calibration_text,
@@ -335,6 +335,13 @@ def _round_beforehand(
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         report.log(f"Each weight is rounded by itself, which is less exact: {reason}")
         return NOTHING_ROUNDED, {"rounding": "nearest", "not_calibrated": reason}
+    if "not_measured" in told:
+        report.log(f"Which parts had better keep 8 bits was not measured: {told['not_measured']}")
+    else:
+        seconds = settings["calibration"]["eight_bits"]["seconds"]
+        kept = f"{len(told['parts_in_8_bits'])} of {told['parts']} parts keep 8 bits, those that 4 hurt most"
+        report.log(f"{kept}; {told['measured_parts']} were measured, in {told['search_s']:.0f} s of {seconds} at most")
+    return rounded, told
 
 
 def _tell_samples(report: Reporter, samples: int, done: int) -> None:
