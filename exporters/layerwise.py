@@ -6,7 +6,7 @@ Only one layer's sums of inputs are in memory at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,12 +35,14 @@ def round_by_text(
     settings: BlockSettings,
     calibration: Mapping[str, Any],
     on_progress: Callable[[float, float, str], None],
+    own: Sequence[str] = (),
 ) -> tuple[Rounded, dict[str, Any]]:
     """Round the layers of a torch decoder by a text; returns what came of it, and what the manifest tells.
 
     ``calibration`` is that of a recipe: at most so many ``sequences`` of so many ``tokens``, and ``eight_bits``, see
-    :func:`round_layers`. Raises ValueError where the layers of the model cannot be told or the text is too short, and
-    what the layers raise.
+    :func:`round_layers`. The ``own`` texts of a user come first, and are half of it at most: what a model is asked
+    otherwise must not be forgotten for them. Raises ValueError where the layers of the model cannot be told or the text
+    is too short, and what the layers raise.
     """
     import torch
 
@@ -50,12 +52,23 @@ def round_by_text(
     most = getattr(model.config.get_text_config(), "max_position_embeddings", None) or calibration["tokens"]
     first = tokenizer("").input_ids[:1]  # what its texts begin with, where that is anything
     part = min(calibration["tokens"], most) - len(first)
-    ids = tokenizer(text, add_special_tokens=False).input_ids
+    own_ids = _ids(tokenizer, own, most=part * (calibration["sequences"] // 2))
+    ids = own_ids + _ids(tokenizer, [text], most=part * calibration["sequences"] - len(own_ids))
     rows = [first + ids[start : start + part] for start in range(0, len(ids) - part + 1, part)]
     if not rows:
         raise ValueError(f"the text has {len(ids)} tokens, fewer than {part}")
-    tokens = torch.tensor(rows[: calibration["sequences"]])
-    return round_layers(model, layers, tokens, settings, calibration["eight_bits"], on_progress)
+    rounded, told = round_layers(model, layers, torch.tensor(rows), settings, calibration["eight_bits"], on_progress)
+    return rounded, {"tokens": sum(map(len, rows)), "own_tokens": len(own_ids), **told}
+
+
+def _ids(tokenizer: Any, texts: Sequence[str], *, most: int) -> list[int]:
+    """The tokens of texts one after the other, the first so many."""
+    found: list[int] = []
+    for text in texts:
+        if len(found) >= most:
+            break
+        found += tokenizer(text, add_special_tokens=False).input_ids
+    return found[:most]
 
 
 def layers_of(model: Any) -> list[Any] | None:
@@ -136,8 +149,8 @@ def _held_back(tokens: Any) -> tuple[Any, Any]:
     """The sequences to round by, and one to measure by, which is another where there are enough."""
     if len(tokens) < FEW:
         return tokens, tokens[:1]
-    middle = len(tokens) // 2
-    return tokens[[place for place in range(len(tokens)) if place != middle]], tokens[middle : middle + 1]
+    held = len(tokens) // 4  # one of a user's, where those are half of them
+    return tokens[[place for place in range(len(tokens)) if place != held]], tokens[held : held + 1]
 
 
 def _meter(model: Any, layers: list[Any], tokens: Any, seconds: float) -> tuple[Meter | None, str]:

@@ -328,6 +328,7 @@ def _round_beforehand(
             block_settings(settings),
             settings["calibration"],
             report.progress,
+            own=[item for item in request.samples if isinstance(item, str)] if request.own_samples else (),
         )
     except (MemoryError, OSError, ExportFailure):
         raise

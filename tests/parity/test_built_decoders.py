@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
+from tokenizers import Tokenizer
 
 from exporters import graphs
 from exporters.activations import read_activations
@@ -66,14 +67,16 @@ class Exported:
 
 @pytest.fixture
 def export_decoder(warm_toolchain: Path, tmp_path: Path) -> ExportDecoder:
-    def export(source: Path, *precisions: str) -> Exported:
+    def export(source: Path, *precisions: str, own: tuple[str, ...] = ()) -> Exported:
         lines: list[str] = []
         spec = spec_of(
             source,
             *precisions,
             task="text-generation",
             export_task="text-generation-with-past",
-            samples=("The sea was calm that day, and",),
+            samples=own or ("The sea was calm that day, and",),
+            own_samples=bool(own),
+            force=bool(own),
         )
         outcome = run_export(
             spec,
@@ -241,6 +244,23 @@ def test_a_further_precision_is_made_out_of_the_fast_graph(first: Path, export_d
     assert [item.precision for item in exported.manifest.variants] == ["fp32", "q4"]
     nodes = Counter(node.op_type for node in exported.graph("_q4").graph.node)
     assert (nodes["GroupQueryAttention"], nodes["MatMulNBits"]) == (2, 9)
+
+
+def test_weights_are_rounded_by_texts_of_ones_own(first: Path, export_decoder: ExportDecoder) -> None:
+    own = ("A calm sea. " * 20, "Noch ein Satz, und noch einer. " * 10)
+    usual = export_decoder(first / FIRST[0], "q4")
+    settings, before = usual.recipe("q4")["settings"], blocks_of(usual.folder / "onnx/model_q4.onnx")
+    assert settings["own_tokens"] == 0
+    exported = export_decoder(first / FIRST[0], "q4", own=own)
+    told = exported.recipe("q4")["settings"]
+    tokenizer = Tokenizer.from_file(str(exported.folder / "tokenizer.json"))
+    assert told["own_tokens"] == sum(len(tokenizer.encode(text, add_special_tokens=False).ids) for text in own)
+    assert told["tokens"] == settings["tokens"], "the text of the app fills the rest"
+    after = blocks_of(exported.folder / "onnx/model_q4.onnx")
+    assert any(not np.array_equal(after[name], before[name]) for name in before)
+    # A book is half of it at most.
+    long = export_decoder(first / FIRST[0], "q4", own=("The sea was calm. " * 3000,)).recipe("q4")["settings"]
+    assert 0.49 < long["own_tokens"] / long["tokens"] <= 0.5
 
 
 def test_code_in_the_folder_of_a_model_is_not_run(first: Path, export_decoder: ExportDecoder, tmp_path: Path) -> None:
