@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from onnx import ModelProto, NodeProto, helper
 
+from exporters import graphs
 from exporters.blocks import (
     NOT_RESCALED,
     Blocks,
@@ -54,7 +55,7 @@ class _BlockRewriter(WeightRewriter):
         self._factors = factors
         self._settings = settings
         self._stored: dict[tuple[str, int, bool], tuple[str, str]] = {}
-        self._vocabulary = {output.name for output in model.graph.output}
+        self._scores = graphs.scores_of(model)
 
     def fits_embedding(self, width: int) -> bool:
         return width % self._settings.block_size == 0
@@ -62,7 +63,7 @@ class _BlockRewriter(WeightRewriter):
     def product(self, node: NodeProto, weight: str, output: str, *, rows_are_outputs: bool) -> list[NodeProto]:
         rows, columns = self.weights[weight].dims
         outputs, inputs = (rows, columns) if rows_are_outputs else (columns, rows)
-        is_head = self.is_tied(weight) or bool(self._vocabulary & {*node.output, output})
+        is_head = self.is_tied(weight) or bool(self._scores & {*node.output, output})
         matrix = self.matrix(weight)
         known = self._rounded.bits_of(matrix if rows_are_outputs else matrix.T)
         bits = known or self._settings.bits_of(node.name, is_head=is_head)

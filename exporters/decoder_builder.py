@@ -29,6 +29,8 @@ SCALED_BY_WIDTH = frozenset({"GemmaForCausalLM", "Gemma3ForCausalLM"})
 WINDOWED_IN_TURNS = frozenset({"Gemma3ForCausalLM", "SmolLM3ForCausalLM"})
 # Longer contexts by scaled rotary embeddings: which kinds the builder's class takes into account.
 SCALED_ROTATIONS = {"LlamaForCausalLM": frozenset({"llama3"}), "SmolLM3ForCausalLM": frozenset({"llama3"})}
+# What the attention operator wants each head's channels to be a multiple of.
+HEAD_SIZES = 8
 # The graph's own input, under the name that the exporters of others have for it.
 KEEP = "num_logits_to_keep"
 END = (1 << 63) - 1  # of an axis, whatever its length
@@ -65,6 +67,9 @@ def reason_against(config: Any, architecture: str, export_task: str) -> str | No
         return "only some layers have a sliding window"
     if getattr(config, "attn_logit_softcapping", None):
         return "attention logits are capped"
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    if size % HEAD_SIZES:
+        return f"heads have {size} channels, and the attention operator takes multiples of {HEAD_SIZES} alone"
     return None
 
 

@@ -28,11 +28,15 @@ __all__ = [
     "needed",
     "replace_nodes",
     "save",
+    "scores_of",
     "weights_of",
 ]
 
 # A protobuf message ends at 2 GiB; a graph near it has its weights beside it.
 EXTERNAL_DATA_FROM_BYTES = 1_900_000_000
+
+# What makes scores of a head's product.
+TO_SCORES = ("Add", "Mul", "Div", "Tanh", "Cast")
 
 
 def load(path: Path, *, external: bool = True) -> ModelProto:
@@ -127,6 +131,17 @@ def is_transpose_of_matrix(node: NodeProto, weights: dict[str, TensorProto]) -> 
         return False
     order = next((list(item.ints) for item in node.attribute if item.name == "perm"), [1, 0])
     return order == [1, 0]
+
+
+def scores_of(model: ModelProto) -> set[str]:
+    """The outputs of a model, and what becomes one of them by constants alone: a bias, a factor, a soft cap."""
+    constants = weights_of(model).keys() | {node.output[0] for node in model.graph.node if node.op_type == "Constant"}
+    found = {item.name for item in model.graph.output}
+    for node in reversed(model.graph.node):
+        if node.op_type in TO_SCORES and found.intersection(node.output):
+            changing = [name for name in node.input if name not in constants]
+            found.update(changing if len(changing) == 1 else ())
+    return found
 
 
 def drop_unused(model: ModelProto) -> None:

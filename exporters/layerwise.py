@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from exporters.blocks import ATTENTION_INPUTS, Blocks, BlockSettings, dequantize_blocks
+from exporters.blocks import ATTENTION_INPUTS, Blocks, BlockSettings, dequantize_blocks, quantize_blocks
 from exporters.gptq import inverse_factor, round_by_factor
 from exporters.refining import refine
 from exporters.rewrite import Array
@@ -99,6 +100,7 @@ def round_layers(
 
     done = Rounded()
     parts: dict[Part, list[int]] = {}
+    by_text = 0
     with torch.no_grad():
         seen, held = _held_back(tokens)
         meter, reason = _meter(model, layers, held, search["seconds"])
@@ -106,9 +108,9 @@ def round_layers(
         are_apart = _are_apart(layers)
 
         def take(layer: int | None, matrices: _Matrices, hessian: Array) -> None:
-            made = _rounded([module for _, module in matrices], hessian, settings, refined=layer is not None)
-            if not made:
-                return
+            nonlocal by_text
+            made, by_inputs = _rounded([item for _, item in matrices], hessian, settings, refined=layer is not None)
+            by_text += by_inputs * len(made)
             loss = None
             if meter and meter.is_due(layer):
                 with _put(made, len(hessian)):
@@ -125,24 +127,42 @@ def round_layers(
             if are_apart:
                 _forget(layer)
             on_progress(number + 1, len(layers), "layers")
-        if meter and (head := _head_of(model)) is not None:
+        head = _head_of(model)
+        if head is not None and meter:
             sums = _Sums({HEAD: head})
             for sequence, hidden in zip(seen.split(1), batches, strict=True):
                 meter.run_to(head, sequence, hidden)
             for matrices, hessian in sums.finish():
                 take(None, matrices, hessian)
+        elif head is not None:
+            parts[Part(None, (HEAD,), head.weight.numel())] = [done.add(_rows_of(head), 8)]
     counted = sum(part.loss is not None for part in parts)
+    alike = _alike(parts)
     if meter and any(part.loss is not None for part in parts if part.layer is not None):
-        chosen = parts_in_8_bits(list(parts), search["share"])
+        chosen = parts_in_8_bits(list(alike), search["share"])
         told: dict[str, Any] = {"parts": len(parts), "measured_parts": counted, "search_s": round(meter.took_s, 1)}
     else:
-        chosen = [part for part in parts if part.layer is None or _is_attention(part.names[0])]
+        chosen = [part for part in alike if part.layer is None or _is_attention(part.names[0])]
         told = {"not_measured": reason or "the time was too short"}
-    for part in chosen:
+    kept = [part for one in chosen for part in alike[one]]
+    for part in kept:
         for weight in parts[part]:
             done.leave(weight, 8)
-    names = [part.title for part in sorted(chosen, key=lambda part: (part.layer is None, part.layer, part.names))]
-    return done, {"rounded_matrices": done.matrices, "parts_in_8_bits": names, **told}
+    names = [part.title for part in sorted(kept, key=lambda part: (part.layer is None, part.layer, part.names))]
+    return done, {"rounded_matrices": by_text, "parts_in_8_bits": names, **told}
+
+
+def _alike(parts: Mapping[Part, list[int]]) -> dict[Part, list[Part]]:
+    """Parts that have the same weights as one, as in a model that has a layer twice: they keep as many bits."""
+    groups: dict[tuple[int, ...], list[Part]] = {}
+    for part, weights in parts.items():
+        groups.setdefault(tuple(weights), []).append(part)
+    made = {}
+    for group in groups.values():
+        losses = [part.loss for part in group if part.loss is not None]
+        loss = sum(losses) / len(losses) * len(group) if losses else None
+        made[replace(group[0], size=sum(part.size for part in group), loss=loss)] = group
+    return made
 
 
 def _held_back(tokens: Any) -> tuple[Any, Any]:
@@ -274,22 +294,31 @@ class _Sums:
         return [(matrices, self._sums[first].numpy()) for (first, _), matrices in readers.items()]
 
 
-def _rounded(modules: list[Any], hessian: Array, settings: BlockSettings, *, refined: bool) -> list[tuple[Any, Blocks]]:
-    """The matrices that read one input in blocks of 4 bits; none where they cannot be."""
-    if len(hessian) % settings.block_size:
-        return []
+def _rounded(
+    modules: list[Any], hessian: Array, settings: BlockSettings, *, refined: bool
+) -> tuple[list[tuple[Any, Blocks]], bool]:
+    """The matrices that read one input in blocks of 4 bits, and whether they were rounded by that input: else each by
+    itself, where a block is not full or the sums have no factors."""
+    weights = [_rows_of(module) for module in modules]
+    joined = np.concatenate(weights) if len(weights) > 1 else weights[0]
+    blocks = _by_inputs(joined, hessian, settings.block_size, refined=refined)
+    by_inputs = blocks is not None
+    if blocks is None:
+        blocks = quantize_blocks(joined, BITS, settings.block_size)
+    ends = np.cumsum([len(rows) for rows in weights])[:-1]
+    cut = zip(np.split(blocks.values, ends), np.split(blocks.scales, ends), strict=True)
+    return [(module, Blocks(*part)) for module, part in zip(modules, cut, strict=True)], by_inputs
+
+
+def _by_inputs(rows: Array, hessian: Array, block_size: int, *, refined: bool) -> Blocks | None:
+    if len(hessian) % block_size:
+        return None
     try:
         factor = inverse_factor(hessian)
     except np.linalg.LinAlgError:
-        return []
-    weights = [_rows_of(module) for module in modules]
-    joined = np.concatenate(weights) if len(weights) > 1 else weights[0]
-    blocks = round_by_factor(joined, factor, BITS, settings.block_size)
-    if refined:
-        blocks = refine(joined, hessian, blocks, BITS)
-    ends = np.cumsum([len(rows) for rows in weights])[:-1]
-    cut = zip(np.split(blocks.values, ends), np.split(blocks.scales, ends), strict=True)
-    return [(module, Blocks(*part)) for module, part in zip(modules, cut, strict=True)]
+        return None
+    blocks = round_by_factor(rows, factor, BITS, block_size)
+    return refine(rows, hessian, blocks, BITS) if refined else blocks
 
 
 def _rows_of(module: Any) -> Array:

@@ -85,7 +85,7 @@ class _Rescaler:
     ) -> None:
         self._rounded = rounded
         self._graph, self._folder, self._activations, self._settings = model.graph, folder, activations, settings
-        self._scores = {item.name for item in model.graph.output}
+        self._scores = graphs.scores_of(model)
         self._weights = {tensor.name: tensor for tensor in model.graph.initializer}
         self._used = graphs.input_counts(model)
         self._makers = {name: node for node in model.graph.node for name in node.output if name}

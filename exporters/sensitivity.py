@@ -18,6 +18,8 @@ __all__ = ["Meter", "Part", "parts_in_8_bits"]
 # Of 121 parts of SmolLM2-135M, measured by 1,024 tokens, those that one sequence of 128 chose would have left 3 % more
 # than the best choice, by 64 of them 5 %, and by each third layer alone 20 %: rather fewer tokens than fewer layers.
 LEAST_TOKENS = 32
+# The first run of a model reads weights from the disk: one shorter than this part of the seconds is done again.
+WARMING = 0.05
 # What is reckoned with before it is known: parts of a layer, and the share of a run that is no layer's.
 PARTS, OUTSIDE = 4, 0.25
 # How near a run with layers left out must come to one without, as a part of the largest score.
@@ -82,17 +84,16 @@ class Meter:
         with layers left out, and what the model raises."""
         self._model, self._layers, self._seconds = model, layers, seconds
         self.took_s = 0.0
-        self._tokens = tokens
-        while True:
-            self._look()
-            started = time.monotonic()
-            self._clean = self._log_probabilities(0)
-            whole_s = time.monotonic() - started
-            if self._seconds_for(whole_s, 1) <= seconds or self._tokens.shape[1] < 2 * LEAST_TOKENS:
-                break
-            self._tokens = self._tokens[:, : self._tokens.shape[1] // 2]
-        count = len(layers)
-        self._every = next((every for every in range(1, count) if self._seconds_for(whole_s, every) <= seconds), count)
+        # From few tokens up: of a large model a run of many might take all the seconds by itself.
+        size = min(LEAST_TOKENS, tokens.shape[1])
+        whole_s = self._look(tokens[:, :size])
+        if whole_s < seconds * WARMING:
+            whole_s = self._look(tokens[:, :size])
+        while size < tokens.shape[1] and 2 * whole_s + self._seconds_for(2 * whole_s, 1) <= seconds - self.took_s:
+            size = min(2 * size, tokens.shape[1])
+            whole_s = self._look(tokens[:, :size])
+        count, left = len(layers), seconds - self.took_s
+        self._every = next((every for every in range(1, count) if self._seconds_for(whole_s, every) <= left), count)
         apart = (self._log_probabilities(count) - self._clean).abs().max()
         if float(apart) > TOLERANCE * float(self._clean.abs().max()):
             raise ValueError("the model gives something else with layers left out")
@@ -109,8 +110,10 @@ class Meter:
         import torch
 
         given = self._log_probabilities(len(self._layers) if layer is None else layer)
-        share = self._clean.exp()
-        lost = float(torch.where(share > 0, share * (self._clean - given), 0).sum(-1).mean())
+        lost = 0.0
+        for clean, now in zip(self._clean[0], given[0], strict=True):  # a vocabulary is large: no copies of them all
+            share = clean.exp()
+            lost += float(torch.where(share > 0, share * (clean - now), 0).sum()) / len(given[0])
         return lost if math.isfinite(lost) else math.inf
 
     def run_to(self, head: Any, sequence: Any, hidden: Any) -> None:
@@ -127,8 +130,10 @@ class Meter:
         finally:
             hook.remove()
 
-    def _look(self) -> None:
-        """Keep the hidden states before each layer and after the last one, and what kind of thing layers return."""
+    def _look(self, tokens: Any) -> float:
+        """Keep the hidden states before each layer and after the last one, what kind of thing layers return, and what
+        the model gives, with these tokens; returns how many seconds that took."""
+        self._tokens, before_s = tokens, self.took_s
         self._hidden: list[Any] = []
 
         def before(_: Any, inputs: tuple[Any, ...], named: Mapping[str, Any]) -> None:
@@ -141,17 +146,19 @@ class Meter:
         hooks = [layer.register_forward_pre_hook(before, with_kwargs=True) for layer in self._layers]
         hooks.append(self._layers[-1].register_forward_hook(after))
         try:
-            self._model(self._tokens, use_cache=False)
+            self._clean = self._log_probabilities(0)
         finally:
             for hook in hooks:
                 hook.remove()
+        return self.took_s - before_s
 
     def _log_probabilities(self, skipped: int) -> Any:
         """Of the next token after each one, float32 [1, length, vocabulary]."""
         import torch
 
         started = time.monotonic()
-        with _skipping(self._layers[:skipped], self._as_made(self._hidden[skipped])):
+        left_out = self._layers[:skipped]
+        with _skipping(left_out, self._as_made(self._hidden[skipped]) if left_out else None):
             scores = self._model(self._tokens, use_cache=False).logits
         made = torch.log_softmax(scores.float(), -1)
         self.took_s += time.monotonic() - started

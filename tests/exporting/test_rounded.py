@@ -9,6 +9,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from exporters.block_graphs import quantize_in_blocks
 from exporters.blocks import Blocks, BlockSettings, Factors, quantize_blocks
+from exporters.graphs import attribute
 from exporters.rounded import NOTHING_ROUNDED, Rounded
 
 RANDOM = np.random.default_rng(9)
@@ -34,7 +35,6 @@ def test_joined_turned_and_cut_weights_are_found_by_their_rows() -> None:
     assert found.values.shape == (44, 2, 32)
     assert [set(found.values[:12].ravel()), set(found.values[12:].ravel())] == [{12}, {3}]
     assert np.array_equal(found.scales[12:], quantize_blocks(QUERIES, 4, 32).scales)
-    assert rounded().matrices == 2
 
 
 def test_other_weights_and_other_bits_are_not_found() -> None:
@@ -55,6 +55,60 @@ def test_bits_are_known_by_any_row_but_those_of_zeros() -> None:
     assert made.bits_of(np.concatenate([empty, QUERIES + 1])) is None
     assert made.bits_of(empty) is None
     assert NOTHING_ROUNDED.bits_of(QUERIES) is None
+
+
+def test_rows_that_several_weights_have_are_found_in_each() -> None:
+    made = Rounded()
+    cut = [np.concatenate([rows, np.zeros((2, 64), np.float32), rows[:1] + 1]) for rows in (QUERIES, KEYS)]
+    numbers = [made.add(rows, 4, marked(rows, value)) for rows, value in zip(cut, (3, 12), strict=True)]
+    made.leave(numbers[0], 8)
+    found = made.find(cut[1], 4)
+    assert found is not None
+    assert set(found.values[: len(KEYS)].ravel()) == {12}
+    assert made.find(cut[0], 4) is None
+
+
+def test_a_weight_that_is_there_twice_has_one_number_and_as_many_bits() -> None:
+    made = rounded()
+    assert made.add(KEYS.copy(), 4, marked(KEYS, 5)) == 1
+    assert made.add(QUERIES[:16], 4, marked(QUERIES[:16], 5)) == 2, "only a part"
+    found = made.find(KEYS, 4)
+    assert found is not None
+    assert set(found.values.ravel()) == {12}
+    made.leave(2, 8)
+    assert made.bits_of(QUERIES) == 8, "of rows in several weights the most is meant"
+
+
+def test_a_weight_may_have_bits_without_being_rounded() -> None:
+    made = rounded()
+    made.add(QUERIES + 1, 8)
+    assert made.bits_of(QUERIES + 1) == 8
+    assert made.find(QUERIES + 1, 8) is None
+
+
+def test_a_head_is_one_behind_a_bias_and_a_cap_too() -> None:
+    rows = RANDOM.standard_normal((32, 64)).astype(np.float32)
+    steps = [
+        helper.make_node("MatMul", ["x", "inner"], ["a"], name="inner"),
+        helper.make_node("Add", ["a", "x"], ["b"]),
+        helper.make_node("MatMul", ["b", "head"], ["c"], name="head"),
+        helper.make_node("Add", ["c", "bias"], ["d"]),
+        helper.make_node("Tanh", ["d"], ["e"]),
+        helper.make_node("Constant", [], ["cap"], value_float=30.0),
+        helper.make_node("Mul", ["e", "cap"], ["y"]),
+    ]
+    weights = {"inner": np.concatenate([rows, rows + 1]).T, "head": rows.T, "bias": np.zeros(32, np.float32)}
+    graph = helper.make_graph(
+        steps,
+        "model",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 64])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    assert quantize_in_blocks(model, BlockSettings(4, 8, 8, 32, 64, 4), Path()) == 2
+    bits = {node.name: attribute(node, "bits", 0) for node in model.graph.node if node.op_type == "MatMulNBits"}
+    assert bits == {"inner": 4, "head": 8}
 
 
 def product(weights: dict[str, np.ndarray]) -> ModelProto:

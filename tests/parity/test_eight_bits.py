@@ -46,3 +46,35 @@ def test_where_nothing_can_be_measured_a_rule_decides(found: dict[str, Any], kin
     layers = [title for title in told["parts_in_8_bits"] if title != "head"]
     assert [title.split(".")[0] for title in layers] == ["0", "1", "2"]
     assert all("attn" in title or "attention" in title for title in layers)
+    bits = told["bits"]
+    kept = {f"{title.split('.')[0]}.{name}" for title in layers for name in title.split(".", 1)[1].split("+")} | {
+        "head"
+    }
+    assert bits == {name: 8 if name in kept else 4 for name in bits}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_that_runs_long_is_measured_in_the_time_there_is(found: dict[str, Any], kind: str) -> None:
+    told = found[kind]["slow"]
+    assert "not_measured" not in told
+    assert 2 < told["measured_parts"] < told["parts"]
+    assert told["search_s"] < 75, "60, and what was begun by then"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_layers_that_are_alike_keep_as_many_bits(found: dict[str, Any], kind: str) -> None:
+    (large, small), name = found[kind]["alike"], found[kind]["hurt"].split(".", 1)[1]
+    assert large["parts_in_8_bits"] == [f"{number}.{name}" for number in range(3)]
+    assert small["parts_in_8_bits"] == [], "they are too large together"
+    for told in (large, small):
+        assert [part for part, bits in told["bits"].items() if bits == 8] == told["parts_in_8_bits"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_fills_no_block_is_measured_too(found: dict[str, Any], kind: str) -> None:
+    told = found[kind]["not_full"]
+    assert told["measured_parts"] == told["parts"] == 13
+    assert told["rounded_matrices"] in (0, 3), "those that read a row as long as a block"
+    kept = {name for name, bits in told["bits"].items() if bits == 8}
+    assert set(told["parts_in_8_bits"]) == kept
+    assert found[kind]["hurt"] in kept

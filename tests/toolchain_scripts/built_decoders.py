@@ -51,6 +51,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
         {"tie_word_embeddings": True, "rope_scaling": LLAMA3, "attention_bias": True, "mlp_bias": True},
     ),
     "llama-linear": ("Llama", {"rope_scaling": {"rope_type": "linear", "factor": 2.0}}),
+    "llama-narrow": ("Llama", {"hidden_size": 48}),
     "mistral": ("Mistral", {"sliding_window": WINDOW, "head_dim": 16}),
     "qwen2": ("Qwen2", {"tie_word_embeddings": True}),
     "qwen3": ("Qwen3", {"head_dim": 32, "tie_word_embeddings": True}),

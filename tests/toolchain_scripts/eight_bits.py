@@ -1,7 +1,8 @@
 """``eight_bits.py OUT``: which parts of tiny seeded decoders keep 8 bits, when all others lose nothing in 4.
 
 For each kind a row in ``found.json``: what the manifest would tell, which weights were others afterwards, losses by
-the meter beside those of runs of the whole model, and what is told where those differ.
+the meter beside those of runs of the whole model, and what is told where those differ, where a run takes long, where
+layers are alike, and where no block is full.
 
 Run by the toolchain's Python.
 """
@@ -11,7 +12,10 @@ from __future__ import annotations
 import copy
 import json
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -38,6 +42,7 @@ KINDS: dict[str, tuple[str, dict[str, Any], tuple[int, str]]] = {
 }
 SETTINGS = BlockSettings(4, 8, 8, 32, 64, 4)
 SEARCH = {"share": 0.12, "seconds": 60.0}
+LONG = torch.randint(0, SIZES["vocab_size"], (8, 128), generator=torch.Generator().manual_seed(4))
 
 
 def tiny(name: str) -> Any:
@@ -92,6 +97,49 @@ def measured(model: Any, tokens: Any) -> list[tuple[float, float]]:
     return [*found, tuple(seen)]
 
 
+def told_of(model: Any, tokens: Any, settings: BlockSettings = SETTINGS, **search: float) -> dict[str, Any]:
+    """What the manifest would tell, and ``bits`` of all matrices by their parts' names."""
+    given = copy.deepcopy(model)  # its weights go
+    layers = layerwise.layers_of(given)
+    rounded, told = layerwise.round_layers(given, layers, tokens, settings, SEARCH | search, lambda *_: None)
+    found = [
+        (f"{number}.{key}", item)
+        for number, one in enumerate(layerwise.layers_of(model))
+        for key, item in _matrices(one)
+    ]
+    found.append(("head", layerwise._head_of(model)))
+    return told | {"bits": {name: rounded.bits_of(layerwise._rows_of(item)) for name, item in found}}
+
+
+def slowly(model: Any, tokens: Any, run_s: float) -> dict[str, Any]:
+    """What is told where a run of one sequence takes so long."""
+    now, layers = [0.0], layerwise.layers_of(model)
+
+    def pass_time(_: Any, inputs: tuple[Any, ...]) -> None:
+        now[0] += run_s / len(layers) * inputs[0].shape[-2] / tokens.shape[1]
+
+    hooks = [next(iter(_matrices(layer)))[1].register_forward_pre_hook(pass_time) for layer in layers]
+    real, sensitivity.time = sensitivity.time, SimpleNamespace(monotonic=lambda: now[0])
+    try:
+        return told_of(model, tokens)
+    finally:
+        sensitivity.time = real
+        for hook in hooks:
+            hook.remove()
+
+
+def alike(model: Any, tokens: Any, number: int, name: str) -> list[dict[str, Any]]:
+    """What is told where all layers are as this one: with a share of the weights that has room for this matrix of all
+    of them, and for that of two."""
+    made = copy.deepcopy(model)
+    layers = layerwise.layers_of(made)
+    for layer in layers:
+        layer.load_state_dict(layers[number].state_dict())
+    matrices = {key: item.weight.numel() for key, item in _matrices(layers[number])}
+    whole = len(layers) * sum(matrices.values()) + layerwise._head_of(made).weight.numel()
+    return [told_of(made, tokens, share=count * matrices[name] / whole) for count in (3.5, 2.5)]
+
+
 def find(name: str) -> dict[str, Any]:
     *_, (layer, matrix) = KINDS[name]
     model = tiny(name)
@@ -99,13 +147,12 @@ def find(name: str) -> dict[str, Any]:
         ready(model, layer, matrix)
     tokens = torch.randint(0, SIZES["vocab_size"], (12, 24), generator=torch.Generator().manual_seed(1))
 
-    def told(model: Any = model, **search: float) -> dict[str, Any]:
-        given = copy.deepcopy(model)  # its weights go
-        layers = layerwise.layers_of(given)
-        return layerwise.round_layers(given, layers, tokens, SETTINGS, SEARCH | search, lambda *_: None)[1]
-
+    told = partial(told_of, model, tokens)
     with torch.no_grad():
         row = {"hurt": f"{layer}.{matrix}", "told": told(), "none": told(share=0.0), "no_time": told(seconds=0.0)}
+        row["slow"] = slowly(model, LONG, 2 * SEARCH["seconds"] / 3)
+        row["alike"] = alike(model, tokens, layer, matrix)
+        row["not_full"] = told_of(model, tokens, replace(SETTINGS, block_size=128))
         row["losses"] = measured(model, tokens[:1])
         ran: list[int] = []  # what no hidden state tells the head
         next(iter(_matrices(layerwise.layers_of(model)[0])))[1].register_forward_hook(lambda *_: ran.append(1))
