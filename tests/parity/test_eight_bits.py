@@ -39,7 +39,10 @@ def test_losses_are_those_of_the_whole_model(found: dict[str, Any], kind: str) -
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("case", "reason"), [("no_time", "time was too short"), ("odd", "layers left out")])
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [("no_time", "time was too short"), ("odd", "layers left out"), ("no_numbers", "layers left out")],
+)
 def test_where_nothing_can_be_measured_a_rule_decides(found: dict[str, Any], kind: str, case: str, reason: str) -> None:
     told = found[kind][case]
     assert reason in told["not_measured"]

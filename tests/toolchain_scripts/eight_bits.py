@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import sys
 from dataclasses import replace
 from functools import partial
@@ -158,6 +159,9 @@ def find(name: str) -> dict[str, Any]:
         next(iter(_matrices(layerwise.layers_of(model)[0])))[1].register_forward_hook(lambda *_: ran.append(1))
         layerwise._head_of(model).register_forward_pre_hook(lambda _, inputs: (inputs[0] * (ran.pop() if ran else 2),))
         row["odd"] = told()
+        model = tiny(name)
+        layerwise._head_of(model).register_forward_hook(lambda _, __, scores: scores * math.nan)
+        row["no_numbers"] = told(model)
     return row
 
 
