@@ -12,9 +12,10 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from exporters import graphs
 from exporters.activations import Activations, weight_key
-from exporters.blocks import BlockSettings
+from exporters.blocks import BlockSettings, quantize_blocks
 from exporters.quantize import quantize, recipe_for
 from exporters.rescaling import rescale
+from exporters.rounded import NOTHING_ROUNDED, Rounded
 
 VOCABULARY, WIDTH, INNER, HEADS, SHARED, SIZE = 1200, 64, 128, 4, 2, 16
 QKV = (HEADS + 2 * SHARED) * SIZE
@@ -138,9 +139,9 @@ def seen() -> dict[str, Activations]:
     }
 
 
-def rescaled(model: ModelProto, settings: BlockSettings = IN_8_BITS) -> set[str]:
+def rescaled(model: ModelProto, settings: BlockSettings = IN_8_BITS, rounded: Rounded = NOTHING_ROUNDED) -> set[str]:
     """Rescale a model and its weights in place; the names of those whose inputs were."""
-    factors = rescale(model, seen(), settings)
+    factors = rescale(model, seen(), settings, rounded=rounded)
     for tensor in model.graph.initializer:
         if tensor.name in factors:
             matrix = numpy_helper.to_array(tensor)
@@ -225,6 +226,19 @@ def test_of_4_bit_models_the_parts_in_8_bits_are() -> None:
     next(item for item in named if item.output[0] == "packed").name = "/layers.0/attn/qkv_proj/MatMul"
     assert rescaled(model_of(named), BlockSettings(4, 8, 8, 32, 64, 4)) == {"qkv", "table"}
     assert rescaled(model_of(named), BlockSettings(4, 4, 4, 32, 64, 4)) == set()
+
+
+def test_what_was_rounded_beforehand_says_which_parts_are_in_8_bits() -> None:
+    """The settings alone would have 8 bits in the head and 4 in all others."""
+    rounded = Rounded()
+    for name, rows in (("table", WEIGHTS["table"]), ("up", WEIGHTS["up"].T), ("down", WEIGHTS["down"].T)):
+        number = rounded.add(rows, 4, quantize_blocks(rows, 4, 32))
+        if name == "down":
+            rounded.leave(number, 8)
+    model = model_of(nodes())
+    (wanted,) = run(model)
+    assert rescaled(model, BlockSettings(4, 8, 8, 32, 64, 4), rounded) == {"down"}
+    assert error(run(model)[0], wanted) < 1e-5
 
 
 def test_a_square_of_one_branch_is_no_gate() -> None:
