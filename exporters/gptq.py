@@ -12,7 +12,7 @@ import numpy as np
 from exporters.blocks import Blocks, block_scales
 from exporters.rewrite import Array
 
-__all__ = ["damped", "inverse_factor", "round_by_factor"]
+__all__ = ["inverse_factor", "regularized", "round_by_factor"]
 
 # How much of what two inputs have in common is taken for chance: a text has few tokens for so many pairs. The parts of
 # nine layers of SmolLM2-135M, each alone in 4 bits, lose 0.082 nats in all on other texts with a hundredth of the mean
@@ -62,7 +62,7 @@ def _round(rows: Array, factor: Array, worth: Array, bits: int, block_size: int)
 
 
 def inverse_factor(hessian: Array) -> Array:
-    """The upper factor U of the inverse, U^T U = H^-1, float32 [K, K], with something added to the diagonal before.
+    """The upper factor U of the inverse, U^T U = H^-1, float32 [K, K], H being the ``hessian`` :func:`regularized`.
 
     ``hessian`` is X^T X of inputs X [samples, K], float32 [K, K]. Raises numpy's LinAlgError where it is not finite or
     has no factors.
@@ -70,11 +70,11 @@ def inverse_factor(hessian: Array) -> Array:
     if not np.isfinite(hessian).all():
         raise np.linalg.LinAlgError("not finite")
     # With the inputs in reverse, H = L L^T; in their own order L is an upper factor, and so is its inverse.
-    lower = np.linalg.cholesky(damped(hessian)[::-1, ::-1])
+    lower = np.linalg.cholesky(regularized(hessian)[::-1, ::-1])
     return np.ascontiguousarray(_inverse_of_lower(lower)[::-1, ::-1], np.float32)
 
 
-def damped(hessian: Array) -> Array:
+def regularized(hessian: Array) -> Array:
     """The sums of inputs, float64 [K, K], shrunk towards their diagonal (Schäfer and Strimmer 2005, "A Shrinkage
     Approach to Large-Scale Covariance Matrix Estimation", target D), with a little added to it; an input that is always
     0 has a mean one's worth."""

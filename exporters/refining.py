@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from exporters.blocks import Blocks
-from exporters.gptq import damped
+from exporters.gptq import regularized
 from exporters.rewrite import Array
 
 __all__ = ["refine"]
@@ -28,10 +28,10 @@ RIDGE = 1e-6
 def refine(rows: Array, hessian: Array, blocks: Blocks, bits: int) -> Blocks:
     """Lower the error e^T H e of the rounded ``rows``, float32 [N, K], e being what rounding changes in a row.
 
-    ``hessian`` is X^T X of inputs X [samples, K], float32 [K, K] and finite, and is damped as for GPTQ; ``blocks`` are
-    those of the rows, K a multiple of the block.
+    ``hessian`` is X^T X of inputs X [samples, K], float32 [K, K] and finite, and is regularized as for GPTQ; ``blocks``
+    are those of the rows, K a multiple of the block.
     """
-    weights = damped(hessian)
+    weights = regularized(hessian)
     weights = (weights / weights.diagonal().mean()).astype(np.float32)
     made = Blocks(np.empty_like(blocks.values), np.empty_like(blocks.scales))
     step = max(1, SLICE_ELEMENTS // rows.shape[1])
