@@ -289,27 +289,21 @@ def to_blocks(
 ) -> dict[str, Any]:
     """Weights in blocks of 4 or 8 bits with a scale each (``MatMulNBits``), the embedding shared with a tied head.
 
-    Loss of SmolLM2-135M, in nats a token on the readmes of three packages (fp32 2.421), and the size: 8 bits 2.422, 154
-    MB; 4 bits 2.689, 86 MB (2.913 with the scales that the farthest values ask for); queries, keys and values in 8 bits
-    2.619, 95 MB; the head instead 2.620, 101 MB; both 2.547, 109 MB; the attention's output instead 2.667, 91 MB. A
-    zero point for each block would gain some 0.017 for 2.5 % more bytes.
+    Of 4 bits: SmolLM2-135M on help on Python's grammar and a licence (3,377 tokens), by the bytes that a token reads,
+    the KL to fp32 in nats a token and the perplexity (± 1.6 points). The model at hand was made from a 4-bit file; the
+    first figure is with every weight moved by up to half a step of that, the second with its own weights.
 
-    Those are losses with each weight rounded by itself. By GPTQ on the text that comes with the app, on readmes,
-    licences and talks (fp32 3.215; activations in fp32): 95 MB lose 0.148 instead of 0.238, and with the head in 8 bits
-    as well, 109 MB, 0.080 instead of 0.168, which is a perplexity 8 % higher; queries, keys and values in 4 bits then
-    cost 0.208. On 1,008 tokens that the model had written itself, 0.246 were lost where readmes lost 0.163.
+    - A fifth of the weights in 8 bits, by what was measured (:mod:`exporters.sensitivity`), which is the recipe: 94 MB,
+      0.077 and 0.062, +4.0 and +4.9 %. Had each third layer alone been measured: 0.099.
+    - Queries, keys, values and head in 8 bits, as in a model that cannot be measured: 104 MB and a tenth more time,
+      0.085 and 0.068, +3.1 and +3.3 %.
+    - As many bytes as those by what was measured: 0.065 and 0.052, +2.6 and +4.5 %.
 
-    With codes and scales refined after it (:mod:`exporters.refining`), on other texts (help on Python's grammar and a
-    licence, 3,377 tokens), every weight moved by up to half a step of a 4-bit file before, since the model at hand was
-    made from one: KL 0.094 → 0.084, perplexity +7.4 → +3.3 %. On its own weights 0.072 → 0.066, +4.4 % before and
-    after. Blocks of 64 would be 0.108 and 0.095, for 3 % of the time of a token.
-
-    Which parts keep 8 bits is measured since (:mod:`exporters.sensitivity`), of a text's sums a part is left out
-    (:mod:`exporters.gptq`), and the head may have 4 bits too. On the same texts, moved weights and own: queries, keys,
-    values and head in 8 bits, 104 MB a token, KL 0.085 and 0.068, perplexity +3.1 and +3.3 %; as many bytes chosen by
-    what was measured 0.065 and 0.052, +2.6 and +4.5 %; a fifth of the weights in 8 bits, 94 MB a token, 0.077 and
-    0.062, +4.0 and +4.9 % (each ± 1.6), in a tenth less time. By rounding alone the head costs 0.092 in 4 bits, by GPTQ
-    0.022; with words looked up in those 4 bits 0.047. Each third layer measured instead of all leaves 0.099.
+    Each weight rounded by itself loses twice what it does by GPTQ on the text that comes with the app (0.168 instead of
+    0.080 nats a token on readmes, licences and talks, with queries, keys, values and head in 8 bits); codes and scales
+    refined after it take a tenth of the rest. The head costs 0.092 in 4 bits when rounded by itself, by GPTQ 0.022, and
+    0.047 if words were looked up in those 4 bits too. Blocks of 64 lose 0.108 and 0.095 where those of 32 lose 0.084
+    and 0.066, for 3 % of the time; a zero point for each block would gain some 0.017 for 2.5 % more bytes.
 
     Weights of 8 bits in blocks of 64 are 6 % fewer bytes and multiplied in up to 13 % less time, but so many
     activations share a scale then too. With channels of one size (:mod:`exporters.rescaling`) that costs nothing. How
@@ -317,7 +311,7 @@ def to_blocks(
     1,869 tokens): blocks of 32 0.0068 and 95.4 %, of 64 0.0115 and 93.5 %, rescaled of 64 0.0049 and 96.1 %, of 32
     with a head of 64 0.0030 and 96.2 %. What the few samples show of the channels does nearly as well as 2,000 tokens
     of text (0.0046). Of q4 the parts of 8 bits are rescaled too: 0.132 instead of 0.137. Where nothing could be
-    rescaled, int8 has blocks of 32. Larger blocks of 4 bits would gain no time.
+    rescaled, int8 has blocks of 32.
     """
     model = graphs.load(source, external=False)
     told: dict[str, Any] = {}
