@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 
 from exporters.blocks import ATTENTION_INPUTS, Blocks, BlockSettings, dequantize_blocks, quantize_blocks
+from exporters.decoder_layers import head_of, layer_calls, layers_of, matrices_of, rows_of
 from exporters.gptq import inverse_factor, round_by_factor
+from exporters.input_sums import InputSums, Matrices
 from exporters.refining import refine
 from exporters.rewrite import Array
 from exporters.rounded import Rounded
 from exporters.sensitivity import Meter, Part, parts_in_8_bits
 
-__all__ = ["layers_of", "round_by_text", "round_layers"]
+__all__ = ["round_by_text", "round_layers"]
 
 BITS = 4
 HEAD = "head"
@@ -72,15 +74,6 @@ def _ids(tokenizer: Any, texts: Sequence[str], *, most: int) -> list[int]:
     return found[:most]
 
 
-def layers_of(model: Any) -> list[Any] | None:
-    """The layers of a torch decoder one after the other, None where they cannot be told."""
-    from torch.nn import ModuleList
-
-    count = getattr(model.config.get_text_config(), "num_hidden_layers", None)
-    lists = [item for item in model.modules() if isinstance(item, ModuleList) and len(item) == count]
-    return list(lists[0]) if len(lists) == 1 else None
-
-
 def round_layers(
     model: Any,
     layers: list[Any],
@@ -104,10 +97,10 @@ def round_layers(
     with torch.no_grad():
         seen, held = _held_back(tokens)
         meter, reason = _meter(model, layers, held, search["seconds"])
-        calls, batches = _calls(model, layers, seen)
+        calls, batches = layer_calls(model, layers, seen)
         are_apart = _are_apart(layers)
 
-        def take(layer: int | None, matrices: _Matrices, hessian: Array) -> None:
+        def take(layer: int | None, matrices: Matrices, hessian: Array) -> None:
             nonlocal by_text
             made, by_inputs = _rounded([item for _, item in matrices], hessian, settings, refined=layer is not None)
             by_text += by_inputs * len(made)
@@ -117,25 +110,26 @@ def round_layers(
                     loss = meter.loss(layer)
             size = sum(module.weight.numel() for module, _ in made)
             part = Part(layer, tuple(name for name, _ in matrices), size, loss)
-            parts[part] = [done.add(_rows_of(module), BITS, blocks) for module, blocks in made]
+            parts[part] = [done.add(rows_of(module), BITS, blocks) for module, blocks in made]
 
         for number, (layer, call) in enumerate(zip(layers, calls, strict=True)):
-            sums = _Sums(_matrices_of(layer))
-            batches = [call(batch) for batch in batches]
-            for matrices, hessian in sums.finish():
-                take(number, matrices, hessian)
+            with InputSums(matrices_of(layer)) as sums:
+                batches = [call(batch) for batch in batches]
+            for matrices, hessian in sums.by_input():
+                for together in _parts(matrices):
+                    take(number, together, hessian)
             if are_apart:
                 _forget(layer)
             on_progress(number + 1, len(layers), "layers")
-        head = _head_of(model)
+        head = head_of(model)
         if head is not None and meter:
-            sums = _Sums({HEAD: head})
-            for sequence, hidden in zip(seen.split(1), batches, strict=True):
-                meter.run_to(head, sequence, hidden)
-            for matrices, hessian in sums.finish():
+            with InputSums({HEAD: head}) as sums:
+                for sequence, hidden in zip(seen.split(1), batches, strict=True):
+                    meter.run_to(head, sequence, hidden)
+            for matrices, hessian in sums.by_input():
                 take(None, matrices, hessian)
         elif head is not None:
-            parts[Part(None, (HEAD,), head.weight.numel())] = [done.add(_rows_of(head), 8)]
+            parts[Part(None, (HEAD,), head.weight.numel())] = [done.add(rows_of(head), 8)]
     counted = sum(part.loss is not None for part in parts)
     alike = _alike(parts)
     if meter and any(part.loss is not None for part in parts if part.layer is not None):
@@ -197,101 +191,14 @@ def _forget(layer: Any) -> None:
         weight.data = torch.empty(0)
 
 
-def _head_of(model: Any) -> Any:
-    """The module that makes scores of words, None where it is no plain product."""
-    from torch.nn import Linear
-
-    head = model.get_output_embeddings()
-    return head if isinstance(head, Linear) else None
+def _parts(matrices: Matrices) -> list[Matrices]:
+    """Of those that read one input: those that make queries, keys and values, and others."""
+    both = ([item for item in matrices if _is_attention(item[0]) is wanted] for wanted in (True, False))
+    return [together for together in both if together]
 
 
 def _is_attention(name: str) -> bool:
     return bool(ATTENTION_INPUTS.intersection(name.split(".")))
-
-
-def _calls(model: Any, layers: list[Any], tokens: Any) -> tuple[list[Callable[[Any], Any]], list[Any]]:
-    """What runs each layer on hidden states as the model does, and the hidden states before the first layer."""
-    given: dict[int, tuple[tuple[Any, ...], Mapping[str, Any]]] = {}
-    firsts: list[Any] = []
-
-    class Enough(Exception):
-        pass
-
-    def before(number: int) -> Any:
-        def keep(_: Any, inputs: tuple[Any, ...], named: Mapping[str, Any]) -> None:
-            if number == 0:
-                firsts.append(inputs[0] if inputs else named["hidden_states"])
-            if number in given:
-                raise Enough
-            given[number] = (inputs, named)
-
-        return layers[number].register_forward_pre_hook(keep, with_kwargs=True)
-
-    hooks = [before(number) for number in range(len(layers))]
-    try:
-        for batch in tokens.split(1):
-            try:
-                model(batch, use_cache=False)
-            except Enough:
-                continue
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-    def call_of(layer: Any, inputs: tuple[Any, ...], named: Mapping[str, Any]) -> Callable[[Any], Any]:
-        def call(hidden: Any) -> Any:
-            positions = (hidden, *inputs[1:]) if inputs else ()
-            made = layer(*positions, **(named if inputs else {**named, "hidden_states": hidden}))
-            return made[0] if isinstance(made, tuple) else made
-
-        return call
-
-    return [call_of(layer, *given[number]) for number, layer in enumerate(layers)], firsts
-
-
-_Matrices = list[tuple[str, Any]]
-
-
-def _matrices_of(layer: Any) -> dict[str, Any]:
-    from torch.nn import Linear
-    from transformers.pytorch_utils import Conv1D
-
-    return {name: item for name, item in layer.named_modules() if isinstance(item, (Linear, Conv1D))}
-
-
-class _Sums:
-    """X^T X of the inputs of matrices; those that read the same tensor share one."""
-
-    def __init__(self, modules: Mapping[str, Any]) -> None:
-        self._modules = modules
-        self._sums: dict[str, Any] = {}
-        self._same: dict[str, str] = {}
-        self._last: tuple[Any, str] | None = None
-        self._hooks = [item.register_forward_pre_hook(self._taker(name)) for name, item in modules.items()]
-
-    def _taker(self, name: str) -> Any:
-        def take(_: Any, inputs: tuple[Any, ...]) -> None:
-            given = inputs[0]
-            if self._last and self._last[0] is given:
-                self._same[name] = self._last[1]
-                return
-            self._last = (given, name)
-            rows = given.reshape(-1, given.shape[-1])
-            made = rows.T @ rows
-            self._sums[name] = self._sums[name].add_(made) if name in self._sums else made
-
-        return take
-
-    def finish(self) -> list[tuple[_Matrices, Array]]:
-        """For each input that was there its sum, float32 [K, K], and the matrices that read it, with their names:
-        those that make queries, keys and values, and others."""
-        for hook in self._hooks:
-            hook.remove()
-        readers: dict[tuple[str, bool], _Matrices] = {}
-        for name, module in self._modules.items():
-            if (first := self._same.get(name, name)) in self._sums:
-                readers.setdefault((first, _is_attention(name)), []).append((name, module))
-        return [(matrices, self._sums[first].numpy()) for (first, _), matrices in readers.items()]
 
 
 def _rounded(
@@ -299,7 +206,7 @@ def _rounded(
 ) -> tuple[list[tuple[Any, Blocks]], bool]:
     """The matrices that read one input in blocks of 4 bits, and whether they were rounded by that input: else each by
     itself, where a block is not full or the sums have no factors."""
-    weights = [_rows_of(module) for module in modules]
+    weights = [rows_of(module) for module in modules]
     joined = np.concatenate(weights) if len(weights) > 1 else weights[0]
     blocks = _by_inputs(joined, hessian, settings.block_size, refined=refined)
     by_inputs = blocks is not None
@@ -319,14 +226,6 @@ def _by_inputs(rows: Array, hessian: Array, block_size: int, *, refined: bool) -
         return None
     blocks = round_by_factor(rows, factor, BITS, block_size)
     return refine(rows, hessian, blocks, BITS) if refined else blocks
-
-
-def _rows_of(module: Any) -> Array:
-    """A weight as [outputs, inputs], its own memory where that is so."""
-    from torch.nn import Linear
-
-    weight = module.weight.detach().numpy()
-    return np.ascontiguousarray(weight if isinstance(module, Linear) else weight.T, np.float32)
 
 
 @contextmanager

@@ -24,8 +24,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import torch
 import transformers
 
-from exporters import layerwise, sensitivity
+from exporters import sensitivity
 from exporters.blocks import BlockSettings
+from exporters.decoder_layers import head_of, layers_of, matrices_of, rows_of
+from exporters.layerwise import round_layers
+from exporters.sensitivity import Meter
 
 SIZES = {"vocab_size": 96, "initializer_range": 0.25}
 LLAMA = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3, "num_attention_heads": 4}
@@ -56,19 +59,15 @@ def tiny(name: str) -> Any:
 def ready(model: Any, layer: int, name: str) -> None:
     """Have all matrices be what 4 bits can say, but for one."""
     generator = torch.Generator().manual_seed(2)
-    layers = layerwise.layers_of(model)
-    matrices = [(number, key, item) for number, one in enumerate(layers) for key, item in _matrices(one)]
-    for number, key, module in [*matrices, (None, "", layerwise._head_of(model))]:
+    layers = layers_of(model)
+    matrices = [(number, key, item) for number, one in enumerate(layers) for key, item in matrices_of(one).items()]
+    for number, key, module in [*matrices, (None, "", head_of(model))]:
         if (number, key) == (layer, name):
             continue
         turned = module.weight if isinstance(module, torch.nn.Linear) else module.weight.T
         codes = torch.randint(-8, 8, turned.shape, generator=generator).float()
         codes[:, :: SETTINGS.block_size] = -8.0
         turned.copy_(codes / 32)
-
-
-def _matrices(layer: Any) -> Any:
-    return layerwise._matrices_of(layer).items()
 
 
 def lost(model: Any, clean: Any, tokens: Any) -> float:
@@ -80,46 +79,51 @@ def lost(model: Any, clean: Any, tokens: Any) -> float:
 def measured(model: Any, tokens: Any) -> list[tuple[float, float]]:
     """What is lost with the matrices of each layer larger, and what the head sees: as the meter has it, and by runs of
     the whole model."""
-    layers, head = layerwise.layers_of(model), layerwise._head_of(model)
-    meter, found = sensitivity.Meter(model, layers, tokens, 60.0), []
+    layers, head = layers_of(model), head_of(model)
+    meter, found = Meter(model, layers, tokens, 60.0), []
     clean = torch.log_softmax(model(tokens).logits, -1)
     for number, layer in enumerate(layers):
-        made = [module for _, module in _matrices(layer)]
+        made = matrices_of(layer).values()
         for module in made:
             module.weight *= 1.25
         found.append((meter.loss(number), lost(model, clean, tokens)))
         for module in made:
             module.weight *= 0.8
     seen: list[float] = []
-    hook = head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].abs().sum().item()))
+    last: list[Any] = []
+    hooks = [
+        layers[-1].register_forward_hook(lambda _, __, made: last.append(made[0] if isinstance(made, tuple) else made)),
+        head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].abs().sum().item())),
+    ]
     model(tokens)
-    meter.run_to(head, tokens, meter._hidden[-1])
-    hook.remove()
+    meter.run_to(head, tokens, last[0])
+    for hook in hooks:
+        hook.remove()
     return [*found, tuple(seen)]
 
 
 def told_of(model: Any, tokens: Any, settings: BlockSettings = SETTINGS, **search: float) -> dict[str, Any]:
     """What the manifest would tell, and ``bits`` of all matrices by their parts' names."""
     given = copy.deepcopy(model)  # its weights go
-    layers = layerwise.layers_of(given)
-    rounded, told = layerwise.round_layers(given, layers, tokens, settings, SEARCH | search, lambda *_: None)
+    layers = layers_of(given)
+    rounded, told = round_layers(given, layers, tokens, settings, SEARCH | search, lambda *_: None)
     found = [
         (f"{number}.{key}", item)
-        for number, one in enumerate(layerwise.layers_of(model))
-        for key, item in _matrices(one)
+        for number, one in enumerate(layers_of(model))
+        for key, item in matrices_of(one).items()
     ]
-    found.append(("head", layerwise._head_of(model)))
-    return told | {"bits": {name: rounded.bits_of(layerwise._rows_of(item)) for name, item in found}}
+    found.append(("head", head_of(model)))
+    return told | {"bits": {name: rounded.bits_of(rows_of(item)) for name, item in found}}
 
 
 def slowly(model: Any, tokens: Any, run_s: float) -> dict[str, Any]:
     """What is told where a run of one sequence takes so long."""
-    now, layers = [0.0], layerwise.layers_of(model)
+    now, layers = [0.0], layers_of(model)
 
     def pass_time(_: Any, inputs: tuple[Any, ...]) -> None:
         now[0] += run_s / len(layers) * inputs[0].shape[-2] / tokens.shape[1]
 
-    hooks = [next(iter(_matrices(layer)))[1].register_forward_pre_hook(pass_time) for layer in layers]
+    hooks = [next(iter(matrices_of(layer).values())).register_forward_pre_hook(pass_time) for layer in layers]
     real, sensitivity.time = sensitivity.time, SimpleNamespace(monotonic=lambda: now[0])
     try:
         return told_of(model, tokens)
@@ -133,11 +137,11 @@ def alike(model: Any, tokens: Any, number: int, name: str) -> list[dict[str, Any
     """What is told where all layers are as this one: with a share of the weights that has room for this matrix of all
     of them, and for that of two."""
     made = copy.deepcopy(model)
-    layers = layerwise.layers_of(made)
+    layers = layers_of(made)
     for layer in layers:
         layer.load_state_dict(layers[number].state_dict())
-    matrices = {key: item.weight.numel() for key, item in _matrices(layers[number])}
-    whole = len(layers) * sum(matrices.values()) + layerwise._head_of(made).weight.numel()
+    matrices = {key: item.weight.numel() for key, item in matrices_of(layers[number]).items()}
+    whole = len(layers) * sum(matrices.values()) + head_of(made).weight.numel()
     return [told_of(made, tokens, share=count * matrices[name] / whole) for count in (3.5, 2.5)]
 
 
@@ -156,12 +160,12 @@ def find(name: str) -> dict[str, Any]:
         row["not_full"] = told_of(model, tokens, replace(SETTINGS, block_size=128))
         row["losses"] = measured(model, tokens[:1])
         ran: list[int] = []  # what no hidden state tells the head
-        next(iter(_matrices(layerwise.layers_of(model)[0])))[1].register_forward_hook(lambda *_: ran.append(1))
-        layerwise._head_of(model).register_forward_pre_hook(lambda _, inputs: (inputs[0] * (ran.pop() if ran else 2),))
+        next(iter(matrices_of(layers_of(model)[0]).values())).register_forward_hook(lambda *_: ran.append(1))
+        head_of(model).register_forward_pre_hook(lambda _, inputs: (inputs[0] * (ran.pop() if ran else 2),))
         row["odd"] = told()
-        model = tiny(name)
-        layerwise._head_of(model).register_forward_hook(lambda _, __, scores: scores * math.nan)
-        row["no_numbers"] = told(model)
+        broken = tiny(name)
+        head_of(broken).register_forward_hook(lambda _, __, scores: scores * math.nan)
+        row["no_numbers"] = told_of(broken, tokens)
     return row
 
 
