@@ -93,7 +93,7 @@ def round_layers(
 
     done = Rounded()
     parts: dict[Part, list[int]] = {}
-    by_text = 0
+    by_text: set[Part] = set()
     with torch.no_grad():
         seen, held = _held_back(tokens)
         meter, reason = _meter(model, layers, held, search["seconds"])
@@ -101,9 +101,7 @@ def round_layers(
         are_apart = _are_apart(layers)
 
         def take(layer: int | None, matrices: Matrices, hessian: Array) -> None:
-            nonlocal by_text
             made, by_inputs = _rounded([item for _, item in matrices], hessian, settings, refined=layer is not None)
-            by_text += by_inputs * len(made)
             loss = None
             if meter and meter.is_due(layer):
                 with _put(made, len(hessian)):
@@ -111,6 +109,8 @@ def round_layers(
             size = sum(module.weight.numel() for module, _ in made)
             part = Part(layer, tuple(name for name, _ in matrices), size, loss)
             parts[part] = [done.add(rows_of(module), BITS, blocks) for module, blocks in made]
+            if by_inputs:
+                by_text.add(part)
 
         for number, (layer, call) in enumerate(zip(layers, calls, strict=True)):
             with InputSums(matrices_of(layer)) as sums:
@@ -143,7 +143,8 @@ def round_layers(
         for weight in parts[part]:
             done.leave(weight, 8)
     names = [part.title for part in sorted(kept, key=lambda part: (part.layer is None, part.layer, part.names))]
-    return done, {"rounded_matrices": by_text, "parts_in_8_bits": names, **told}
+    rounded = sum(len(part.names) for part in by_text.difference(kept))
+    return done, {"rounded_matrices": rounded, "parts_in_8_bits": names, **told}
 
 
 def _alike(parts: Mapping[Part, list[int]]) -> dict[Part, list[Part]]:
