@@ -91,21 +91,28 @@ class Meter:
         whole_s = self._look(tokens[:, :size])
         if whole_s < seconds * WARMING:
             whole_s = self._look(tokens[:, :size])
-        while size < tokens.shape[1] and 2 * whole_s + self._seconds_for(2 * whole_s, 1) <= seconds - self.took_s:
+        while size < tokens.shape[1] and 2 * whole_s + self._seconds_for(2 * whole_s) <= seconds - self.took_s:
             size = min(2 * size, tokens.shape[1])
             whole_s = self._look(tokens[:, :size])
-        count, left = len(layers), seconds - self.took_s
-        self._every = next((every for every in range(1, count) if self._seconds_for(whole_s, every) <= left), count)
         most = float(self._clean.nan_to_num(neginf=0).abs().max())  # scores may leave words out by -inf
-        if not torch.allclose(self._log_probabilities(count), self._clean, rtol=0, atol=TOLERANCE * most):
+        if not torch.allclose(self._log_probabilities(len(layers)), self._clean, rtol=0, atol=TOLERANCE * most):
             raise ValueError("the model gives something else with layers left out")
+        self._began_s = self.took_s
+        self._in_turn: dict[int, bool] = {}
 
     def is_due(self, layer: int | None) -> bool:
-        """Whether a layer is to be measured, and there is time for it.
+        """Whether a part of a layer is to be measured, and there is time for it; layers are asked for in their order.
 
-        The head, which is None, always is: nothing tells what it costs but itself, and it is the quickest.
+        One is left out where those before it have taken its time as well: so what is measured lies as close in the last
+        layers as in the first ones, however fast the machine gets on. The head, which is None, always is due: nothing
+        tells what it costs but itself, and it is the quickest.
         """
-        return layer is None or (self.took_s < self._seconds and layer % self._every == 0)
+        if layer is None:
+            return True
+        if layer not in self._in_turn:
+            share = self._seconds_for(1, layer + 1) / self._seconds_for(1)
+            self._in_turn[layer] = self.took_s - self._began_s < share * (self._seconds - self._began_s)
+        return self._in_turn[layer] and self.took_s < self._seconds
 
     def loss(self, layer: int | None) -> float:
         """What the model has lost as it is now, its layers before ``layer`` being as they were; None: all layers."""
@@ -169,10 +176,10 @@ class Meter:
     def _as_made(self, hidden: Any) -> Any:
         return (hidden,) if self._in_tuple else hidden
 
-    def _seconds_for(self, whole_s: float, every: int) -> float:
-        """How long one of so many layers takes, when the whole model takes so many seconds."""
+    def _seconds_for(self, whole_s: float, first: int | None = None) -> float:
+        """How long the first layers take, or all, when a run of the whole model takes so many seconds."""
         count = len(self._layers)
-        left = [(count - number) / count for number in range(0, count, every)]
+        left = [(count - number) / count for number in range(count if first is None else first)]
         return sum(PARTS * whole_s * (OUTSIDE + (1 - OUTSIDE) * part) for part in left)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,13 @@ KINDS = ("llama", "qwen2", "phi3", "gpt2", "gpt_neox", "phi", "opt", "bloom")
 
 
 @pytest.fixture(scope="module")
-def found(run_toolchain_script: Callable[..., Path]) -> dict[str, Any]:
-    made: dict[str, Any] = json.loads((run_toolchain_script("eight_bits") / "found.json").read_text("utf-8"))
+def written(run_toolchain_script: Callable[..., Path]) -> Path:
+    return run_toolchain_script("eight_bits")
+
+
+@pytest.fixture(scope="module")
+def found(written: Path) -> dict[str, Any]:
+    made: dict[str, Any] = json.loads((written / "found.json").read_text("utf-8"))
     assert set(made) == set(KINDS)
     return made
 
@@ -62,6 +68,13 @@ def test_a_model_that_runs_long_is_measured_in_the_time_there_is(found: dict[str
     assert "not_measured" not in told
     assert 2 < told["measured_parts"] < told["parts"]
     assert told["search_s"] < 75, "60, and what was begun by then"
+
+
+def test_a_machine_that_gets_slower_measures_fewer_layers_but_the_last_ones_too(written: Path) -> None:
+    foreseen, slower = json.loads((written / "paces.json").read_text("utf-8"))
+    assert foreseen == list(range(16))
+    assert 4 < len(slower) < 10
+    assert max(after - before for before, after in pairwise([*slower, 16])) <= 4
 
 
 @pytest.mark.parametrize("kind", KINDS)

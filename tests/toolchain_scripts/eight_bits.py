@@ -1,8 +1,8 @@
 """``eight_bits.py OUT``: which parts of tiny seeded decoders keep 8 bits, when all others lose nothing in 4.
 
-For each kind a row in ``found.json``: what the manifest would tell, which weights were others afterwards, losses by
-the meter beside those of runs of the whole model, and what is told where those differ, where a run takes long, where
-layers are alike, and where no block is full.
+For each kind a row in ``found.json``: what the manifest would tell, losses by the meter beside those of runs of the
+whole model, and what is told where nothing can be measured, where a run takes long, where layers are alike, and where
+no block is full. In ``paces.json`` which layers are measured when the machine stays as fast as it was, and when not.
 
 Run by the toolchain's Python.
 """
@@ -13,6 +13,8 @@ import copy
 import json
 import math
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -116,21 +118,36 @@ def told_of(model: Any, tokens: Any, settings: BlockSettings = SETTINGS, **searc
     return told | {"bits": {name: rounded.bits_of(rows_of(item)) for name, item in found}}
 
 
-def slowly(model: Any, tokens: Any, run_s: float) -> dict[str, Any]:
-    """What is told where a run of one sequence takes so long."""
-    now, layers = [0.0], layers_of(model)
+@contextmanager
+def slowly(model: Any, tokens: Any, run_s: float) -> Iterator[list[float]]:
+    """A run of one sequence takes so long, times what it gives."""
+    now, layers, times = 0.0, layers_of(model), [1.0]
 
     def pass_time(_: Any, inputs: tuple[Any, ...]) -> None:
-        now[0] += run_s / len(layers) * inputs[0].shape[-2] / tokens.shape[1]
+        nonlocal now
+        now += times[0] * run_s / len(layers) * inputs[0].shape[-2] / tokens.shape[1]
 
     hooks = [next(iter(matrices_of(layer).values())).register_forward_pre_hook(pass_time) for layer in layers]
-    real, sensitivity.time = sensitivity.time, SimpleNamespace(monotonic=lambda: now[0])
+    real, sensitivity.time = sensitivity.time, SimpleNamespace(monotonic=lambda: now)
     try:
-        return told_of(model, tokens)
+        yield times
     finally:
         sensitivity.time = real
         for hook in hooks:
             hook.remove()
+
+
+def measured_layers(slower: float) -> list[int]:
+    """Those of sixteen that are measured within 60 seconds, where all could be but runs then take longer."""
+    torch.manual_seed(3)
+    config = transformers.LlamaConfig(**SIZES | LLAMA | {"num_hidden_layers": 16})
+    model, found = transformers.LlamaForCausalLM(config).eval(), []
+    with slowly(model, LONG, 1.2) as times:
+        meter, times[0] = Meter(model, layers_of(model), LONG[:1], 60.0), slower
+        for number in range(16):
+            due = [meter.is_due(number) and meter.loss(number) is not None for _ in range(4)]
+            found += [number] * all(due)
+    return found
 
 
 def alike(model: Any, tokens: Any, number: int, name: str) -> list[dict[str, Any]]:
@@ -155,7 +172,8 @@ def find(name: str) -> dict[str, Any]:
     told = partial(told_of, model, tokens)
     with torch.no_grad():
         row = {"hurt": f"{layer}.{matrix}", "told": told(), "none": told(share=0.0), "no_time": told(seconds=0.0)}
-        row["slow"] = slowly(model, LONG, 2 * SEARCH["seconds"] / 3)
+        with slowly(model, LONG, 2 * SEARCH["seconds"] / 3):
+            row["slow"] = told_of(model, LONG)
         row["alike"] = alike(model, tokens, layer, matrix)
         row["not_full"] = told_of(model, tokens, replace(SETTINGS, block_size=128))
         row["losses"] = measured(model, tokens[:1])
@@ -171,3 +189,6 @@ def find(name: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     Path(sys.argv[1], "found.json").write_text(json.dumps({name: find(name) for name in KINDS}, indent=1), "utf-8")
+    with torch.no_grad():
+        paces = [measured_layers(slower) for slower in (1.0, 3.0)]
+    Path(sys.argv[1], "paces.json").write_text(json.dumps(paces), "utf-8")
