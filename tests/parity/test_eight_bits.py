@@ -16,7 +16,7 @@ KINDS = ("llama", "qwen2", "phi3", "gpt2", "gpt_neox", "phi", "opt", "bloom")
 @pytest.fixture(scope="module")
 def found(run_toolchain_script: Callable[..., Path]) -> dict[str, Any]:
     made: dict[str, Any] = json.loads((run_toolchain_script("eight_bits") / "found.json").read_text("utf-8"))
-    assert set(made) == set(KINDS)
+    assert set(made) == {*KINDS, "experts"}
     return made
 
 
@@ -78,3 +78,7 @@ def test_what_fills_no_block_is_measured_too(found: dict[str, Any], kind: str) -
     kept = {name for name, bits in told["bits"].items() if bits == 8}
     assert set(told["parts_in_8_bits"]) == kept
     assert found[kind]["hurt"] in kept
+
+
+def test_experts_are_not_taken_for_layers(found: dict[str, Any]) -> None:
+    assert found["experts"] == "+".join(["Qwen3MoeDecoderLayer"] * 3)
