@@ -18,7 +18,9 @@ def layers_of(model: Any) -> list[Any] | None:
 
     count = getattr(model.config.get_text_config(), "num_hidden_layers", None)
     lists = [item for item in model.modules() if isinstance(item, ModuleList) and len(item) == count]
-    return list(lists[0]) if len(lists) == 1 else None
+    within = {part for item in lists for part in item.modules() if part is not item}
+    outermost = [item for item in lists if item not in within]  # a layer may have as many experts
+    return list(outermost[0]) if len(outermost) == 1 else None
 
 
 def head_of(model: Any) -> Any:

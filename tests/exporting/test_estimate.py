@@ -13,7 +13,7 @@ import pytest
 
 from tests.exporting.conftest import make_snapshot, safetensors, spec_of
 from workbench.errors import ExportError, UsageError
-from workbench.exporting.estimate import QUANTIZER_BYTES, check_disk, estimate_export
+from workbench.exporting.estimate import QUANTIZER_BYTES, TORCH_BYTES, check_disk, estimate_export
 from workbench.exporting.spec import check_precisions, resolve_precisions
 
 
@@ -63,21 +63,36 @@ SPEECH = {"task": "automatic-speech-recognition", "export_task": "automatic-spee
 LLAMA = {"architectures": ("LlamaForCausalLM",)}
 
 
-# Parameters of MiniLM, Whisper tiny.en and SmolLM2-135M, and the most memory that a worker of their export was seen to
-# have, in MB.
+VAST = {"vocab_size": 151936, "hidden_size": 256}
+WIDE = {"vocab_size": 32000, "hidden_size": 1024}
+
+
+# Parameters of MiniLM, Whisper tiny.en, SmolLM2-135M and three seeded models, the second of them traced, and the most
+# memory that a worker of their export was seen to have, in MB.
 @pytest.mark.parametrize(
-    ("parameters", "precisions", "named", "seen_mb"),
+    ("parameters", "precisions", "named", "config", "seen_mb"),
     [
-        (22_713_216, ("fp32", "fp16", "int8"), {}, 638),
-        (22_713_216, ("fp32", "fp16", "int8", "int8-static"), {}, 790),
-        (37_760_640, ("fp32", "fp16", "int8"), SPEECH, 951),
-        (134_515_008, ("fp32", "fp16", "int8", "q4"), GENERATION | LLAMA, 1236),
+        (22_713_216, ("fp32", "fp16", "int8"), {}, {}, 638),
+        (22_713_216, ("fp32", "fp16", "int8", "int8-static"), {}, {}, 790),
+        (37_760_640, ("fp32", "fp16", "int8"), SPEECH, {}, 951),
+        (134_515_008, ("fp32", "fp16", "int8", "q4"), GENERATION | LLAMA, {}, 1236),
+        (41_259_264, ("fp32",), GENERATION | LLAMA, VAST, 959),
+        (41_259_264, ("fp32", "q4"), GENERATION | LLAMA, VAST, 1149),
+        (41_259_264, ("q4f16",), GENERATION | LLAMA, {"text_config": VAST}, 1149),
+        (40_506_368, ("fp32",), GENERATION, VAST, 987),
+        (40_506_368, ("fp32", "q4"), GENERATION, VAST, 1094),
+        (246_727_680, ("fp32", "q4"), GENERATION | LLAMA, WIDE, 1914),
     ],
 )
 def test_memory_is_said_as_it_was_seen(
-    tmp_path: Path, parameters: int, precisions: tuple[str, ...], named: dict[str, Any], seen_mb: int
+    tmp_path: Path,
+    parameters: int,
+    precisions: tuple[str, ...],
+    named: dict[str, Any],
+    config: dict[str, Any],
+    seen_mb: int,
 ) -> None:
-    source = make_snapshot(tmp_path, {"config.json": "{}", "model.safetensors": safetensors(0)})
+    source = make_snapshot(tmp_path, {"config.json": json.dumps(config), "model.safetensors": safetensors(0)})
     sparse_safetensors((source / "model.safetensors").resolve(), parameters)
     said = estimate_export(spec_of(source, *precisions, **named), tmp_path).memory_bytes / 1e6
     assert seen_mb <= said <= 1.15 * seen_mb
@@ -97,6 +112,18 @@ def test_of_published_graphs_the_hungriest_precision_counts(
 ) -> None:
     said = estimate_export(spec_of(snapshot, *precisions), tmp_path, reuse_fp32=True).memory_bytes
     assert said == QUANTIZER_BYTES + int(copies * 4000)
+
+
+def test_further_4_bits_of_a_published_graph_need_torch_too(snapshot: Path, tmp_path: Path) -> None:
+    said = estimate_export(spec_of(snapshot, "q4", **GENERATION), tmp_path, reuse_fp32=True).memory_bytes
+    assert said == TORCH_BYTES + int(1.3 * 4000)
+
+
+@pytest.mark.parametrize("config", ["{", "[1]", '{"vocab_size": "many"}', '{"vocab_size": 9, "text_config": 3}'])
+def test_a_config_that_does_not_tell_adds_nothing_much(tmp_path: Path, config: str) -> None:
+    source = make_snapshot(tmp_path, {"config.json": config, "model.safetensors": safetensors(1000)})
+    said = estimate_export(spec_of(source, "q4", **GENERATION | LLAMA), tmp_path).memory_bytes
+    assert 0 <= said - TORCH_BYTES <= 30_000
 
 
 def test_four_bits_are_refused_for_what_is_no_language_model() -> None:

@@ -22,7 +22,7 @@ def written(run_toolchain_script: Callable[..., Path]) -> Path:
 @pytest.fixture(scope="module")
 def found(written: Path) -> dict[str, Any]:
     made: dict[str, Any] = json.loads((written / "found.json").read_text("utf-8"))
-    assert set(made) == set(KINDS)
+    assert set(made) == {*KINDS, "experts"}
     return made
 
 
@@ -94,3 +94,7 @@ def test_what_fills_no_block_is_measured_too(found: dict[str, Any], kind: str) -
     kept = {name for name, bits in told["bits"].items() if bits == 8}
     assert set(told["parts_in_8_bits"]) == kept
     assert found[kind]["hurt"] in kept
+
+
+def test_experts_are_not_taken_for_layers(found: dict[str, Any]) -> None:
+    assert found["experts"] == "+".join(["Qwen3MoeDecoderLayer"] * 3)

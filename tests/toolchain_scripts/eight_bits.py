@@ -2,7 +2,8 @@
 
 For each kind a row in ``found.json``: what the manifest would tell, losses by the meter beside those of runs of the
 whole model, and what is told where nothing can be measured, where a run takes long, where layers are alike, and where
-no block is full. In ``paces.json`` which layers are measured when the machine stays as fast as it was, and when not.
+no block is full; ``experts`` has what layers are where each has as many experts. In ``paces.json`` which layers are
+measured when the machine stays as fast as it was, and when not.
 
 Run by the toolchain's Python.
 """
@@ -187,8 +188,16 @@ def find(name: str) -> dict[str, Any]:
     return row
 
 
+def experts() -> str:
+    """What is taken for the layers of a model that has as many experts in each."""
+    sizes = {"moe_intermediate_size": 32, "num_experts": 3, "num_experts_per_tok": 2, "num_key_value_heads": 2}
+    model = transformers.Qwen3MoeForCausalLM(transformers.Qwen3MoeConfig(**SIZES | LLAMA | sizes))
+    return "+".join(type(layer).__name__ for layer in layers_of(model) or ())
+
+
 if __name__ == "__main__":
-    Path(sys.argv[1], "found.json").write_text(json.dumps({name: find(name) for name in KINDS}, indent=1), "utf-8")
+    found = {name: find(name) for name in KINDS} | {"experts": experts()}
+    Path(sys.argv[1], "found.json").write_text(json.dumps(found, indent=1), "utf-8")
     with torch.no_grad():
         paces = [measured_layers(slower) for slower in (1.0, 3.0)]
     Path(sys.argv[1], "paces.json").write_text(json.dumps(paces), "utf-8")
