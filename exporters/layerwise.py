@@ -101,6 +101,7 @@ def round_layers(
         are_apart = _are_apart(layers)
 
         def take(layer: int | None, matrices: Matrices, hessian: Array) -> None:
+            # To refine a head takes longer than to round it, and of SmolLM2-135M's 24 thousandths of a nat gains one.
             made, by_inputs = _rounded([item for _, item in matrices], hessian, settings, refined=layer is not None)
             loss = None
             if meter and meter.is_due(layer):
