@@ -76,6 +76,7 @@ WIDE = {"vocab_size": 32000, "hidden_size": 1024}
         (22_713_216, ("fp32", "fp16", "int8", "int8-static"), {}, {}, 790),
         (37_760_640, ("fp32", "fp16", "int8"), SPEECH, {}, 951),
         (134_515_008, ("fp32", "fp16", "int8", "q4"), GENERATION | LLAMA, {}, 1236),
+        (134_515_008, ("q4f16",), GENERATION | LLAMA, {"vocab_size": 49152, "hidden_size": 576}, 1440),
         (41_259_264, ("fp32",), GENERATION | LLAMA, VAST, 959),
         (41_259_264, ("fp32", "q4"), GENERATION | LLAMA, VAST, 1149),
         (41_259_264, ("q4f16",), GENERATION | LLAMA, {"text_config": VAST}, 1149),
