@@ -65,8 +65,8 @@ class _BlockRewriter(WeightRewriter):
         outputs, inputs = (rows, columns) if rows_are_outputs else (columns, rows)
         is_head = self.is_tied(weight) or bool(self._scores & {*node.output, output})
         matrix = self.matrix(weight)
-        known = self._rounded.bits_of(matrix if rows_are_outputs else matrix.T)
-        bits = known or self._settings.bits_of(node.name, is_head=is_head)
+        usual = self._settings.bits_of(node.name, is_head=is_head)
+        bits = self._rounded.bits_of(matrix if rows_are_outputs else matrix.T, usual)
         block_size = self._block_size_of(weight, bits, inputs)
         values, scales = self._blocks(weight, bits, rows_are_outputs=rows_are_outputs)
         return [
@@ -97,8 +97,8 @@ class _BlockRewriter(WeightRewriter):
         table, out = node.input[0], node.output[0]
         wanted, width = self._settings.head_bits, self.weights[table].dims[1]
         shape, shaping = self._shape_of_rows(node, width)
-        bits = self._rounded.bits_of(self.matrix(table)) if self.is_tied(table) else None
-        if bits is None or bits >= wanted:
+        bits = self._rounded.bits_of(self.matrix(table), wanted) if self.is_tied(table) else wanted
+        if bits >= wanted:
             blocks = self._blocks(table, wanted, rows_are_outputs=True)
             return shaping + self._look_up(node, blocks, wanted, self._block_size_of(table, wanted, width), shape, out)
         blocks, size = self._blocks(table, bits, rows_are_outputs=True), self._block_size_of(table, bits, width)

@@ -120,8 +120,8 @@ class _Rescaler:
         name = product.input[1]
         if self._is_own(name, 2):
             array, is_head = self._array(name), product.output[0] in self._scores
-            bits = self._rounded.bits_of(array.T) or self._settings.bits_of(product.name, is_head=is_head)
-            return _Matrix(name, array, bits)
+            usual = self._settings.bits_of(product.name, is_head=is_head)
+            return _Matrix(name, array, self._rounded.bits_of(array.T, usual))
         maker = self._makers.get(name)
         if maker is None or self._used[name] != 1 or not graphs.is_transpose_of_matrix(maker, self._weights):
             return None
@@ -134,7 +134,7 @@ class _Rescaler:
         if not is_large_table(self._weights[table]) or self._weights[table].dims[1] % self._settings.block_size:
             return None  # it stays as it is for the embeddings
         rows = self._array(table)
-        bits = self._rounded.bits_of(rows) or self._settings.head_bits
+        bits = self._rounded.bits_of(rows, self._settings.head_bits)
         return _Matrix(table, rows.T, bits, others[0].output[0])
 
     def _is_own(self, name: str, axes: int) -> bool:

@@ -51,12 +51,12 @@ class Rounded:
         """Let a weight have so many bits after all, and forget what it was rounded to."""
         self._weights[number] = bits, None
 
-    def bits_of(self, rows: Array) -> int | None:
-        """How many bits a weight [N, K] is to have or was rounded to, None where nothing is known of it."""
+    def bits_of(self, rows: Array, default: int) -> int:
+        """How many bits a weight [N, K] was rounded to or is to have; ``default`` where nothing is known of it."""
         # Rows of zeros may be in any weight; of other rows that are in several the most is meant.
         row = next((row for row in rows if row.any()), None)
         places = [] if row is None else self._places.get(_key(row), [])
-        return max((self._weights[number][0] for number, _ in places), default=None)
+        return max((self._weights[number][0] for number, _ in places), default=default)
 
     def find(self, rows: Array, bits: int) -> Blocks | None:
         """The blocks of a weight [N, K], None where a row of it is not known with these bits."""

@@ -46,15 +46,15 @@ def test_other_weights_and_other_bits_are_not_found() -> None:
 def test_bits_are_known_by_any_row_but_those_of_zeros() -> None:
     made = rounded()
     made.leave(1, 8)
-    assert made.bits_of(QUERIES) == 4
-    assert made.bits_of(np.asfortranarray(KEYS[2:])) == 8, "whatever it was rounded to"
+    assert made.bits_of(QUERIES, 0) == 4
+    assert made.bits_of(np.asfortranarray(KEYS[2:]), 0) == 8, "whatever it was rounded to"
     assert made.find(KEYS, 4) is None
     assert made.find(KEYS, 8) is None
     empty = np.zeros((2, 64), np.float32)
     made.add(empty, 4, marked(empty, 8))
-    assert made.bits_of(np.concatenate([empty, QUERIES + 1])) is None
-    assert made.bits_of(empty) is None
-    assert NOTHING_ROUNDED.bits_of(QUERIES) is None
+    assert made.bits_of(np.concatenate([empty, QUERIES + 1]), 5) == 5
+    assert made.bits_of(empty, 5) == 5
+    assert NOTHING_ROUNDED.bits_of(QUERIES, 5) == 5
 
 
 def test_rows_that_several_weights_have_are_found_in_each() -> None:
@@ -76,13 +76,13 @@ def test_a_weight_that_is_there_twice_has_one_number_and_as_many_bits() -> None:
     assert found is not None
     assert set(found.values.ravel()) == {12}
     made.leave(2, 8)
-    assert made.bits_of(QUERIES) == 8, "of rows in several weights the most is meant"
+    assert made.bits_of(QUERIES, 0) == 8, "of rows in several weights the most is meant"
 
 
 def test_a_weight_may_have_bits_without_being_rounded() -> None:
     made = rounded()
     made.add(QUERIES + 1, 8)
-    assert made.bits_of(QUERIES + 1) == 8
+    assert made.bits_of(QUERIES + 1, 0) == 8
     assert made.find(QUERIES + 1, 8) is None
 
 

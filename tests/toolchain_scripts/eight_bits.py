@@ -116,7 +116,7 @@ def told_of(model: Any, tokens: Any, settings: BlockSettings = SETTINGS, **searc
         for key, item in matrices_of(one).items()
     ]
     found.append(("head", head_of(model)))
-    return told | {"bits": {name: rounded.bits_of(rows_of(item)) for name, item in found}}
+    return told | {"bits": {name: rounded.bits_of(rows_of(item), 0) for name, item in found}}
 
 
 @contextmanager
