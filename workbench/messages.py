@@ -374,6 +374,7 @@ MESSAGES: dict[str, str] = {
     "export-calibration-input": "int8-static cannot be made of this model: its graph asks for {name}, which the samples do not give; choose another precision",
     "export-calibration-empty": "none of the samples could be given to the graph, so int8-static cannot be made; give other samples, or choose another precision",
     "export-samples-skipped": "{count} samples could not be answered by the checkpoint and were left out; the first, {sample}: {reason}",
+    "export-samples-not-used": "what was asked for was exported already, so your samples were not used: `--force` exports it anew with them, and `workbench receipt` measures it on them",
     "export-nothing-to-quantize": "{file} has no matrices that could be quantized; choose fp32 or fp16",
     "export-failed": "the export failed in the stage {stage!r} ({reason}); the log has the details",
     "export-stopped": "the export worker stopped in the stage {stage!r} ({how}); nothing was published. Most often memory is short: close other programs, or choose a smaller model",

@@ -11,7 +11,7 @@ from workbench.api import Workbench
 from workbench.cancellation import Cancellation
 from workbench.errors import EngineError
 from workbench.exporting.spec import Event, StageStarted
-from workbench.planning import ExportPlan
+from workbench.planning import ExportPlan, OwnSamples
 from workbench.receipts import measuring
 from workbench.settings import Settings
 
@@ -79,3 +79,21 @@ def test_an_export_and_its_receipt(
     assert stages[-1] == "receipt"
     assert second.times_s["receipt"] > 0
     assert workbench.receipts(artifact) == (second.receipt, first.receipt)
+
+
+def test_samples_for_what_was_exported_already(
+    checkpoint: Callable[[str], Path], workbench: Workbench, tmp_path: Path
+) -> None:
+    texts = tmp_path / "texts.csv"
+    texts.write_text("text\nA good film.\nNot for me.\n", "utf-8")
+
+    def codes(own: OwnSamples | None, *, force: bool = False) -> list[str]:
+        plan = workbench.plan_export(
+            str(checkpoint("bert")), task="text-classification", precisions=("fp32",), own=own, force=force
+        )
+        return [notice.code for notice in workbench.export(plan, receipt=False).warnings]
+
+    assert codes(OwnSamples(texts, "text")) == []
+    assert codes(None) == []
+    assert codes(OwnSamples(texts, "text")) == ["export-samples-not-used"]
+    assert codes(OwnSamples(texts, "text"), force=True) == []

@@ -111,7 +111,7 @@ def export(
 
 
 def _left_out(plan: ExportPlan, outcome: ExportOutcome) -> tuple[Notice, ...]:
-    """What a user's own samples lost on the way."""
+    """Which of a user's own samples were not used, and why."""
     found = []
     if plan.skipped:
         name, reason = plan.skipped[0]
@@ -120,6 +120,8 @@ def _left_out(plan: ExportPlan, outcome: ExportOutcome) -> tuple[Notice, ...]:
         number, reason = outcome.skipped[0]
         shown = str(plan.spec.samples[number])[:80]
         found.append(Notice.of("export-samples-skipped", count=len(outcome.skipped), sample=shown, reason=reason))
+    if plan.spec.own_samples and not outcome.added:
+        found.append(Notice.of("export-samples-not-used"))
     return tuple(found)
 
 
