@@ -42,6 +42,7 @@ MESSAGES: dict[str, str] = {
     # --- export ---
     "export-pickle-only": "{folder} has its weights only in pickles ({files}), which can run code when they are loaded; tick the box that allows pickles if you trust who made them",
     "export-toolchain-unfit": "the export toolchain is not made of what was tested ({reason}); install it again on the export page, or correct the setting toolchain_python",
+    "export-samples-not-used": "what was asked for was exported already, so your samples were not used; its receipt can be measured on them",
     "export-unknown-architecture": "the exporter does not know the architecture “{architecture}”; near it, it knows {near} ({count} in all)",
     "export-no-calibration": "int8-static needs samples of {task}, and there are none; choose another precision",
     # --- toolchain ---
