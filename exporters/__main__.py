@@ -27,6 +27,7 @@ os.environ.update(
 )
 
 from exporters.failure import ExportFailure
+from exporters.memory import give_back
 from exporters.protocol import ExportRequest
 from workbench import __version__
 from workbench.wire import VERSION, Channel, Message, claim_standard_streams
@@ -57,6 +58,7 @@ class Reporter:
     def stage(self, name: str) -> None:
         """Begin a stage, one of :data:`exporters.protocol.STAGES`; the time of the one before is kept."""
         self.finish()
+        give_back()
         self.stage_name = name
         self.progress(0, 0, "")
 

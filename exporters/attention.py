@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
 
 from exporters import graphs
 
@@ -33,7 +33,7 @@ OF_LENGTHS = frozenset(
 def shorten(folder: Path) -> None:
     """Fuse the attention of every graph in a folder."""
     for path in sorted(folder.glob("*.onnx")):
-        model = graphs.load(path)
+        model = graphs.load(path, external=False)
         if fuse_attention(model):
             graphs.save(model, path)
 
@@ -188,7 +188,7 @@ class _Fusion:
         tensor = self._constants.get(name)
         if tensor is None or int(np.prod(tensor.dims)) > 4:
             return None
-        return [float(value) for value in numpy_helper.to_array(tensor).reshape(-1)]
+        return [float(value) for value in graphs.array_of(tensor).reshape(-1)]
 
     def _is_causal(self, mask: str) -> bool:
         """Whether a mask is made of lengths alone, and lets each position see those up to itself."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 from onnx import ModelProto, NodeProto, helper
@@ -18,6 +17,7 @@ from exporters.blocks import (
     pack_nibbles,
     quantize_blocks,
 )
+from exporters.graphs import Aside
 from exporters.rewrite import Array, WeightRewriter
 from exporters.rounded import NOTHING_ROUNDED, Rounded
 
@@ -31,16 +31,16 @@ ROWS = 4096
 def quantize_in_blocks(
     model: ModelProto,
     settings: BlockSettings,
-    folder: Path,
+    aside: Aside,
     rounded: Rounded = NOTHING_ROUNDED,
     factors: Mapping[str, Factors] = NOT_RESCALED,
 ) -> int:
     """Replace the constant matrices and large embeddings of a model; returns how many nodes were replaced.
 
-    ``folder`` is where the external data of the model lies. Weights that were ``rounded`` beforehand have the bits that
+    New weights go ``aside``. Weights that were ``rounded`` beforehand have the bits that
     they have there; ``factors`` come from :func:`exporters.rescaling.rescale`.
     """
-    replaced = _BlockRewriter(model, settings, folder, rounded, factors).run()
+    replaced = _BlockRewriter(model, settings, aside, rounded, factors).run()
     if replaced and not any(item.domain == DOMAIN for item in model.opset_import):
         model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
     return replaced
@@ -48,9 +48,9 @@ def quantize_in_blocks(
 
 class _BlockRewriter(WeightRewriter):
     def __init__(
-        self, model: ModelProto, settings: BlockSettings, folder: Path, rounded: Rounded, factors: Mapping[str, Factors]
+        self, model: ModelProto, settings: BlockSettings, aside: Aside, rounded: Rounded, factors: Mapping[str, Factors]
     ) -> None:
-        super().__init__(model, folder)
+        super().__init__(model, aside)
         self._rounded = rounded
         self._factors = factors
         self._settings = settings

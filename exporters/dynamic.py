@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper
 
+from exporters.graphs import Aside
 from exporters.rewrite import Array, WeightRewriter
 
 __all__ = ["Dynamic", "mark_overflow_free", "quantize_columns", "quantize_dynamically", "quantize_rows"]
@@ -57,17 +58,18 @@ def mark_overflow_free(model: ModelProto) -> None:
     helper.set_model_props(model, others | {OVERFLOW_FREE: "1"})
 
 
-def quantize_dynamically(model: ModelProto) -> int:
-    """Replace the constant matrices and large embeddings of a model; returns how many nodes were replaced."""
+def quantize_dynamically(model: ModelProto, aside: Aside) -> int:
+    """Replace the constant matrices and large embeddings of a model; returns how many nodes were replaced. New
+    weights go ``aside``."""
     mark_overflow_free(model)
-    return Dynamic(model).run()
+    return Dynamic(model, aside).run()
 
 
 class Dynamic(WeightRewriter):
     """Static int8 builds on it."""
 
-    def __init__(self, model: ModelProto) -> None:
-        super().__init__(model)
+    def __init__(self, model: ModelProto, aside: Aside) -> None:
+        super().__init__(model, aside)
         self._stored: dict[tuple[str, bool], tuple[str, str]] = {}
 
     def product(self, node: NodeProto, weight: str, output: str, *, rows_are_outputs: bool) -> list[NodeProto]:

@@ -19,6 +19,7 @@ from onnx import ModelProto, NodeProto, helper
 from exporters import graphs
 from exporters.activations import Activations, weight_key
 from exporters.dynamic import Dynamic, mark_overflow_free
+from exporters.graphs import Aside
 from exporters.rewrite import Array
 from exporters.smoothing import Range, range_of
 
@@ -33,18 +34,18 @@ BIAS = 6  # the place of it among the inputs of a product, behind the zero point
 
 
 def quantize_with_ranges(
-    model: ModelProto, ranges: Mapping[str, Range], activations: Mapping[str, Activations]
+    model: ModelProto, ranges: Mapping[str, Range], activations: Mapping[str, Activations], aside: Aside
 ) -> tuple[int, int]:
     """Replace the constant matrices and large embeddings of a model; returns how many nodes were replaced, and how many
     of them are products with a fixed scale.
 
     ``ranges`` are those of inputs by name; ``activations`` tell them of products that were not smoothed. None is fixed
-    where the samples were too few.
+    where the samples were too few. New weights go ``aside``.
     """
     if max((item.rows for item in activations.values()), default=0) < LEAST_TOKENS:
         ranges, activations = {}, {}
     mark_overflow_free(model)
-    fixed = _Fixed(model, ranges, activations)
+    fixed = _Fixed(model, ranges, activations, aside)
     replaced = fixed.run()
     if fixed.products:
         _take_in_biases(model)
@@ -54,8 +55,10 @@ def quantize_with_ranges(
 
 
 class _Fixed(Dynamic):
-    def __init__(self, model: ModelProto, ranges: Mapping[str, Range], activations: Mapping[str, Activations]) -> None:
-        super().__init__(model)
+    def __init__(
+        self, model: ModelProto, ranges: Mapping[str, Range], activations: Mapping[str, Activations], aside: Aside
+    ) -> None:
+        super().__init__(model, aside)
         self.products = 0
         self._ranges, self._activations = ranges, activations
         self._used = graphs.input_counts(model)

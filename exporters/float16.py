@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
+import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
 
 from exporters import graphs
+from exporters.graphs import Aside
 from exporters.rewrite import Array
 
 __all__ = ["convert_to_float16"]
@@ -15,11 +16,11 @@ __all__ = ["convert_to_float16"]
 SLICE_ELEMENTS = 1 << 20
 
 
-def convert_to_float16(model: ModelProto, *, keep_io_types: bool, folder: Path | None = None) -> ModelProto:
+def convert_to_float16(model: ModelProto, aside: Aside, *, keep_io_types: bool) -> ModelProto:
     """The model in float16, with inputs and outputs as they were if ``keep_io_types``. Changes the one given.
 
-    ``folder`` is where the weights lie of a model that was loaded without them. The converter, which would hold six
-    copies of all weights, sees none of the large ones: they are converted one after the other behind it.
+    The converter, which would hold six copies of all weights, sees none of those that are in files: they are converted
+    one after the other behind it, and go ``aside``.
     """
     from onnx.shape_inference import infer_shapes
     from onnxruntime.transformers.float16 import convert_float_to_float16
@@ -32,7 +33,7 @@ def convert_to_float16(model: ModelProto, *, keep_io_types: bool, folder: Path |
     outside = _take_weights_out(model)
     converted: ModelProto = convert_float_to_float16(model, keep_io_types=keep_io_types, disable_shape_infer=True)
     _move_casts_into_branches(converted)
-    _put_weights_in(converted, outside, folder)
+    _put_weights_in(converted, outside, aside)
     for tensor in converted.graph.initializer:
         if tensor.name in optional:
             converted.graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
@@ -53,15 +54,13 @@ def _take_weights_out(model: ModelProto) -> dict[str, TensorProto]:
     return outside
 
 
-def _put_weights_in(model: ModelProto, outside: Mapping[str, TensorProto], folder: Path | None) -> None:
+def _put_weights_in(model: ModelProto, outside: Mapping[str, TensorProto], aside: Aside) -> None:
     """Give the tensors their shape and their values again, those in float16 that the converter made so."""
     for tensor in graphs.weights_of(model).values():
         if tensor.name in outside:
             told = outside[tensor.name]
-            values = graphs.array_of(told, folder)
             is_converted = tensor.data_type != told.data_type
-            tensor.dims[:] = told.dims
-            tensor.raw_data = b"".join(_halves(values)) if is_converted else values.tobytes()
+            tensor.CopyFrom(aside.tensor(_halves(graphs.array_of(told)), told.name) if is_converted else told)
     for item in model.graph.value_info:
         # What the converter appends to the name of a weight that it casts back for a node.
         told_of = outside.get(item.name.removesuffix("_cast_to_fp32"))
@@ -70,13 +69,16 @@ def _put_weights_in(model: ModelProto, outside: Mapping[str, TensorProto], folde
             item.CopyFrom(made)
 
 
-def _halves(values: Array) -> Iterator[bytes]:
+def _halves(values: Array) -> Array:
     """In slices: the converter's own function makes several arrays of the size of what it is given."""
     from onnxruntime.transformers.float16 import convert_np_to_float16
 
     flat = values.reshape(-1)
+    made = np.empty(len(flat), np.float16)
     for start in range(0, len(flat), SLICE_ELEMENTS):
-        yield convert_np_to_float16(flat[start : start + SLICE_ELEMENTS]).tobytes()
+        part = slice(start, start + SLICE_ELEMENTS)
+        made[part] = convert_np_to_float16(flat[part])
+    return made.reshape(values.shape)
 
 
 def _take_optional_inputs(model: ModelProto) -> set[str]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from exporters.outlines import EXTERNAL_MIN_BYTES, outline
+from exporters.outlines import EXTERNAL_MIN_BYTES, outline, write_filled
 
 __all__ = [
     "EXTERNAL_DATA_FROM_BYTES",
     "EXTERNAL_MIN_BYTES",
+    "Aside",
     "array_of",
     "attribute",
     "bring_in",
@@ -43,51 +44,128 @@ def load(path: Path, *, external: bool = True) -> ModelProto:
     """The graph with its weights, from the file and the external data beside it.
 
     Without ``external`` large weights are left where they are, be it external data or the graph's own file, for
-    :func:`array_of` and :func:`bring_in`: a message that was read keeps the memory of all that it ever held.
+    :func:`array_of` and :func:`save`: a message that was read keeps the memory of all that it ever held.
     """
-    if not external:
-        return ModelProto.FromString(outline(path))
-    model = onnx.load(str(path), load_external_data=False)
-    bring_in(model, path.parent)
+    model = ModelProto.FromString(outline(path))
+    for graph in graphs_within(model.graph):
+        for tensor in graph.initializer:
+            for item in tensor.external_data:
+                if item.key == "location":
+                    item.value = str(path.absolute().parent / Path(item.value).name)
+    if external:
+        bring_in(model)
     return model
 
 
-def array_of(tensor: TensorProto, folder: Path | None = None) -> np.ndarray[Any, np.dtype[Any]]:
-    """A weight; one in a file in ``folder`` is mapped and not read.
+def array_of(tensor: TensorProto) -> np.ndarray[Any, np.dtype[Any]]:
+    """A weight; one in a file is mapped and not read.
 
     Not by onnx's own reader, which refuses hard links: a graph that is used again is one.
     """
-    if tensor.data_location != TensorProto.EXTERNAL or folder is None:
+    if tensor.data_location != TensorProto.EXTERNAL:
         array: np.ndarray[Any, np.dtype[Any]] = numpy_helper.to_array(tensor)
         return array
     place = {item.key: item.value for item in tensor.external_data}
     dtype = helper.tensor_dtype_to_np_dtype(tensor.data_type)
-    file = folder / Path(place["location"]).name
-    return np.memmap(file, dtype, "r", int(place.get("offset", 0)), tuple(tensor.dims))
+    return np.memmap(place["location"], dtype, "r", int(place.get("offset", 0)), tuple(tensor.dims))
 
 
-def bring_in(model: ModelProto, folder: Path) -> None:
-    """Read the weights that are still in files in ``folder``."""
-    for tensor in weights_of(model).values():
+def bring_in(model: ModelProto) -> None:
+    """Read the weights that are still in files."""
+    for graph in graphs_within(model.graph):
+        _bring_in(graph)
+
+
+def _bring_in(graph: GraphProto) -> None:
+    for tensor in graph.initializer:
         if tensor.data_location == TensorProto.EXTERNAL:
-            tensor.raw_data = array_of(tensor, folder).tobytes()
+            tensor.raw_data = array_of(tensor).tobytes()
             tensor.ClearField("data_location")
             del tensor.external_data[:]
 
 
 def save(model: ModelProto, path: Path, *, external: bool = False) -> None:
-    """Write a graph. Weights over the limit of protobuf, or with ``external``, go to ``<name>.onnx_data`` beside it.
+    """Write a graph, with its weights that are in files. Weights over the limit of protobuf, or with ``external``, go
+    to ``<name>.onnx_data`` beside it.
 
     Those are mapped by who loads the graph, not copied: SmolLM2-135M in 4 bits takes 211 MB so and 278 MB without.
+    What was in the files that are written anew is not to be asked of this model any more.
     """
+    for inner in list(graphs_within(model.graph))[1:]:
+        _bring_in(inner)
+    lengths = [_length(tensor) for tensor in model.graph.initializer]
+    external = external or model.ByteSize() + sum(lengths) >= EXTERNAL_DATA_FROM_BYTES
     data = path.with_name(path.name + "_data")
-    for old in (path, data):
-        old.unlink(missing_ok=True)
-    if not external and model.ByteSize() < EXTERNAL_DATA_FROM_BYTES:
-        path.write_bytes(model.SerializeToString())
-        return
-    onnx.save(model, str(path), save_as_external_data=True, location=data.name, size_threshold=EXTERNAL_MIN_BYTES)
-    data.chmod(path.stat().st_mode & 0o777)  # onnx keeps it from all but the owner
+    made, made_data = (item.with_name(f"{item.name}.new") for item in (path, data))
+    told, begins = [], 0
+    for tensor, length in zip(model.graph.initializer, lengths, strict=True):
+        head = TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims) if length else tensor
+        if external and length:
+            _tell_place(head, data.name, begins, length)
+            begins += length
+        told.append((head, 0 if external else length))
+
+    def content(number: int) -> memoryview:
+        return np.ascontiguousarray(array_of(model.graph.initializer[number])).reshape(-1).view(np.uint8).data
+
+    with made.open("wb") as file:
+        write_filled(model, file, told, content)
+    if external:
+        with made_data.open("wb") as file:
+            for number, length in enumerate(lengths):
+                if length:
+                    file.write(content(number))
+        made_data.replace(data)
+    else:
+        data.unlink(missing_ok=True)
+    made.replace(path)
+
+
+def _length(tensor: TensorProto) -> int:
+    """How many bytes of a weight are written for it by themselves, 0 where it is small and in the message."""
+    if tensor.data_location == TensorProto.EXTERNAL:
+        return array_of(tensor).nbytes
+    return len(tensor.raw_data) if len(tensor.raw_data) >= EXTERNAL_MIN_BYTES else 0
+
+
+def _tell_place(tensor: TensorProto, location: str, offset: int, length: int) -> None:
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in {"location": location, "offset": offset, "length": length}.items():
+        tensor.external_data.add(key=key, value=str(value))
+
+
+class Aside:
+    """New weights, in a file until the graph that has them is saved: a message keeps the memory of all that it held.
+
+    To be used in a ``with``, at the end of which the file is removed. Without a ``path`` they are in the messages.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> Self:
+        if self._path is not None:
+            self._file = self._path.open("wb")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None and self._path is not None:
+            self._file.close()
+            self._path.unlink()
+
+    def tensor(self, array: np.ndarray[Any, np.dtype[Any]], name: str) -> TensorProto:
+        """A weight with this name and these values."""
+        array = np.ascontiguousarray(array)
+        if self._file is None or array.nbytes < EXTERNAL_MIN_BYTES:
+            made: TensorProto = numpy_helper.from_array(array, name)
+            return made
+        kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+        made = TensorProto(name=name, data_type=kind, dims=array.shape)
+        _tell_place(made, str(self._file.name), self._file.tell(), array.nbytes)
+        self._file.write(array.reshape(-1).view(np.uint8).data)
+        self._file.flush()
+        return made
 
 
 def files_of(path: Path) -> list[Path]:

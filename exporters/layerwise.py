@@ -17,6 +17,7 @@ from exporters.blocks import ATTENTION_INPUTS, Blocks, BlockSettings, dequantize
 from exporters.decoder_layers import head_of, layer_calls, layers_of, matrices_of, rows_of
 from exporters.gptq import inverse_factor, round_by_factor
 from exporters.input_sums import InputSums, Matrices
+from exporters.memory import give_back
 from exporters.refining import refine
 from exporters.rewrite import Array
 from exporters.rounded import Rounded
@@ -191,6 +192,7 @@ def _forget(layer: Any) -> None:
 
     for weight in layer.parameters():
         weight.data = torch.empty(0)
+    give_back()
 
 
 def _parts(matrices: Matrices) -> list[Matrices]:

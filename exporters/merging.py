@@ -11,9 +11,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 import numpy as np
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
 
 from exporters import graphs
+from exporters.graphs import Aside
 
 __all__ = ["merge_products"]
 
@@ -22,15 +23,15 @@ PRODUCT = "MatMulNBits"
 SAME = ("K", "bits", "block_size", "accuracy_level")
 
 
-def merge_products(model: ModelProto) -> int:
+def merge_products(model: ModelProto, aside: Aside) -> int:
     """Make one ``MatMulNBits`` and a ``Split`` of those that read the same value; returns how many nodes went.
 
-    Those that share their weights with another node, have a bias or zero points are left alone.
+    Those that share their weights with another node, have a bias or zero points are left alone. New ones go ``aside``.
     """
-    return sum(_merge_in(graph, model) for graph in list(graphs.graphs_within(model.graph)))
+    return sum(_merge_in(graph, model, aside) for graph in list(graphs.graphs_within(model.graph)))
 
 
-def _merge_in(graph: GraphProto, model: ModelProto) -> int:
+def _merge_in(graph: GraphProto, model: ModelProto, aside: Aside) -> int:
     weights = graphs.weights_of(model)
     used = graphs.input_counts(model)
     groups: dict[tuple[str, tuple[int, ...]], list[NodeProto]] = defaultdict(list)
@@ -44,7 +45,7 @@ def _merge_in(graph: GraphProto, model: ModelProto) -> int:
     made: list[NodeProto] = []
     for node in graph.node:
         if (output := node.output[0]) in merged:
-            made += _together(model, merged[output], weights)
+            made += _together(model, merged[output], weights, aside)
         elif output not in gone:
             made.append(node)
     if gone:
@@ -53,14 +54,16 @@ def _merge_in(graph: GraphProto, model: ModelProto) -> int:
     return len(gone)
 
 
-def _together(model: ModelProto, nodes: list[NodeProto], weights: Mapping[str, TensorProto]) -> list[NodeProto]:
+def _together(
+    model: ModelProto, nodes: list[NodeProto], weights: Mapping[str, TensorProto], aside: Aside
+) -> list[NodeProto]:
     """The rows of all weights below each other, and the product cut into the outputs that there were."""
     first, stem = nodes[0], f"{nodes[0].output[0]}_together"
     sizes = [graphs.attribute(node, "N", 0) for node in nodes]
-    parts = (np.concatenate([numpy_helper.to_array(weights[node.input[place]]) for node in nodes]) for place in (1, 2))
+    parts = (np.concatenate([graphs.array_of(weights[node.input[place]]) for node in nodes]) for place in (1, 2))
     names = [f"{stem}_blocks", f"{stem}_block_scales", f"{stem}_sizes"]
     for name, array in zip(names, (*parts, np.array(sizes, np.int64)), strict=True):
-        model.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        model.graph.initializer.append(aside.tensor(array, name))
     product = NodeProto()
     product.CopyFrom(first)
     del product.input[1:], product.output[:]

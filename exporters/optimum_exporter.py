@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exporters.checkpoint import load_model
 from exporters.decoder_builder import build_decoder, reason_against
 from exporters.failure import ExportFailure
 from exporters.memory import peak_rss_bytes
@@ -34,7 +35,6 @@ FEW_PARAMETERS = 50_000_000
 # Where graphs are written to by tracing, in the folder of results.
 TRACED = ".exported"
 NEAR = 5
-NAMED = 3
 
 
 def export(request: ExportRequest, report: Reporter) -> ExportAnswer:
@@ -90,7 +90,7 @@ def answer(request: ExportRequest, report: Reporter) -> dict[str, Any]:
     source = Path(request.source)
     report.stage("load")
     _check_task(_read_config(source), request.export_task)
-    model = _load_model(source, request)
+    model = load_model(source, request)
     _spare_threads(model)
     report.stage("reference")
     answered, skipped = write_answers(model, request, source, Path(request.output), report)
@@ -119,7 +119,7 @@ def _export_fp32(
     report.stage("load")
     config = _read_config(source)
     _check_task(config, request.export_task)
-    model = _load_model(source, request)
+    model = load_model(source, request)
     check_recipes(operators_of_torch(model), request.precisions, request.export_task)
     copy_source_files(source, output)
     ensure_tokenizer(source, output, request.task)
@@ -209,55 +209,6 @@ def _check_task(config: dict[str, Any], export_task: str) -> None:
         )
 
 
-def _load_model(source: Path, request: ExportRequest) -> Any:
-    """The torch model in float32, on the CPU, from safetensors unless pickles were allowed.
-
-    Not by Optimum's own loading, which takes a checkpoint that cannot be read for one of TensorFlow, and says nothing
-    of weights that it made up.
-    """
-    import torch
-    import transformers
-    from optimum.exporters.tasks import TasksManager
-
-    transformers.logging.set_verbosity_warning()
-    transformers.utils.logging.disable_progress_bar()
-    task = TasksManager.map_from_synonym(request.export_task)
-    offline = {"trust_remote_code": False, "local_files_only": True}
-    try:
-        config = transformers.AutoConfig.from_pretrained(str(source), **offline)
-        model_class = TasksManager.get_model_class_for_task(task, "pt", model_type=config.model_type)
-        with torch.device("cpu"):
-            # weights_only is transformers' own default; named here so that a pickle can never run code.
-            model, loading = model_class.from_pretrained(
-                str(source),
-                dtype=torch.float32,
-                use_safetensors=None if request.allow_pickle else True,
-                weights_only=True,
-                output_loading_info=True,
-                **offline,
-            )
-    except (MemoryError, ExportFailure):
-        raise
-    except Exception as error:  # each class of models and each kind of damage has its own
-        if "remote code" in str(error) or "trust_remote_code" in str(error):
-            raise ExportFailure("export-remote-code") from error
-        if isinstance(error, RuntimeError) and "allocate memory" in str(error):
-            raise MemoryError from error
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:400]
-        raise ExportFailure("export-load-failed", reason=reason) from error
-    made_up = sorted(name for name in loading["missing_keys"] if not _is_unused(name, task))
-    if made_up:
-        names = ", ".join(made_up[:NAMED])
-        raise ExportFailure("export-untrained", names=names, count=len(made_up), task=request.task)
-    model.eval()
-    return model
-
-
-def _is_unused(weight: str, task: str) -> bool:
-    """Whether a weight has no part in the outputs: embeddings are taken before the pooler, which many lack."""
-    return task == "feature-extraction" and "pooler." in weight
-
-
 def _move_graphs(exported: Path, onnx_folder: Path) -> None:
     """External data keeps its name, which the graph refers to."""
     for path in sorted(exported.glob("*.onnx*")):
@@ -322,7 +273,7 @@ def _round_beforehand(
     tokenizer = load_tokenizer(source, request.task)
     try:
         rounded, told = round_by_text(
-            _load_model(source, request),
+            load_model(source, request),
             tokenizer,
             request.calibration_text,
             block_settings(settings),

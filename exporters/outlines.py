@@ -1,6 +1,7 @@
-"""The bytes of an ONNX file without its large weights, which are told of as external data in the file itself.
+"""The bytes of an ONNX file without its large weights, which are told of as external data in the file itself; and a
+file written with weights that never were in the message.
 
-Protobuf has no way of its own to leave something in the file. Only as much of its format is read here as leads to the
+Protobuf has no way of its own to leave something in the file. Only as much of its format is known here as leads to the
 weights of the outermost graph: fields with a number, a kind and, for messages, texts and bytes, a length.
 https://protobuf.dev/programming-guides/encoding
 """
@@ -8,12 +9,13 @@ https://protobuf.dev/programming-guides/encoding
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-from onnx import StringStringEntryProto, TensorProto
+from onnx import GraphProto, ModelProto, StringStringEntryProto, TensorProto
 
-__all__ = ["EXTERNAL_MIN_BYTES", "outline"]
+__all__ = ["EXTERNAL_MIN_BYTES", "outline", "write_filled"]
 
 # What is smaller stays in the graph.
 EXTERNAL_MIN_BYTES = 1024
@@ -94,9 +96,50 @@ class _Outline:
         raise ValueError(f"{self._name} is cut off")
 
 
+def write_filled(
+    model: ModelProto, file: BinaryIO, weights: Iterable[tuple[TensorProto, int]], fill: Callable[[int], memoryview]
+) -> None:
+    """Write a model whose outermost graph has these ``weights`` instead of its own.
+
+    Each is told of by a message and how many bytes of ``raw_data`` belong to it, which ``fill`` gives for its number,
+    one weight after the other; none is asked for where there are 0.
+    """
+    shell, graph = (_without(*whole).SerializeToString() for whole in ((model, "graph"), (model.graph, "initializer")))
+    fields = []
+    for tensor, length in weights:
+        head = tensor.SerializeToString()
+        raw = _start(RAW_DATA, length) if length else b""
+        fields.append((_start(INITIALIZER, len(head) + len(raw) + length) + head + raw, length))
+    file.write(shell)
+    file.write(_start(GRAPH, len(graph) + sum(len(start) + length for start, length in fields)))
+    file.write(graph)
+    for number, (start, length) in enumerate(fields):
+        file.write(start)
+        if length:
+            file.write(fill(number))
+
+
+def _without(message: ModelProto | GraphProto, left_out: str) -> ModelProto | GraphProto:
+    """A copy without one of its fields."""
+    made = type(message)()
+    for field, value in message.ListFields():
+        if field.name == left_out:
+            continue
+        if hasattr(value, "MergeFrom"):  # a message, or a list
+            getattr(made, field.name).MergeFrom(value)
+        else:
+            setattr(made, field.name, value)
+    return made
+
+
 def _field(number: int, content: bytes) -> bytes:
-    length, written = len(content), bytearray()
+    return _start(number, len(content)) + content
+
+
+def _start(number: int, length: int) -> bytes:
+    """What comes before the content of a field of this length."""
+    written = bytearray()
     while length > 127:
         written.append(length & 127 | 128)
         length >>= 7
-    return bytes([number << 3 | WITH_LENGTH, *written, length]) + content
+    return bytes([number << 3 | WITH_LENGTH, *written, length])

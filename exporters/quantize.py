@@ -22,6 +22,7 @@ from exporters.dynamic import quantize_dynamically
 from exporters.failure import ExportFailure
 from exporters.fixed import quantize_with_ranges
 from exporters.float16 import convert_to_float16
+from exporters.graphs import Aside
 from exporters.merging import merge_products
 from exporters.protocol import PRECISIONS
 from exporters.rescaling import rescale
@@ -252,26 +253,33 @@ def to_dynamic(source: Path, target: Path, settings: Mapping[str, Any], activati
     fp32 is 0.9987 to 0.9999 so, without smoothing 0.949 to 0.996, in blocks of 8 bits 0.995 to 0.999. Of the scores of
     ten decoders it is 0.9966 to 0.9993 in blocks of 8 bits, and 0.965 to 0.9986 made by this.
     """
-    model = graphs.load(source)
+    model = graphs.load(source, external=False)
     if settings["gelu"] == "tanh":
         tidy(model)
-    ranges = smooth(model, activations).ranges if settings["smoothing"] else {}
     told: Told = {}
-    if settings["scales"] == "fixed":
-        replaced, fixed = quantize_with_ranges(model, ranges, activations)
-        told["scales"] = "fixed" if fixed else "as they come"
-    else:
-        replaced = quantize_dynamically(model)
-    if replaced == 0:
-        raise ExportFailure("export-nothing-to-quantize", file=source.name)
-    graphs.save(model, target)
+    with _aside(target) as aside:
+        ranges = smooth(model, activations, aside).ranges if settings["smoothing"] else {}
+        if settings["scales"] == "fixed":
+            replaced, fixed = quantize_with_ranges(model, ranges, activations, aside)
+            told["scales"] = "fixed" if fixed else "as they come"
+        else:
+            replaced = quantize_dynamically(model, aside)
+        if replaced == 0:
+            raise ExportFailure("export-nothing-to-quantize", file=source.name)
+        graphs.save(model, target)
     return told
+
+
+def _aside(target: Path) -> Aside:
+    """Where the weights of a graph are until it is saved."""
+    return Aside(target.with_name(f"{target.name}.aside"))
 
 
 def to_float16(source: Path, target: Path, settings: Mapping[str, Any], activations: Mapping[str, Activations]) -> Told:
     """Weights and activations in float16; inputs and outputs stay as they were."""
     model = graphs.load(source, external=False)
-    graphs.save(convert_to_float16(model, keep_io_types=settings["keep_io_types"], folder=source.parent), target)
+    with _aside(target) as aside:
+        graphs.save(convert_to_float16(model, aside, keep_io_types=settings["keep_io_types"]), target)
     return {}
 
 
@@ -317,14 +325,15 @@ def to_blocks(
     told: dict[str, Any] = {}
     factors: Mapping[str, Factors] = NOT_RESCALED
     if settings.get("rescaling"):
-        factors = rescale(model, activations, block_settings(settings), source.parent, rounded)
+        factors = rescale(model, activations, block_settings(settings), rounded)
         told["rescaled_matrices"] = sum(item.inputs is not None for item in factors.values())
-    if quantize_in_blocks(model, block_settings(settings), source.parent, rounded, factors) == 0:
-        raise ExportFailure("export-nothing-to-quantize", file=source.name)
-    merge_products(model)
-    if settings.get("float16"):
-        model = convert_to_float16(model, keep_io_types=False)
-    graphs.save(model, target, external=len(graphs.files_of(source)) > 1)
+    with _aside(target) as aside:
+        if quantize_in_blocks(model, block_settings(settings), aside, rounded, factors) == 0:
+            raise ExportFailure("export-nothing-to-quantize", file=source.name)
+        merge_products(model, aside)
+        if settings.get("float16"):
+            model = convert_to_float16(model, aside, keep_io_types=False)
+        graphs.save(model, target, external=len(graphs.files_of(source)) > 1)
     return told
 
 
@@ -357,7 +366,7 @@ def keep(source: Path, target: Path, settings: Mapping[str, Any], activations: M
     0.9 and 1.9 with the encoder in blocks of 8 bits, 1.2 and 1.4 with a dynamic one. On a processor without VNNI it
     takes no longer: 44 s of speech in 2.01 s, 2.14 s with blocks, 2.86 s all in fp32.
     """
-    graphs.save(graphs.load(source), target, external=len(graphs.files_of(source)) > 1)
+    graphs.save(graphs.load(source, external=False), target, external=len(graphs.files_of(source)) > 1)
     return {}
 
 

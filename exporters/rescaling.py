@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
@@ -61,17 +60,15 @@ def rescale(
     model: ModelProto,
     activations: Mapping[str, Activations],
     settings: BlockSettings,
-    folder: Path | None = None,
     rounded: Rounded = NOTHING_ROUNDED,
 ) -> dict[str, Factors]:
     """Find the factors of the weights that will have 8 bits, and put them into normalisations and biases in place.
 
     Of matrices they are returned by name, to be applied when each is read: the result is that of before only with them.
     Those of 4 bits lose most by their own rounding, which goes by what they were: they stay. ``activations`` are told
-    by the weights as they were. ``folder`` is where the external data of the model lies; how many bits a weight has
-    that was ``rounded`` beforehand is told there.
+    by the weights as they were; how many bits a weight has that was ``rounded`` beforehand is told there.
     """
-    return _Rescaler(model, activations, settings, folder, rounded).run()
+    return _Rescaler(model, activations, settings, rounded).run()
 
 
 class _Rescaler:
@@ -80,11 +77,10 @@ class _Rescaler:
         model: ModelProto,
         activations: Mapping[str, Activations],
         settings: BlockSettings,
-        folder: Path | None,
         rounded: Rounded,
     ) -> None:
         self._rounded = rounded
-        self._graph, self._folder, self._activations, self._settings = model.graph, folder, activations, settings
+        self._graph, self._activations, self._settings = model.graph, activations, settings
         self._scores = graphs.scores_of(model)
         self._weights = {tensor.name: tensor for tensor in model.graph.initializer}
         self._used = graphs.input_counts(model)
@@ -251,7 +247,7 @@ class _Rescaler:
         return self._factors.setdefault(weight, Factors())
 
     def _array(self, name: str) -> Array:
-        return graphs.array_of(self._weights[name], self._folder)
+        return graphs.array_of(self._weights[name])
 
     def _store(self, name: str, value: Array) -> None:
         self._weights[name].CopyFrom(numpy_helper.from_array(np.ascontiguousarray(value, np.float32), name))

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
 
 from exporters import graphs
+from exporters.graphs import Aside
 
 __all__ = ["Array", "WeightRewriter", "is_large_table", "is_plain_gemm"]
 
@@ -27,13 +27,13 @@ MIN_EMBEDDING_ELEMENTS = 1 << 16
 class WeightRewriter(ABC):
     """``run`` changes the model in place. New weights go to the outermost graph, so that branches share them.
 
-    ``folder`` is where the external data of a model lies that was loaded without: each weight is then read when its
-    turn comes, so that a model of many gigabytes never lies in memory as a whole.
+    Of a model that was loaded without its weights each is read when its turn comes, and new ones go ``aside``, so that
+    a model of many gigabytes never lies in memory as a whole.
     """
 
-    def __init__(self, model: ModelProto, folder: Path | None = None) -> None:
+    def __init__(self, model: ModelProto, aside: Aside) -> None:
         self.model = model
-        self._folder = folder
+        self._aside = aside
         self.weights = graphs.weights_of(model)
         self._present = set(self.weights)
         self._turned: dict[str, str] = {}
@@ -69,8 +69,6 @@ class WeightRewriter(ABC):
             unused = self._turned.keys() - used_now.keys()
             graphs.replace_nodes(graph, [node for node in graph.node if node.output[0] not in unused])
         graphs.drop_unused(self.model)
-        if self._folder is not None:
-            graphs.bring_in(self.model, self._folder)
         return replaced
 
     def _inner_first(self) -> list[GraphProto]:
@@ -85,12 +83,12 @@ class WeightRewriter(ABC):
         """Store an array in the outermost graph under this name, once."""
         if name not in self._present:
             self._present.add(name)
-            self.model.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+            self.model.graph.initializer.append(self._aside.tensor(value, name))
         return name
 
     def matrix(self, name: str) -> Array:
         """A float32 weight of two axes."""
-        return graphs.array_of(self.weights[name], self._folder)
+        return graphs.array_of(self.weights[name])
 
     def _rewrite(self, graph: GraphProto) -> int:
         nodes: list[NodeProto] = []

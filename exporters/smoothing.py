@@ -16,6 +16,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 from exporters import graphs
 from exporters.activations import Activations, weight_key
+from exporters.graphs import Aside
 from exporters.rewrite import Array, is_plain_gemm
 
 __all__ = ["Range", "Smoothed", "factors", "range_of", "smooth"]
@@ -96,19 +97,22 @@ def range_of(seen: Activations, by: Array | float = 1.0) -> Range | None:
     return float((seen.least / by).min()) * more, float((seen.greatest / by).max()) * more
 
 
-def smooth(model: ModelProto, activations: Mapping[str, Activations]) -> Smoothed:
-    """Smooth the inputs of all products whose activations are known, in place."""
+def smooth(model: ModelProto, activations: Mapping[str, Activations], aside: Aside) -> Smoothed:
+    """Smooth the inputs of all products whose activations are known, in place. New weights go ``aside``."""
     done = 0
     ranges: dict[str, Range] = {}
     for graph in list(graphs.graphs_within(model.graph))[::-1]:  # the inner first
-        smoother = _Smoother(model, graph, activations)
+        smoother = _Smoother(model, graph, activations, aside)
         done += smoother.run()
         ranges |= smoother.ranges
     return Smoothed(done, ranges)
 
 
 class _Smoother:
-    def __init__(self, model: ModelProto, graph: GraphProto, activations: Mapping[str, Activations]) -> None:
+    def __init__(
+        self, model: ModelProto, graph: GraphProto, activations: Mapping[str, Activations], aside: Aside
+    ) -> None:
+        self._aside = aside
         self._model, self._graph, self._activations = model, graph, activations
         self.ranges: dict[str, Range] = {}
         self._weights = graphs.weights_of(model)
@@ -222,4 +226,4 @@ class _Smoother:
         return True
 
     def _store(self, name: str, value: Array) -> None:
-        self._weights[name].CopyFrom(numpy_helper.from_array(np.ascontiguousarray(value, np.float32), name))
+        self._weights[name].CopyFrom(self._aside.tensor(np.asarray(value, np.float32), name))

@@ -24,6 +24,7 @@ from exporters.calibration import Feeds, bounds, observed
 from exporters.dynamic import Dynamic, mark_overflow_free
 from exporters.failure import ExportFailure
 from exporters.fixed import scale_of
+from exporters.graphs import Aside
 from exporters.smoothing import smooth
 
 __all__ = ["quantize_network", "quantize_products"]
@@ -93,27 +94,29 @@ def quantize_products(
     What lies between (normalization, softmax, GELU) loses most in 8 bits and gains no time. Returns on how many samples
     its ranges were observed, and how many inputs were smoothed. Raises ExportFailure, MemoryError.
     """
-    model = graphs.load(source)
-    smoothed = smooth(model, activations).inputs
+    model = graphs.load(source, external=False)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         observable = source
-        if smoothed:
-            observable = Path(folder) / source.name
-            graphs.save(model, observable)
+        with Aside(Path(folder) / "smoothed") as aside:
+            smoothed = smooth(model, activations, aside).inputs
+            if smoothed:
+                observable = Path(folder) / source.name
+                graphs.save(model, observable)
         ranges, count = observed(observable, feeds, method, PRODUCTS, on_sample)
-        model = graphs.load(observable)
-    mark_overflow_free(model)
-    if _Static(model, ranges).run() == 0:
-        raise ExportFailure("export-nothing-to-quantize", file=source.name)
-    graphs.save(model, target)
+        model = graphs.load(observable, external=False)
+        mark_overflow_free(model)
+        with Aside(Path(folder) / "quantized") as aside:
+            if _Static(model, ranges, aside).run() == 0:
+                raise ExportFailure("export-nothing-to-quantize", file=source.name)
+            graphs.save(model, target)
     return count, smoothed
 
 
 class _Static(Dynamic):
     """As dynamic int8, but for the activations: their scale is known."""
 
-    def __init__(self, model: ModelProto, ranges: TensorsData) -> None:
-        super().__init__(model)
+    def __init__(self, model: ModelProto, ranges: TensorsData, aside: Aside) -> None:
+        super().__init__(model, aside)
         self._ranges = ranges
         self._given: dict[str, tuple[str, list[NodeProto]]] = {}
 

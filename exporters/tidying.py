@@ -148,7 +148,7 @@ class _Tidier:
         tensor = self._constants.get(name)
         if tensor is None or math.prod(tensor.dims) > 4:
             return None
-        return [float(value) for value in numpy_helper.to_array(tensor).reshape(-1)]
+        return [float(value) for value in graphs.array_of(tensor).reshape(-1)]
 
     def _is(self, name: str, value: float) -> bool:
         numbers = self._numbers(name)

@@ -76,7 +76,7 @@ def finish(exported: Path) -> None:
         _share_weights({exported / name: found for name, found in groups.items()}, decoders, merged)
     steps = (first, further) if merged.exists() else ()
     for path in sorted(set(exported.glob("*.onnx")).difference(steps)):
-        model = graphs.load(path)
+        model = graphs.load(path, external=False)
         turn_once(model)
         graphs.save(model, path)
     for path in (*(item for step in steps for item in graphs.files_of(step)), tied):
@@ -87,7 +87,7 @@ def _share_weights(tied: Mapping[Path, Sequence[Mapping[str, str]]], decoders: S
     """Have Optimum make one weight of those that are tied, and one graph of two decoders, if there are any."""
     from optimum.onnx import graph_transformations
 
-    with _weights_mapped(merged.parent, graph_transformations):
+    with _weights_mapped(graph_transformations):
         for path, groups in tied.items():
             graph_transformations.remove_duplicate_weights_from_tied_info(
                 graphs.load(path, external=False), _named(groups), [list(group) for group in groups], str(path)
@@ -207,8 +207,8 @@ def _decoders_apart() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _weights_mapped(folder: Path, transformations: Any) -> Iterator[None]:
-    """Have Optimum read weights where they lie in files in ``folder``, and write graphs that leave them there.
+def _weights_mapped(transformations: Any) -> Iterator[None]:
+    """Have Optimum read weights where they lie in files, and write graphs that leave them there.
 
     It does not check what it made either, in further copies: the engine runs every graph before it is published.
     """
@@ -216,7 +216,7 @@ def _weights_mapped(folder: Path, transformations: Any) -> Iterator[None]:
 
     def mapped(tensor: TensorProto, *others: Any) -> Any:
         external = tensor.data_location == TensorProto.EXTERNAL
-        return graphs.array_of(tensor, folder) if external else read(tensor, *others)
+        return graphs.array_of(tensor) if external else read(tensor, *others)
 
     def write(model: ModelProto, save_path: str | Path) -> None:
         Path(save_path).write_bytes(model.SerializeToString())

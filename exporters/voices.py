@@ -46,7 +46,7 @@ def open_scales(model: Any) -> None:
 
 def offer_scales(path: Path) -> None:
     """List those of the numbers that the graph uses as inputs; their initializers are the defaults."""
-    model = graphs.load(path)
+    model = graphs.load(path, external=False)
     for tensor in model.graph.initializer:
         if tensor.name in SCALES:
             model.graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))

@@ -11,6 +11,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from exporters.activations import Activations, weight_key
 from exporters.fixed import quantize_with_ranges
+from exporters.graphs import Aside
 from exporters.quantize import TEXT_TASKS, recipe_for
 from exporters.smoothing import range_of, smooth
 
@@ -55,7 +56,7 @@ def run(model: ModelProto, x: np.ndarray) -> list[np.ndarray]:
 
 def quantized(samples: np.ndarray) -> tuple[ModelProto, int]:
     model, activations = model_of(), seen(samples)
-    _, fixed = quantize_with_ranges(model, smooth(model, activations).ranges, activations)
+    _, fixed = quantize_with_ranges(model, smooth(model, activations, Aside()).ranges, activations, Aside())
     return model, fixed
 
 
@@ -87,7 +88,7 @@ def test_a_sum_stays_where_the_product_is_wanted_too() -> None:
     model, activations = model_of(), seen(SAMPLES)
     model.graph.output.append(helper.make_tensor_value_info("q_plain", TensorProto.FLOAT, None))
     wanted = run(model, SAMPLES)
-    quantize_with_ranges(model, smooth(model, activations).ranges, activations)
+    quantize_with_ranges(model, smooth(model, activations, Aside()).ranges, activations, Aside())
     assert kinds(model)["Add"] == 1
     got = run(model, SAMPLES)
     assert np.linalg.norm(got[2] - wanted[2]) < 0.02 * np.linalg.norm(wanted[2])
@@ -97,7 +98,7 @@ def test_a_sum_stays_where_the_product_is_wanted_too() -> None:
 @pytest.mark.parametrize("samples", [SAMPLES[:40], SAMPLES[:0]], ids=["few", "none"])
 def test_scales_are_taken_as_they_come_where_samples_are_few(samples: np.ndarray) -> None:
     model, activations = model_of(), seen(samples) if len(samples) else {}
-    replaced, fixed = quantize_with_ranges(model, smooth(model, activations).ranges, activations)
+    replaced, fixed = quantize_with_ranges(model, smooth(model, activations, Aside()).ranges, activations, Aside())
     assert (replaced, fixed) == (2, 0)
     assert kinds(model)["DynamicQuantizeLinear"] == 2
     assert kinds(model)["MatMulIntegerToFloat"] == 0
@@ -106,7 +107,7 @@ def test_scales_are_taken_as_they_come_where_samples_are_few(samples: np.ndarray
 def test_a_weight_that_two_products_read_has_no_scale_of_its_own() -> None:
     model, activations = model_of(), seen(SAMPLES)
     model.graph.node[2].input[1] = "q"
-    assert quantize_with_ranges(model, {}, activations)[1] == 0
+    assert quantize_with_ranges(model, {}, activations, Aside())[1] == 0
 
 
 def test_others_may_go_a_little_further_than_the_samples() -> None:

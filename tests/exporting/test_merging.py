@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import onnxruntime as ort
 import pytest
@@ -12,6 +10,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from exporters import graphs
 from exporters.block_graphs import quantize_in_blocks
 from exporters.blocks import BlockSettings
+from exporters.graphs import Aside
 from exporters.merging import merge_products
 
 WIDTH, INNER, KEYS = 64, 96, 32
@@ -43,7 +42,7 @@ def feed_forward(*, shared: bool = False) -> ModelProto:
 
 def quantized(bits: int, *, shared: bool = False) -> ModelProto:
     model = feed_forward(shared=shared)
-    quantize_in_blocks(model, BlockSettings(bits, bits, bits, 32, 64, 4), Path())
+    quantize_in_blocks(model, BlockSettings(bits, bits, bits, 32, 64, 4), Aside())
     return model
 
 
@@ -55,7 +54,7 @@ def outputs(model: ModelProto) -> list[np.ndarray]:
 @pytest.mark.parametrize("bits", [4, 8])
 def test_products_of_one_input_become_one_and_answer_the_same(bits: int) -> None:
     apart, together = quantized(bits), quantized(bits)
-    assert merge_products(together) == 2
+    assert merge_products(together, Aside()) == 2
     products = [node for node in together.graph.node if node.op_type == "MatMulNBits"]
     assert [graphs.attribute(node, "N", 0) for node in products] == [2 * INNER + KEYS, WIDTH]
     assert len(graphs.weights_of(together)) == 5, "the weights there were are gone"
@@ -66,12 +65,12 @@ def test_products_of_one_input_become_one_and_answer_the_same(bits: int) -> None
 def test_what_cannot_be_joined_is_left() -> None:
     shared = quantized(4, shared=True)
     before = outputs(shared)
-    assert merge_products(shared) == 0, "two products of one weight, and one alone"
+    assert merge_products(shared, Aside()) == 0, "two products of one weight, and one alone"
     mixed = quantized(4)
     for node in mixed.graph.node:
         if node.name == "up":
             next(item for item in node.attribute if item.name == "accuracy_level").i = 0
         if node.name == "keys":
             next(item for item in node.attribute if item.name == "accuracy_level").i = 1
-    assert merge_products(mixed) == 0
+    assert merge_products(mixed, Aside()) == 0
     assert all(np.array_equal(a, b) for a, b in zip(outputs(shared), before, strict=True))

@@ -1,4 +1,4 @@
-"""Graphs read without their large weights, and converted so."""
+"""Graphs read without their large weights, changed and written so."""
 
 from __future__ import annotations
 
@@ -41,10 +41,59 @@ def test_large_weights_stay_in_the_file_and_are_found_there(tmp_path: Path) -> N
     large, small = read.graph.initializer
     assert (large.data_location, small.data_location) == (TensorProto.EXTERNAL, TensorProto.DEFAULT)
     assert not large.raw_data
-    assert np.array_equal(graphs.array_of(large, tmp_path), LARGE)
-    assert np.array_equal(graphs.array_of(small, tmp_path), SMALL)
-    graphs.bring_in(read, tmp_path)
-    assert read.SerializeToString() == path.read_bytes()
+    large, small = graphs.load(path, external=False).graph.initializer
+    assert np.array_equal(graphs.array_of(large), LARGE)
+    assert np.array_equal(graphs.array_of(small), SMALL)
+    assert graphs.load(path).SerializeToString() == path.read_bytes()
+
+
+@pytest.mark.parametrize("was_beside", [False, True])
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_graph_is_written_out_of_files_even_over_itself(tmp_path: Path, was_beside: bool, beside: bool) -> None:
+    path, other = tmp_path / "model.onnx", tmp_path / "other.onnx"
+    whole = model_of(large=LARGE, small=SMALL)
+    graphs.save(whole, path, external=was_beside)
+    for target in (other, path):
+        graphs.save(graphs.load(path, external=False), target, external=beside)
+        assert len(graphs.files_of(target)) == 1 + beside
+        assert graphs.load(target) == whole
+        assert np.array_equal(numpy_helper.to_array(onnx.load(target).graph.initializer[0]), LARGE)
+        onnx.checker.check_model(target)
+    assert {item.name for item in tmp_path.iterdir()} == {
+        item.name for target in (other, path) for item in graphs.files_of(target)
+    }
+
+
+def test_of_branches_the_weights_are_written_too(tmp_path: Path) -> None:
+    inner = helper.make_graph(
+        [helper.make_node("Identity", ["within"], ["chosen"])],
+        "branch",
+        [],
+        [helper.make_tensor_value_info("chosen", TensorProto.FLOAT, LARGE.shape)],
+        [numpy_helper.from_array(LARGE, "within")],
+    )
+    model = model_of(large=LARGE, small=SMALL)
+    model.graph.initializer.append(numpy_helper.from_array(np.array(True), "which"))
+    model.graph.node.append(helper.make_node("If", ["which"], ["w"], then_branch=inner, else_branch=inner))
+    path = tmp_path / "model.onnx"
+    onnx.save(model, path)
+    graphs.save(graphs.load(path, external=False), path, external=True)
+    graphs.save(graphs.load(path, external=False), path)
+    assert graphs.load(path) == model
+
+
+def test_new_weights_are_in_a_file_until_a_graph_has_them(tmp_path: Path) -> None:
+    path, kept = tmp_path / "model.onnx", tmp_path / "aside"
+    graphs.save(model_of(large=LARGE, small=SMALL), path)
+    model = graphs.load(path, external=False)
+    with graphs.Aside(kept) as aside:
+        for tensor in model.graph.initializer:
+            tensor.CopyFrom(aside.tensor(2 * graphs.array_of(tensor).T, tensor.name))
+        assert kept.stat().st_size == LARGE.nbytes  # few numbers stay in the message
+        assert model.ByteSize() < 1000
+        graphs.save(model, path)
+    assert not kept.exists()
+    assert graphs.load(path).graph.initializer[0] == numpy_helper.from_array(np.ascontiguousarray(2 * LARGE.T), "large")
 
 
 @pytest.mark.parametrize("cut", [1, 100, 3000])
@@ -61,7 +110,9 @@ def test_half_precision_is_the_same_with_the_weights_in_the_file(tmp_path: Path,
     values = np.where(RANDOM.random(LARGE.shape) < 0.1, LARGE * np.float32(1e-8 if large else 1e6), LARGE)
     path = tmp_path / "model.onnx"
     onnx.save(model_of(large=values, small=SMALL), path)
-    whole = convert_to_float16(graphs.load(path), keep_io_types=True)
-    apart = convert_to_float16(graphs.load(path, external=False), keep_io_types=True, folder=tmp_path)
+    whole = convert_to_float16(graphs.load(path), graphs.Aside(), keep_io_types=True)
+    with graphs.Aside(tmp_path / "aside") as aside:
+        apart = convert_to_float16(graphs.load(path, external=False), aside, keep_io_types=True)
+        graphs.bring_in(apart)
     assert apart.SerializeToString(deterministic=True) == whole.SerializeToString(deterministic=True)
     assert {item.data_type for item in apart.graph.initializer} == {TensorProto.FLOAT16}

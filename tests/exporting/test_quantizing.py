@@ -15,6 +15,7 @@ from exporters.block_graphs import quantize_in_blocks
 from exporters.blocks import BlockSettings, dequantize_blocks, pack_nibbles, quantize_blocks, unpack_nibbles
 from exporters.dynamic import quantize_columns, quantize_rows
 from exporters.failure import ExportFailure
+from exporters.graphs import Aside
 from exporters.quantize import BLOCKS_INT8, block_settings, check_recipes, operators_of_graph, quantize, recipe_for
 from exporters.rounded import Rounded
 from workbench.runtime.graph_metadata import graph_metadata
@@ -129,7 +130,7 @@ def test_two_values_of_four_bits_share_a_byte() -> None:
 @pytest.mark.parametrize(("bits", "head_bits", "least"), [(8, 8, 0.9999), (4, 8, 0.99), (4, 4, 0.98)])
 def test_the_head_and_the_embedding_have_bits_of_their_own(bits: int, head_bits: int, least: float) -> None:
     model = tied()
-    assert quantize_in_blocks(model, BlockSettings(bits, 8, head_bits, 32, 64, 4), Path()) == 3
+    assert quantize_in_blocks(model, BlockSettings(bits, 8, head_bits, 32, 64, 4), Aside()) == 3
     found = {node.name: graphs.attribute(node, "bits", 0) for node in model.graph.node if node.domain}
     assert found == {"hidden": bits, "embed_values": head_bits, "head": head_bits}
     source, made = (
@@ -145,7 +146,7 @@ def test_words_are_as_near_though_their_tied_head_has_half_the_bits() -> None:
     head = quantize_blocks(TABLE, 4, 32)
     rounded.add(TABLE, 4, head)
     model.graph.output.append(helper.make_tensor_value_info("rows", TensorProto.FLOAT, None))
-    assert quantize_in_blocks(model, BlockSettings(4, 8, 8, 32, 64, 4), Path(), rounded) == 3
+    assert quantize_in_blocks(model, BlockSettings(4, 8, 8, 32, 64, 4), Aside(), rounded) == 3
     bits = {node.name: graphs.attribute(node, "bits", 0) for node in model.graph.node if node.domain}
     assert bits == {"hidden": 4, "embed_values": 4, "embed_rest_values": 4, "head": 4}
     weights = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
@@ -166,7 +167,7 @@ def test_weights_of_8_bits_have_blocks_of_their_own_where_they_divide_a_row(widt
     def model(bits: int, *, quantized: bool) -> ModelProto:
         made = model_of([helper.make_node("MatMul", ["x", "weight"], ["logits"])], {"weight": weight}, ids=False)
         if quantized:
-            assert quantize_in_blocks(made, BlockSettings(bits, bits, bits, 32, 64, 4), Path()) == 1
+            assert quantize_in_blocks(made, BlockSettings(bits, bits, bits, 32, 64, 4), Aside()) == 1
         return made
 
     for bits, wanted, least in ((8, block_size, 0.9999), (4, 32, 0.98)):
@@ -202,7 +203,7 @@ def test_positions_are_looked_up_by_ids_of_any_shape(ids: Any) -> None:
     model = model_of([helper.make_node("Gather", ["table", "ids"], ["logits"], name="embed")], {"table": TABLE})
     del model.graph.input[0].type.tensor_type.shape.dim[:]
     model.graph.input[0].type.tensor_type.ClearField("shape")
-    assert quantize_in_blocks(model, BlockSettings(8, 8, 8, 32, 64, 4), Path()) == 1
+    assert quantize_in_blocks(model, BlockSettings(8, 8, 8, 32, 64, 4), Aside()) == 1
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     got = session.run(None, {"ids": ids})[0]
     assert got.shape == (*ids.shape, WIDTH)
@@ -213,7 +214,7 @@ def test_positions_are_looked_up_by_ids_of_any_shape(ids: Any) -> None:
 def test_queries_keys_and_values_have_bits_of_their_own(name: str) -> None:
     model = tied()
     model.graph.node[1].name = name
-    quantize_in_blocks(model, BlockSettings(4, 8, 4, 32, 64, 4), Path())
+    quantize_in_blocks(model, BlockSettings(4, 8, 4, 32, 64, 4), Aside())
     assert {graphs.attribute(node, "bits", 0) for node in model.graph.node if node.name == name} == {8}
 
 

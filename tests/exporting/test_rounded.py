@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from exporters.block_graphs import quantize_in_blocks
 from exporters.blocks import Blocks, BlockSettings, Factors, quantize_blocks
-from exporters.graphs import attribute
+from exporters.graphs import Aside, attribute
 from exporters.rounded import NOTHING_ROUNDED, Rounded
 
 RANDOM = np.random.default_rng(9)
@@ -106,7 +104,7 @@ def test_a_head_is_one_behind_a_bias_and_a_cap_too() -> None:
         [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in weights.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    assert quantize_in_blocks(model, BlockSettings(4, 8, 8, 32, 64, 4), Path()) == 2
+    assert quantize_in_blocks(model, BlockSettings(4, 8, 8, 32, 64, 4), Aside()) == 2
     bits = {node.name: attribute(node, "bits", 0) for node in model.graph.node if node.op_type == "MatMulNBits"}
     assert bits == {"inner": 4, "head": 8}
 
@@ -129,7 +127,7 @@ def test_a_graph_has_the_bits_that_were_found() -> None:
     made.leave(1, 8)
     model = product({"queries": QUERIES, "keys": KEYS, "others": RANDOM.standard_normal((32, 64)).astype(np.float32)})
     # All three are heads to the rewriter, so others have the bits of one.
-    assert quantize_in_blocks(model, BlockSettings(4, 8, 8, 32, 64, 4), Path(), made) == 3
+    assert quantize_in_blocks(model, BlockSettings(4, 8, 8, 32, 64, 4), Aside(), made) == 3
     bits = {node.name: next(item.i for item in node.attribute if item.name == "bits") for node in model.graph.node}
     assert bits == {"queries": 4, "keys": 8, "others": 8}
 
@@ -138,7 +136,7 @@ def test_outputs_that_are_rescaled_keep_their_rounding() -> None:
     by = np.linspace(0.5, 2, len(QUERIES)).astype(np.float32)
     for factors, kept in ((Factors(outputs=by), True), (Factors(np.full(64, 2, np.float32), by), False)):
         model = product({"queries": QUERIES})
-        quantize_in_blocks(model, BlockSettings(4, 4, 4, 32, 64, 4), Path(), rounded(), {"queries": factors})
+        quantize_in_blocks(model, BlockSettings(4, 4, 4, 32, 64, 4), Aside(), rounded(), {"queries": factors})
         weights = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
         assert (set(weights["queries_turned_blocks"].ravel()) == {0x33}) is kept
         if kept:
@@ -162,7 +160,7 @@ def test_a_graph_gets_what_was_rounded() -> None:
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    assert quantize_in_blocks(model, BlockSettings(4, 8, 4, 32, 64, 4), Path(), rounded()) == 2
+    assert quantize_in_blocks(model, BlockSettings(4, 8, 4, 32, 64, 4), Aside(), rounded()) == 2
     weights = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
     assert set(weights["turned_turned_blocks"].ravel()) == {0x33}
     assert len(set(weights["other_turned_blocks"].ravel())) > 16

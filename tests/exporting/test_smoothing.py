@@ -11,6 +11,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from exporters.activations import Activations, read_activations, weight_key
 from exporters.dynamic import quantize_dynamically
+from exporters.graphs import Aside
 from exporters.protocol import PRECISIONS
 from exporters.quantize import recipe_for
 from exporters.smoothing import factors, smooth
@@ -81,18 +82,18 @@ def off(left: list[np.ndarray], right: list[np.ndarray]) -> float:
 def test_a_normalisation_takes_the_factors_in_and_int8_gains(start: list[NodeProto]) -> None:
     model = model_of([*start, *PRODUCTS], ("a", "b"))
     wanted, plain, made = run(model), copied(model), copied(model)
-    assert smooth(made, seen(model)).inputs == 1
+    assert smooth(made, seen(model), Aside()).inputs == 1
     assert [node.op_type for node in made.graph.node] == [node.op_type for node in model.graph.node]
     assert off(run(made), wanted) < 1e-3
-    quantize_dynamically(plain)
-    quantize_dynamically(made)
+    quantize_dynamically(plain, Aside())
+    quantize_dynamically(made, Aside())
     assert off(run(made), wanted) < 0.5 * off(run(plain), wanted)
 
 
 def test_where_something_else_reads_the_normalisation_a_product_divides() -> None:
     model = model_of([NORM, *PRODUCTS, helper.make_node("Neg", ["h"], ["c"])], ("a", "b", "c"))
     wanted, made = run(model), copied(model)
-    assert smooth(made, seen(model)).inputs == 1
+    assert smooth(made, seen(model), Aside()).inputs == 1
     assert [node.op_type for node in made.graph.node] == ["LayerNormalization", "Mul", "MatMul", "Gemm", "Neg"]
     assert off(run(made), wanted) < 1e-3
 
@@ -100,13 +101,13 @@ def test_where_something_else_reads_the_normalisation_a_product_divides() -> Non
 def test_a_weight_that_is_read_twice_is_left_alone() -> None:
     twice = helper.make_node("MatMul", ["x", "wide"], ["b"], name="again")
     model = model_of([NORM, PRODUCTS[0], twice], ("a", "b"))
-    assert smooth(model, seen(model)).inputs == 0
+    assert smooth(model, seen(model), Aside()).inputs == 0
 
 
 def test_nothing_is_smoothed_of_which_nothing_is_known() -> None:
     model = model_of([NORM, *PRODUCTS], ("a", "b"))
     kept = copied(model)
-    assert smooth(model, {}).inputs == 0
+    assert smooth(model, {}, Aside()).inputs == 0
     assert model == kept
 
 

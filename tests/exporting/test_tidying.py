@@ -8,6 +8,7 @@ import pytest
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from exporters.activations import Activations, weight_key
+from exporters.graphs import Aside
 from exporters.smoothing import smooth
 from exporters.tidying import tidy
 
@@ -155,7 +156,7 @@ def test_what_an_attention_gives_is_smoothed_by_the_weights_of_its_values(tidied
     large = np.where(np.arange(WIDTH) % 5 == 0, 40, 1).astype(np.float32)
     seen = {weight_key(WEIGHTS["o_w"][:, 0]): Activations(large, large**2)}
     nodes = len(model.graph.node)
-    assert smooth(model, seen).inputs == 1
+    assert smooth(model, seen, Aside()).inputs == 1
     assert len(model.graph.node) == nodes
     values = next(item for item in model.graph.initializer if item.name == "v_w")
     assert not np.allclose(numpy_helper.to_array(values), WEIGHTS["v_w"])
@@ -168,6 +169,6 @@ def test_values_that_something_else_reads_keep_their_weights() -> None:
     large = np.where(np.arange(WIDTH) % 5 == 0, 40, 1).astype(np.float32)
     seen = {weight_key(WEIGHTS["o_w"][:, 0]): Activations(large, large**2)}
     plain = run(model)
-    assert smooth(model, seen).inputs == 1
+    assert smooth(model, seen, Aside()).inputs == 1
     assert kinds(model).count("Mul") == 3
     np.testing.assert_allclose(run(model), plain, rtol=1e-3, atol=1e-4)
