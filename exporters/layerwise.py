@@ -113,6 +113,7 @@ def round_layers(
             parts[part] = [done.add(rows_of(module), BITS, blocks) for module, blocks in made]
             if by_inputs:
                 by_text.add(part)
+            give_back()
 
         for number, (layer, call) in enumerate(zip(layers, calls, strict=True)):
             with InputSums(matrices_of(layer)) as sums:
