@@ -156,7 +156,7 @@ class Aside:
 
     def tensor(self, array: np.ndarray[Any, np.dtype[Any]], name: str) -> TensorProto:
         """A weight with this name and these values."""
-        array = np.ascontiguousarray(array)
+        array = np.asarray(array, order="C")  # which keeps a number without axes one
         if self._file is None or array.nbytes < EXTERNAL_MIN_BYTES:
             made: TensorProto = numpy_helper.from_array(array, name)
             return made

@@ -1,10 +1,7 @@
 """Optimum's tracing of a torch model, with no weight held more often than torch itself needs it.
 
-torch makes a message of a graph with all its weights, the bytes of that, and those once more for Python; Optimum reads
-the file again three times while the model is in memory: to see whether it has external data, to set lengths of axes,
-and to find weights that the model has once and the graph twice. Here torch's weights go into a file beside the graph
-straight out of its memory, and what remains to be done with them waits for :func:`finish`, in a worker without torch.
-Whisper tiny.en, 151 MB, took 1.52 GB before and takes 0.95 GB so, where one of 4 MB takes 0.61 GB.
+torch's weights go into a file beside the graph straight out of its memory (:mod:`exporters.lean_tracing`), and what
+remains to be done with them waits for :func:`finish`, in a worker without torch.
 """
 
 from __future__ import annotations
@@ -16,9 +13,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, numpy_helper
 
 from exporters import graphs
+from exporters.lean_tracing import weights_beside
 from exporters.turning import turn_once
 from exporters.voices import is_voice, open_scales
 
@@ -28,8 +26,6 @@ __all__ = ["finish", "trace"]
 STEPS_TO_MERGED = ("decoder_model", "decoder_with_past_model")
 # In the folder of the graphs: by file, the groups of parameters that are one in the torch model, each with its class.
 TIED = "tied.json"
-# Elements of a tensor that may be a list of lengths.
-FEW = 1024
 # The version of torch whose inner functions are known here; with another one tracing takes the memory that it takes.
 KNOWN_TORCH = "2.13."
 
@@ -57,7 +53,7 @@ def trace(model: Any, export_task: str, exported: Path, source: Path) -> None:
     with contextlib.ExitStack() as changed:
         changed.enter_context(_decoders_apart())
         if torch.__version__.startswith(KNOWN_TORCH):
-            changed.enter_context(_weights_beside(traced))
+            changed.enter_context(weights_beside(traced))
             changed.enter_context(_tied_later(tied))
         onnx_export_from_model(
             model=model, output=exported, task=task, preprocessors=preprocessors, do_validation=False, device="cpu"
@@ -97,67 +93,6 @@ def _share_weights(tied: Mapping[Path, Sequence[Mapping[str, str]]], decoders: S
             graph_transformations.merge_decoders(
                 *(graphs.load(path, external=False) for path in decoders), save_path=merged, strict=False
             )
-
-
-@contextlib.contextmanager
-def _weights_beside(traced: list[Path]) -> Iterator[None]:
-    """Have torch put large weights into ``<name>.onnx_data`` beside each graph, and Optimum leave them there.
-
-    The graphs' files are added to ``traced`` in their order.
-    """
-    import torch
-    from optimum.exporters.onnx import convert
-
-    graph_class: Any = torch._C.Graph
-    native: Any = torch._C
-    encode, infer = graph_class._export_onnx, native._jit_pass_onnx_graph_shape_type_inference
-    uses_external_data = convert.check_model_uses_external_data
-
-    def of_small_weights(graph: Any, params: Mapping[str, Any], opset: int) -> None:
-        # Only short lists of lengths have a say in shapes, and each of the others is copied three times for this.
-        infer(graph, {name: item for name, item in params.items() if item.numel() < FEW}, opset)
-
-    def without_weights(graph: Any, params: Mapping[str, Any], *others: Any) -> tuple[Any, ...]:
-        path = Path(others[-2])
-        encoded, *rest = encode(graph, {}, *others)
-        traced.append(path)
-        return _with_weights(encoded, params, path), *rest
-
-    graph_class._export_onnx, native._jit_pass_onnx_graph_shape_type_inference = without_weights, of_small_weights
-    convert.check_model_uses_external_data = lambda _: False
-    try:
-        yield
-    finally:
-        graph_class._export_onnx, native._jit_pass_onnx_graph_shape_type_inference = encode, infer
-        convert.check_model_uses_external_data = uses_external_data
-
-
-def _with_weights(encoded: bytes, params: Mapping[str, Any], path: Path) -> bytes:
-    """The bytes of a graph for ``path``, whose weights are inputs, with those as initializers: torch tensors by name.
-    Large ones go into the file beside it."""
-    model = ModelProto.FromString(encoded)
-    inputs = list(model.graph.input)
-    del model.graph.input[:]
-    with path.with_name(f"{path.name}_data").open("wb") as data:
-        for item in inputs:
-            if item.name not in params:
-                model.graph.input.append(item)
-                continue
-            array = params[item.name].detach().cpu().contiguous().numpy()
-            if array.nbytes < graphs.EXTERNAL_MIN_BYTES:
-                model.graph.initializer.append(numpy_helper.from_array(array, item.name))
-                continue
-            kind = helper.np_dtype_to_tensor_dtype(array.dtype)
-            tensor = TensorProto(name=item.name, data_type=kind, dims=array.shape, data_location=TensorProto.EXTERNAL)
-            told = {"location": path.name + "_data", "offset": data.tell(), "length": array.nbytes}
-            for key, value in told.items():
-                tensor.external_data.add(key=key, value=str(value))
-            data.write(array.data)
-            model.graph.initializer.append(tensor)
-        empty = data.tell() == 0
-    if empty:
-        path.with_name(f"{path.name}_data").unlink()
-    return bytes(model.SerializeToString())
 
 
 @contextlib.contextmanager

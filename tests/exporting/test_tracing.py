@@ -10,8 +10,9 @@ import onnx
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from exporters import graphs
-from exporters.tracing import TIED, _named, _with_weights, finish
+from exporters import graphs, lean_tracing
+from exporters.lean_tracing import SessionForShapes, with_weights
+from exporters.tracing import TIED, _named, finish
 
 RANDOM = np.random.default_rng(3)
 WEIGHTS = {
@@ -33,17 +34,20 @@ class Tensor:
     def cpu(self) -> Tensor:
         return self
 
-    def contiguous(self) -> Tensor:
-        return Tensor(np.ascontiguousarray(self._array))
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._array.shape
 
     def numpy(self) -> np.ndarray:
         return self._array
 
 
-def traced() -> bytes:
-    """A graph whose weights are inputs, as torch gives it without them."""
+def traced(*, turns: bool = False) -> bytes:
+    """A graph whose weights are inputs, as torch gives it without them; with ``turns`` one is turned by a node."""
+    turn = [helper.make_node("Transpose", ["wide"], ["turned"], perm=[1, 0])] if turns else []
     nodes = [
-        helper.make_node("MatMul", ["x", "wide"], ["p"]),
+        *turn,
+        helper.make_node("MatMul", ["x", "turned" if turns else "wide"], ["p"]),
         helper.make_node("Add", ["p", "bias"], ["s"]),
         helper.make_node("Reshape", ["s", "lengths"], ["y"]),
     ]
@@ -58,7 +62,7 @@ def traced() -> bytes:
 
 def write(folder: Path, weights: dict[str, np.ndarray] = WEIGHTS) -> Path:
     path = folder / "model.onnx"
-    path.write_bytes(_with_weights(traced(), {name: Tensor(value) for name, value in weights.items()}, path))
+    path.write_bytes(with_weights(traced(), {name: Tensor(value) for name, value in weights.items()}, path))
     (folder / TIED).write_text("{}")
     return path
 
@@ -77,6 +81,29 @@ def test_a_turned_weight_is_written_as_it_reads(tmp_path: Path) -> None:
     path = write(tmp_path, WEIGHTS | {"wide": turned})
     wide = next(item for item in graphs.load(path).graph.initializer if item.name == "wide")
     np.testing.assert_array_equal(numpy_helper.to_array(wide), WEIGHTS["wide"])
+
+
+@pytest.mark.parametrize("written", [100, 1 << 20])
+def test_a_weight_that_one_node_turns_is_written_turned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
+    monkeypatch.setattr(lean_tracing, "WRITTEN", written)
+    path = tmp_path / "model.onnx"
+    weights = {name: Tensor(value.T if name == "wide" else value) for name, value in WEIGHTS.items()}
+    path.write_bytes(with_weights(traced(turns=True), weights, path))
+    model = graphs.load(path)
+    assert [node.op_type for node in model.graph.node] == ["MatMul", "Add", "Reshape"]
+    wide = next(item for item in model.graph.initializer if len(item.dims) == 2)
+    np.testing.assert_array_equal(numpy_helper.to_array(wide), WEIGHTS["wide"])
+
+
+@pytest.mark.parametrize("known", [[(7, 32)], []])
+def test_lengths_of_outputs_are_those_of_torch_or_those_of_a_run(tmp_path: Path, known: list[tuple[int, ...]]) -> None:
+    write(tmp_path)
+    session = SessionForShapes(known, str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
+    assert [(item.name, item.shape) for item in session.get_inputs()] == [("x", ["rows", 16])]
+    assert [(item.name, item.shape) for item in session.get_outputs()] == [("y", ["rows", 32])]
+    assert session.run(None, {"x": np.ones((7, 16), np.float32)})[0].shape == (7, 32)
 
 
 def test_a_graph_is_one_file_in_the_end(tmp_path: Path) -> None:

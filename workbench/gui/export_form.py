@@ -217,7 +217,7 @@ class ExportForm(Panel):
             item.set_there(name in there)
             item.set_refused("")
             item.box.setChecked(name in DEFAULT and name not in there)
-        self.samples.set_static(PRECISIONS["int8-static"].made_for(self.task))
+        self.samples.set_task(self.task)
 
     def _show_trust(self) -> None:
         entry = self._entry

@@ -232,6 +232,16 @@ def test_static_int8_is_not_shown_for_what_writes_text(desk: Desk) -> None:
     assert "int8-static" in desk.page.form.samples.said
 
 
+def test_of_texts_of_ones_own_it_is_said_that_4_bits_are_rounded_by_them(desk: Desk) -> None:
+    desk.show(entry(tasks=("text-generation",)))
+    samples = desk.page.form.samples
+    assert "rounded" not in samples.said  # the built-in ones are others than those that 4 bits are rounded by
+    samples.choose(Path("/own.txt"))
+    assert "4 bits are rounded by them too" in samples.said
+    samples.choose(None)
+    assert "rounded" not in samples.said
+
+
 def test_own_samples_are_chosen_used_and_given_back(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
