@@ -7,13 +7,14 @@ or a histogram stays: memory is that of one sample, however many there are.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from onnx import ModelProto
+from onnx.shape_inference import infer_shapes
 from onnxruntime.quantization.calibrate import CalibrationMethod, TensorsData, create_calibrator
 
 from exporters import graphs
@@ -86,17 +87,12 @@ def observed(
 
     Raises ExportFailure where there is no sample that the graph takes, MemoryError.
     """
-    with tempfile.TemporaryDirectory(dir=model.parent) as folder:
-        augmented = os.path.join(folder, "augmented.onnx")  # noqa: PTH118, the calibrator wants a text
-        # A graph over the limit of protobuf is written in two files; a smaller one in one is read faster.
-        external = model.stat().st_size > graphs.EXTERNAL_DATA_FROM_BYTES
-        calibrator = create_calibrator(
-            model,
-            list(operators),
-            augmented_model_path=augmented,
-            calibrate_method=METHODS[method],
-            use_external_data_format=external,
-        )
+    augmented = model.with_name(f"{model.stem}.observed.onnx")  # beside the weights, which stay in their file
+    try:
+        with _weights_left_in_files():
+            calibrator = create_calibrator(
+                model, list(operators), augmented_model_path=str(augmented), calibrate_method=METHODS[method]
+            )
         wanted = {item.name for item in calibrator.infer_session.get_inputs()}
         count = 0
         for given in feeds:
@@ -109,7 +105,42 @@ def observed(
             raise ExportFailure("export-calibration-empty")
         ranges = calibrator.compute_data()
         del calibrator.infer_session
+    finally:
+        augmented.unlink(missing_ok=True)
     return ranges, count
+
+
+@contextmanager
+def _weights_left_in_files() -> Iterator[None]:
+    """Have onnxruntime observe a graph without a copy of its weights: it would hold one in a message, which it writes
+    again, and one laid out for speed beside that which its session reads."""
+    from onnxruntime import GraphOptimizationLevel, InferenceSession, SessionOptions
+    from onnxruntime.quantization import calibrate
+
+    base: Any = calibrate.CalibraterBase
+    kept: Any = calibrate
+    read, begin = kept.load_model_with_shape_infer, base.create_inference_session
+
+    def outlined(path: Path) -> ModelProto:
+        model = graphs.load(path, external=False)
+        for tensor in graphs.weights_of(model).values():
+            for item in tensor.external_data:
+                if item.key == "location":  # a session takes no others than those beside its graph
+                    item.value = Path(item.value).name
+        return infer_shapes(model)
+
+    def create_session(calibrator: Any) -> None:
+        options = SessionOptions()
+        options.graph_optimization_level = GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.add_session_config_entry("session.disable_prepacking", "1")
+        providers = ["CPUExecutionProvider"]
+        calibrator.infer_session = InferenceSession(calibrator.augmented_model_path, options, providers=providers)
+
+    kept.load_model_with_shape_infer, base.create_inference_session = outlined, create_session
+    try:
+        yield
+    finally:
+        kept.load_model_with_shape_infer, base.create_inference_session = read, begin
 
 
 def _one(feeds: Mapping[str, Any]) -> CalibrationDataReader:

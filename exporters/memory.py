@@ -38,4 +38,4 @@ def give_back() -> None:
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
-            trim(0)
+            trim(ctypes.c_size_t(0))
