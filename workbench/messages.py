@@ -374,6 +374,7 @@ MESSAGES: dict[str, str] = {
     "export-calibration-input": "int8-static cannot be made of this model: its graph asks for {name}, which the samples do not give; choose another precision",
     "export-calibration-empty": "none of the samples could be given to the graph, so int8-static cannot be made; give other samples, or choose another precision",
     "export-samples-skipped": "{count} samples could not be answered by the checkpoint and were left out; the first, {sample}: {reason}",
+    "export-left-out": "{precision} was left out, since its graph does not compute what the checkpoint does: the output {output} has a cosine of {cosine} to torch's (at least {floor} is asked for, largest difference {difference})",
     "export-samples-not-used": "what was asked for was exported already, so your samples were not used: `--force` exports it anew with them, and `workbench receipt` measures it on them",
     "export-nothing-to-quantize": "{file} has no matrices that could be quantized; choose fp32 or fp16",
     "export-failed": "the export failed in the stage {stage!r} ({reason}); the log has the details",

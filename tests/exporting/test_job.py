@@ -166,6 +166,55 @@ def test_a_variant_that_disagrees_is_not_published(snapshot: Path, tmp_path: Pat
     assert left_in_staging(tmp_path) == []
 
 
+def disagreeing(*precisions: str) -> Callable[[Path, str, str], Mapping[str, Any]]:
+    def verify(folder: Path, task: str, precision: str) -> Mapping[str, Any]:
+        if precision in precisions:
+            told = {"output": "y", "cosine": "0.1", "floor": 0.9, "difference": "7"}
+            raise ExportError("export-disagrees", precision=precision, **told)
+        return {}
+
+    return verify
+
+
+def test_one_precision_that_disagrees_does_not_keep_the_others(snapshot: Path, tmp_path: Path, worker: Any) -> None:
+    outcome = export(spec_of(snapshot, "fp32", "fp16", "int8"), tmp_path, disagreeing("int8"))
+    assert outcome.added == ("fp32", "fp16")
+    assert [error.arguments["precision"] for error in outcome.left_out] == ["int8"]
+    manifest = read_manifest(final_of(tmp_path))
+    assert manifest is not None
+    assert precisions_of(manifest) == ("fp32", "fp16")
+    assert {path.name for path in (final_of(tmp_path) / "onnx").iterdir()} == {"model.onnx", "model_fp16.onnx"}
+
+
+def test_further_precisions_come_without_the_one_that_disagrees(snapshot: Path, tmp_path: Path, worker: Any) -> None:
+    export(spec_of(snapshot, "fp32"), tmp_path)
+    outcome = export(spec_of(snapshot, "fp32", "fp16", "int8"), tmp_path, disagreeing("fp16"))
+    assert (outcome.added, outcome.already_there) == (("int8",), ("fp32",))
+    assert precisions_of(read_manifest(final_of(tmp_path))) == ("fp32", "int8")
+    assert not (final_of(tmp_path) / "onnx/model_fp16.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "wrong"),
+    [(("fp32", "int8"), ("fp32",)), (("fp16", "int8"), ("fp16", "int8")), (("int8",), ("int8",))],
+)
+def test_where_none_agrees_or_fp32_does_not_nothing_is_published(
+    snapshot: Path, tmp_path: Path, worker: Any, asked: tuple[str, ...], wrong: tuple[str, ...]
+) -> None:
+    with pytest.raises(ExportError) as caught:
+        export(spec_of(snapshot, *asked), tmp_path, disagreeing(*wrong))
+    assert caught.value.code == "export-disagrees"
+    assert not final_of(tmp_path).exists()
+    assert left_in_staging(tmp_path) == []
+
+
+def test_what_is_published_stays_when_it_cannot_be_made_anew(snapshot: Path, tmp_path: Path, worker: Any) -> None:
+    export(spec_of(snapshot, "fp32", "int8"), tmp_path)
+    with pytest.raises(ExportError):
+        export(spec_of(snapshot, "fp32", force=True), tmp_path, disagreeing("int8"))
+    assert content(tmp_path, "int8") == "int8 of export 1"
+
+
 def test_a_second_export_of_the_same_model_is_refused(snapshot: Path, tmp_path: Path, worker: Any) -> None:
     spec = spec_of(snapshot)
     lock = tmp_path / "artifacts" / STAGING / f"{spec.key}.lock"

@@ -13,6 +13,7 @@ from workbench.errors import EngineError
 from workbench.exporting.spec import Event, StageStarted
 from workbench.planning import ExportPlan, OwnSamples
 from workbench.receipts import measuring
+from workbench.receipts.verification import MIN_COSINE
 from workbench.settings import Settings
 
 pytestmark = pytest.mark.toolchain
@@ -97,3 +98,14 @@ def test_samples_for_what_was_exported_already(
     assert codes(None) == []
     assert codes(OwnSamples(texts, "text")) == ["export-samples-not-used"]
     assert codes(OwnSamples(texts, "text"), force=True) == []
+
+
+def test_a_precision_that_disagrees_is_left_out_and_said_so(
+    checkpoint: Callable[[str], Path], workbench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(MIN_COSINE, "int8", 1.1)
+    plan = workbench.plan_export(str(checkpoint("bert")), task="text-classification", precisions=("fp32", "int8"))
+    report = workbench.export(plan, receipt=False)
+    assert [item.precision for item in report.variants] == ["fp32"]
+    assert [notice.code for notice in report.warnings] == ["export-left-out"]
+    assert "int8 was left out" in str(report.warnings[0])

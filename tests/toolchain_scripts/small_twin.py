@@ -38,7 +38,7 @@ def make(source: Path, target: Path) -> None:
         model.to(weights.get_tensor(next(iter(weights.keys()))).dtype)
     model.save_pretrained(target)
     for path in source.rglob("*"):
-        if path.is_file() and path.suffix != ".safetensors" and path.name != "config.json":
+        if path.is_file() and path.suffix != ".safetensors" and path != source / "config.json":
             place = target / path.relative_to(source)
             place.parent.mkdir(exist_ok=True)
             shutil.copyfile(path, place)

@@ -13,42 +13,40 @@ from workbench.errors import ExportError
 from workbench.exporting.spec import ExportSpec
 from workbench.exporting.staging import weight_files
 from workbench.library.weights import read_header
+from workbench.tasks.catalog_vision import VISION_TASKS
 
 __all__ = ["ExportEstimate", "check_disk", "estimate_export", "parameter_count"]
 
 # Bytes a parameter takes in each precision; int8 and q4 with their scales, and what of a model stays in fp32.
 BYTES_PER_PARAMETER = {"fp32": 4.0, "fp16": 2.0, "int8": 1.3, "int8-static": 1.3, "q4": 0.95, "q4f16": 0.95}
-# The worker that has torch: its libraries, and how often it holds the fp32 weights at its worst, which is when a graph
-# is traced. Seen: MiniLM 0.64 GB; Whisper tiny 0.95 GB, of which its answers to the samples leave 0.1.
-TORCH_BYTES = 560_000_000
-TRACED_COPIES = 1.1
-DECODER_COPIES = 2.8
-# A language model whose graph is built is at its worst when it is loaded, out of half as many bytes: SmolLM2-135M 1.24
-# GB.
-BUILT_COPIES = 1.5
+# The worker that has torch: its libraries, and how often it holds the fp32 weights; what a model that generates holds
+# besides while it answers and is traced. `python -m tests.bench.export_memory` measures it.
+TORCH_BYTES = 540_000_000
+TORCH_COPIES = 1.1
+DECODER_BYTES = 290_000_000
 # The worker behind it, which reads the graphs: its libraries, and copies of the fp32 weights by precision. What is
-# quantized on samples needs torch to prepare these. Seen: MiniLM 0.37 GB, with static int8 0.79 GB; SmolLM2-135M 0.94
-# GB.
+# quantized on samples needs torch to prepare these; onnxruntime quantizes a network of convolutions as a whole.
 QUANTIZER_BYTES = 110_000_000
 STATIC_BYTES = 480_000_000
-QUANTIZER_COPIES = {"fp16": 1.6, "int8": 3.0, "int8-static": 3.5, "q4": 1.6, "q4f16": 1.6}
-BLOCK_COPIES = 1.6
-# What rounds to 4 bits has torch and its model besides, and the head once more while it is measured. Seen, of
-# SmolLM2-135M, 1.44 GB; of seeded models, 247 million parameters 1.91 GB, and 41 million, of which a vocabulary of
-# 151,936 has 39, 1.15 GB.
+QUANTIZER_COPIES = {"fp16": 0.6, "int8": 1.2, "int8-static": 1.0, "q4": 0.6, "q4f16": 0.6}
+NETWORK_COPIES = 3.2
+SEEING = frozenset(item.id for item in VISION_TASKS)
+# What rounds to 4 bits has torch and its model besides, the head once more while it is measured, and Optimum where that
+# made the graph.
 ROUNDED = ("q4", "q4f16")
-ROUNDING_COPIES = 1.3
+OPTIMUM_BYTES = 180_000_000
 # How many scores of each word of a language model there are at a time: those of up to 128 tokens, their logarithms,
-# and what they are compared with. Seen with 151,936 words, in fp32: 0.96 GB built and 0.99 GB traced, of which weights
-# and libraries are 0.8 and 0.74.
+# and what they are compared with.
 SCORES = 420
 # What configs call the width of a head.
 WIDTHS = ("hidden_size", "n_embd", "d_model")
-# What Optimum has on disk at its worst, in copies of the fp32 weights: two whole decoders on the way to a merged one,
-# and a graph over the limit of protobuf once more while its weights are gathered in one file. Measured: MiniLM 1.0,
-# SmolLM2-135M 1.0, Whisper tiny 2.9.
+# What is on disk at its worst while graphs are traced, in copies of the fp32 weights: a graph and what is made of it,
+# or two whole decoders and the merged one.
 EXPORT_COPIES = {"automatic-speech-recognition": 3, "text2text-generation": 3, "image-to-text": 3}
-ONE_FILE_BYTES = 1_900_000_000
+TRACED_COPIES = 2
+# What lies beside a graph on disk while a precision is made: new weights until they are saved, and for int8 those that
+# were smoothed before. Bytes a parameter.
+ASIDE_PER_PARAMETER = {"fp16": 2.0, "int8": 5.3, "int8-static": 8.0, "q4": 1.0, "q4f16": 1.5}
 # Tokenizer, card and other files beside the graphs; and the recorded logits of a model that generates.
 BESIDE_BYTES = 40_000_000
 LOGITS_BYTES = 64 << 20
@@ -87,13 +85,14 @@ def estimate_export(spec: ExportSpec, artifacts_dir: Path, *, reuse_fp32: bool =
     count = parameter_count(spec.source, allow_pickle=spec.allow_pickle)
     fp32 = 4 * count
     published = sum(int(BYTES_PER_PARAMETER[name] * count) for name in spec.precisions)
+    aside = max((int(ASIDE_PER_PARAMETER.get(name, 0.0) * count) for name in spec.precisions), default=0)
     if reuse_fp32:
-        return ExportEstimate(count, published, published + BESIDE_BYTES, _quantizer_bytes(spec, fp32))
+        return ExportEstimate(count, published, published + aside + BESIDE_BYTES, _quantizer_bytes(spec, fp32))
     task = spec.export_task.removesuffix("-with-past")
-    copies = EXPORT_COPIES.get(task, 1) + (fp32 > ONE_FILE_BYTES)
+    copies = 1 if _is_built(spec) else EXPORT_COPIES.get(task, TRACED_COPIES)
     beside = BESIDE_BYTES + (LOGITS_BYTES if task in EXPORT_COPIES or task == "text-generation" else 0)
     # fp32 is made in every case, and lies there until the last other precision is made.
-    made = published if "fp32" in spec.precisions else published + fp32
+    made = aside + (published if "fp32" in spec.precisions else published + fp32)
     staged = 0
     if artifacts_dir.stat().st_dev != spec.source.stat().st_dev:  # no hard links from one file system to another
         weights = weight_files(spec.source, allow_pickle=spec.allow_pickle)
@@ -108,22 +107,22 @@ def estimate_export(spec: ExportSpec, artifacts_dir: Path, *, reuse_fp32: bool =
 
 def _torch_bytes(spec: ExportSpec, fp32: int) -> int:
     scores = _head_of(spec)[1] if spec.task == "text-generation" else 0
-    if _is_built(spec):
-        return TORCH_BYTES + int(BUILT_COPIES * fp32) + scores
-    has_decoder = spec.export_task.removesuffix("-with-past") in EXPORT_COPIES
-    return TORCH_BYTES + int((DECODER_COPIES if has_decoder else TRACED_COPIES) * fp32) + scores
+    decoder = DECODER_BYTES if spec.export_task.removesuffix("-with-past") in EXPORT_COPIES else 0
+    return TORCH_BYTES + int(TORCH_COPIES * fp32) + scores + decoder
 
 
 def _quantizer_bytes(spec: ExportSpec, fp32: int) -> int:
     """The most that any of the precisions takes: they are made one after the other."""
-    in_blocks = spec.task == "text-generation"
     most = QUANTIZER_BYTES
     for name in spec.precisions:
-        copies = BLOCK_COPIES if in_blocks and name == "int8" else QUANTIZER_COPIES.get(name, 0.0)
-        base = STATIC_BYTES if name == "int8-static" else QUANTIZER_BYTES
-        most = max(most, base + int(copies * fp32))
+        copies, base = QUANTIZER_COPIES.get(name, 0.0), QUANTIZER_BYTES
+        if name == "int8-static":
+            base = STATIC_BYTES
+            copies = NETWORK_COPIES if spec.task in SEEING else copies
         if name in ROUNDED:
-            most = max(most, TORCH_BYTES + int(ROUNDING_COPIES * fp32) + sum(_head_of(spec)))
+            optimum = 0 if _is_built(spec) else OPTIMUM_BYTES
+            copies, base = 1.0, TORCH_BYTES + optimum + sum(_head_of(spec))
+        most = max(most, base + int(copies * fp32))
     return most
 
 

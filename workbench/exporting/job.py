@@ -132,6 +132,8 @@ class _Job:
     tell: Callable[[Event], None]
     cancellation: Cancellation
     times_s: dict[str, float] = field(default_factory=dict)
+    # Precisions that do not compute what the checkpoint does, while others do.
+    _left_out: dict[str, ExportError] = field(default_factory=dict)
     _stage: str = ""
     _began: float = field(default_factory=time.monotonic)
     _stage_began: float = field(default_factory=time.monotonic)
@@ -147,11 +149,13 @@ class _Job:
         manifest = new_manifest(self.spec, source, answer, verified, self.output, check)
         publish_new(self.output, self.final, manifest, check)
         note_published(self.final, manifest, checked_files(self.data_dir))
-        return self._outcome(precisions, (), verified, answer)
+        return self._outcome(tuple(verified), (), verified, answer)
 
     def make_again(self, precisions: tuple[str, ...]) -> ExportOutcome:
-        """A forced export in the place of a published one."""
+        """A forced export in the place of a published one, which stays unless every precision can be made."""
         source, answer, verified = self._make(precisions, reuse_fp32=False)
+        for error in self._left_out.values():
+            raise error
         check = self.cancellation.check
         manifest = new_manifest(self.spec, source, answer, verified, self.output, check)
         replace_artifact(self.output, self.final, manifest, self.staging, check)
@@ -168,16 +172,20 @@ class _Job:
                 link_or_copy(self.final / name, self.output / name, self.cancellation.check)
         _, answer, verified = self._make(missing, reuse_fp32=reuse)
         manifest = with_variants(published, answer, verified, self.output, self.cancellation.check)
-        files = [name for precision in missing for name in answer.files[precision]]
+        added = tuple(verified)
+        files = [name for precision in added for name in answer.files[precision]]
         add_variants(self.output, self.final, manifest, files)
-        note_published(self.final, manifest, checked_files(self.data_dir), missing)
+        note_published(self.final, manifest, checked_files(self.data_dir), added)
         there = tuple(name for name in self.spec.precisions if name not in missing)
-        return self._outcome(missing, there, verified, answer)
+        return self._outcome(added, there, verified, answer)
 
     def _make(
         self, precisions: tuple[str, ...], *, reuse_fp32: bool
     ) -> tuple[StagedSource, ExportAnswer, dict[str, Mapping[str, Any]]]:
-        """Stage, run the worker, verify. Afterwards ``output`` holds the variants and all files beside them."""
+        """Stage, run the worker, verify. Afterwards ``output`` holds the variants and all files beside them.
+
+        A precision that does not agree with the checkpoint is left out where others do; fp32 is what they came of.
+        """
         self._begin("stage")
         source = stage_source(
             self.spec.source,
@@ -192,9 +200,24 @@ class _Job:
         verified = {}
         for number, precision in enumerate(precisions):
             self.cancellation.check()
-            verified[precision] = self.verify(self.output, self.spec.task, precision)
+            try:
+                verified[precision] = self.verify(self.output, self.spec.task, precision)
+            except ExportError as error:
+                if error.code != "export-disagrees" or precision == "fp32" or len(precisions) == 1:
+                    raise
+                self._left_out[precision] = error
             self.tell(Progress("verify", number + 1, len(precisions), "precisions"))
         self.cancellation.check()
+        if not verified:
+            raise next(iter(self._left_out.values()))
+        for precision in self._left_out:
+            for name in answer.files[precision]:
+                (self.output / name).unlink()
+        answer = replace(
+            answer,
+            files={name: answer.files[name] for name in verified},
+            recipes={name: answer.recipes[name] for name in verified},
+        )
         self._begin("publish")
         return source, answer, verified
 
@@ -291,7 +314,16 @@ class _Job:
     ) -> ExportOutcome:
         self._begin("publish")  # closes the clock of the last stage
         skipped = tuple((int(number), str(reason)) for number, reason in answer.skipped)
-        return ExportOutcome(self.final, added, there, verified, dict(self.times_s), answer.peak_rss_bytes, skipped)
+        return ExportOutcome(
+            folder=self.final,
+            added=added,
+            already_there=there,
+            verification=verified,
+            times_s=dict(self.times_s),
+            worker_peak_bytes=answer.peak_rss_bytes,
+            skipped=skipped,
+            left_out=tuple(self._left_out.values()),
+        )
 
 
 @dataclass

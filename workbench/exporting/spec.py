@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from exporters.protocol import CALIBRATIONS, PRECISIONS
-from workbench.errors import UsageError
+from workbench.errors import ExportError, UsageError
 
 __all__ = [
     "DEFAULT_TOOLCHAIN",
@@ -105,6 +105,7 @@ class ExportOutcome:
 
     ``times_s`` are seconds by stage, ``worker_peak_bytes`` the most memory the worker had (0 when none was needed).
     ``skipped`` are own samples that the checkpoint could not answer, by their number, each with the reason.
+    ``left_out`` says of each precision why it was not published while others were.
     """
 
     folder: Path
@@ -114,6 +115,7 @@ class ExportOutcome:
     times_s: Mapping[str, float] = field(default_factory=dict)
     worker_peak_bytes: int = 0
     skipped: tuple[tuple[int, str], ...] = ()
+    left_out: tuple[ExportError, ...] = ()
 
 
 def resolve_precisions(names: tuple[str, ...]) -> tuple[str, ...]:

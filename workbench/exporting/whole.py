@@ -111,8 +111,8 @@ def export(
 
 
 def _left_out(plan: ExportPlan, outcome: ExportOutcome) -> tuple[Notice, ...]:
-    """Which of a user's own samples were not used, and why."""
-    found = []
+    """Which precisions were not published, and which of a user's own samples not used, and why."""
+    found = [Notice.of("export-left-out", **error.arguments) for error in outcome.left_out]
     if plan.skipped:
         name, reason = plan.skipped[0]
         found.append(Notice.of("samples-skipped", count=len(plan.skipped), sample=name, reason=reason))

@@ -32,6 +32,7 @@ MESSAGES: dict[str, str] = {
     "export-calibration-input": "无法为该模型制作 int8-static：计算图需要 {name}，而样本中没有；请选择其他精度",
     "export-calibration-empty": "没有任何样本可以输入计算图，因此无法制作 int8-static；请换一些样本，或选择其他精度",
     "export-samples-skipped": "有 {count} 个样本检查点无法处理，已跳过；第一个是 {sample}：{reason}",
+    "export-left-out": "未保存 {precision}：它的计算图与检查点的结果不一致，输出 {output} 与 torch 结果的余弦相似度为 {cosine}（至少应为 {floor}；最大差异 {difference}）",
     "export-samples-not-used": "所要的精度此前已经导出，因此没有用到所给的样本；可以在实测报告中用它们测量",
     "export-nothing-to-quantize": "{file} 中没有可以量化的矩阵；请选择 fp32 或 fp16",
     "export-failed": "导出在“{stage}”阶段失败（{reason}）；详情见日志",
