@@ -21,23 +21,23 @@ __all__ = ["ExportEstimate", "check_disk", "estimate_export", "parameter_count"]
 BYTES_PER_PARAMETER = {"fp32": 4.0, "fp16": 2.0, "int8": 1.3, "int8-static": 1.3, "q4": 0.95, "q4f16": 0.95}
 # The worker that has torch: its libraries, and how often it holds the fp32 weights; what a model that generates holds
 # besides while it answers and is traced. `python -m tests.bench.export_memory` measures it.
-TORCH_BYTES = 540_000_000
-TORCH_COPIES = 1.1
-DECODER_BYTES = 290_000_000
+TORCH_BYTES = 556_000_000
+TORCH_COPIES = 1.12
+DECODER_BYTES = 250_000_000
 # The worker behind it, which reads the graphs: its libraries, and copies of the fp32 weights by precision. What is
 # quantized on samples needs torch to prepare these; onnxruntime quantizes a network of convolutions as a whole.
 QUANTIZER_BYTES = 110_000_000
 STATIC_BYTES = 480_000_000
-QUANTIZER_COPIES = {"fp16": 0.6, "int8": 1.2, "int8-static": 1.0, "q4": 0.6, "q4f16": 0.6}
+QUANTIZER_COPIES = {"fp16": 0.6, "int8": 1.2, "int8-static": 1.0}
 NETWORK_COPIES = 3.2
 SEEING = frozenset(item.id for item in VISION_TASKS)
-# What rounds to 4 bits has torch and its model besides, the head once more while it is measured, and Optimum where that
-# made the graph.
+# What rounds to 4 bits has torch and its model besides, and the head once more while it is measured; of what Optimum
+# traces some (GPT-2) has its weights turned.
 ROUNDED = ("q4", "q4f16")
-OPTIMUM_BYTES = 180_000_000
-# How many scores of each word of a language model there are at a time: those of up to 128 tokens, their logarithms,
-# and what they are compared with.
-SCORES = 420
+ROUNDING_COPIES, ROUNDING_COPIES_TRACED = 1.0, 1.35
+# How many scores of each word of a language model there are at a time: of a sample's tokens while it is answered; and
+# while parts are measured those of up to 128 tokens, their logarithms, and what they are compared with.
+SCORES, SCORES_MEASURED = 130, 520
 # What configs call the width of a head.
 WIDTHS = ("hidden_size", "n_embd", "d_model")
 # What is on disk at its worst while graphs are traced, in copies of the fp32 weights: a graph and what is made of it,
@@ -106,7 +106,7 @@ def estimate_export(spec: ExportSpec, artifacts_dir: Path, *, reuse_fp32: bool =
 
 
 def _torch_bytes(spec: ExportSpec, fp32: int) -> int:
-    scores = _head_of(spec)[1] if spec.task == "text-generation" else 0
+    scores = 4 * SCORES * _head_of(spec)[0] if spec.task == "text-generation" else 0
     decoder = DECODER_BYTES if spec.export_task.removesuffix("-with-past") in EXPORT_COPIES else 0
     return TORCH_BYTES + int(TORCH_COPIES * fp32) + scores + decoder
 
@@ -120,14 +120,15 @@ def _quantizer_bytes(spec: ExportSpec, fp32: int) -> int:
             base = STATIC_BYTES
             copies = NETWORK_COPIES if spec.task in SEEING else copies
         if name in ROUNDED:
-            optimum = 0 if _is_built(spec) else OPTIMUM_BYTES
-            copies, base = 1.0, TORCH_BYTES + optimum + sum(_head_of(spec))
+            words, width = _head_of(spec)
+            copies = ROUNDING_COPIES if _is_built(spec) else ROUNDING_COPIES_TRACED
+            base = TORCH_BYTES + 4 * words * (width + SCORES_MEASURED)
         most = max(most, base + int(copies * fp32))
     return most
 
 
 def _head_of(spec: ExportSpec) -> tuple[int, int]:
-    """Bytes of a language model's output head, and of the scores that it gives; 0 where the config does not tell."""
+    """How many words a language model knows, and how wide its head is; 0 where the config does not tell."""
     try:
         config = json.loads((spec.source / "config.json").read_text("utf-8"))
     except (OSError, ValueError):  # the worker says what is wrong with it
@@ -137,7 +138,7 @@ def _head_of(spec: ExportSpec) -> tuple[int, int]:
     config = inner if isinstance(inner, dict) else config
     words, *widths = (config.get(name) for name in ("vocab_size", *WIDTHS))
     width = next((item for item in widths if isinstance(item, int)), 0)
-    return (4 * words * width, 4 * words * SCORES) if isinstance(words, int) else (0, 0)
+    return (words, width) if isinstance(words, int) else (0, 0)
 
 
 def _is_built(spec: ExportSpec) -> bool:
