@@ -4,12 +4,13 @@ torch makes a message of a graph with all its weights, the bytes of that, and th
 weights of products besides; Optimum reads the file again three times while the model is in memory: to see whether it
 has external data, to set lengths of axes, and to find weights that the model has once and the graph twice. Here weights
 go into a file beside the graph straight out of torch's memory. Whisper tiny.en, 151 MB, took 1.52 GB before and takes
-0.92 GB so, where one of 7 MB takes 0.59 GB.
+0.89 GB so, where one of 7 MB takes 0.60 GB.
 """
 
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -94,7 +95,8 @@ def weights_beside(traced: list[Path]) -> Iterator[None]:
 
 def _only_turned(graph: Any, params: Mapping[str, Any]) -> dict[str, Any]:
     """The matrices that nothing reads but one node that turns them."""
-    places = [item.data_ptr() for item in params.values()]  # another name of the same memory may be read otherwise
+    # Another name of the same memory may be read otherwise.
+    places = Counter(item.data_ptr() for item in params.values())
     found = {}
     for value in graph.inputs():
         weight, uses = params.get(value.debugName()), value.uses()
@@ -103,7 +105,7 @@ def _only_turned(graph: Any, params: Mapping[str, Any]) -> dict[str, Any]:
         node = uses[0].user
         # ``is`` is what torch calls the reader of a list of numbers.
         is_turn = node.kind() == "onnx::Transpose" and getattr(node, "is")("perm") == [1, 0]
-        if is_turn and places.count(weight.data_ptr()) == 1:
+        if is_turn and places[weight.data_ptr()] == 1:
             found[value.debugName()] = weight
     return found
 
