@@ -122,12 +122,7 @@ def _weights_left_in_files() -> Iterator[None]:
     read, begin = kept.load_model_with_shape_infer, base.create_inference_session
 
     def outlined(path: Path) -> ModelProto:
-        model = graphs.load(path, external=False)
-        for tensor in graphs.weights_of(model).values():
-            for item in tensor.external_data:
-                if item.key == "location":  # a session takes no others than those beside its graph
-                    item.value = Path(item.value).name
-        return infer_shapes(model)
+        return infer_shapes(graphs.for_session(path))
 
     def create_session(calibrator: Any) -> None:
         options = SessionOptions()

@@ -22,6 +22,7 @@ __all__ = [
     "bring_in",
     "drop_unused",
     "files_of",
+    "for_session",
     "graphs_within",
     "input_counts",
     "is_transpose_of_matrix",
@@ -54,6 +55,16 @@ def load(path: Path, *, external: bool = True) -> ModelProto:
                     item.value = str(path.absolute().parent / Path(item.value).name)
     if external:
         bring_in(model)
+    return model
+
+
+def for_session(path: Path) -> ModelProto:
+    """The graph with its large weights left in the files beside which onnxruntime finds it, once it is saved there."""
+    model = load(path, external=False)
+    for tensor in weights_of(model).values():
+        for item in tensor.external_data:
+            if item.key == "location":  # a session takes no others than those beside its graph
+                item.value = Path(item.value).name
     return model
 
 

@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from onnx import ModelProto, NodeProto, helper
+from onnx.shape_inference import infer_shapes
+from onnxruntime import GraphOptimizationLevel, InferenceSession, SessionOptions
 from onnxruntime.quantization import QuantType
 from onnxruntime.quantization.calibrate import TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
-from onnxruntime.quantization.shape_inference import quant_pre_process
+from onnxruntime.quantization.quant_utils import add_infer_metadata
 
 from exporters import graphs
 from exporters.activations import NOTHING_SEEN, Activations
@@ -25,6 +27,7 @@ from exporters.dynamic import Dynamic, mark_overflow_free
 from exporters.failure import ExportFailure
 from exporters.fixed import scale_of
 from exporters.graphs import Aside
+from exporters.memory import give_back
 from exporters.smoothing import smooth
 
 __all__ = ["quantize_network", "quantize_products"]
@@ -55,12 +58,14 @@ def quantize_network(
     """
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         prepared = Path(folder) / "prepared.onnx"
-        # Folds what is constant and the normalization of batches into the convolutions.
-        large = source.stat().st_size > graphs.EXTERNAL_DATA_FROM_BYTES
-        quant_pre_process(source, prepared, skip_symbolic_shape=True, save_as_external_data=large)
+        _fold(source, prepared)
         ranges, count = observed(prepared, feeds, method, NETWORK, on_sample)
+        model = infer_shapes(graphs.load(prepared, external=False))
+        add_infer_metadata(model)  # else the quantizer infers them, in two copies of the model
+        graphs.bring_in(model)
+        give_back()
         quantizer = QDQQuantizer(
-            graphs.load(prepared),
+            model,
             per_channel=True,
             reduce_range=True,
             weight_qType=QuantType.QInt8,
@@ -78,6 +83,21 @@ def quantize_network(
         raise ExportFailure("export-nothing-to-quantize", file=source.name)
     graphs.save(model, target)
     return count
+
+
+def _fold(source: Path, prepared: Path) -> None:
+    """Have onnxruntime fold what is constant, and the normalization of batches into the convolutions."""
+    outlined = source.with_name(f"{source.stem}.outlined.onnx")  # beside the weights
+    options = SessionOptions()
+    options.graph_optimization_level = GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(prepared)
+    options.add_session_config_entry("session.optimized_model_external_initializers_file_name", f"{prepared.name}_data")
+    options.add_session_config_entry("session.disable_prepacking", "1")
+    try:
+        outlined.write_bytes(graphs.for_session(source).SerializeToString())
+        InferenceSession(str(outlined), options, providers=["CPUExecutionProvider"])
+    finally:
+        outlined.unlink(missing_ok=True)
 
 
 def quantize_products(
