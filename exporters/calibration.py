@@ -127,6 +127,7 @@ def _weights_left_in_files() -> Iterator[None]:
     def create_session(calibrator: Any) -> None:
         options = SessionOptions()
         options.graph_optimization_level = GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.enable_mem_pattern = False  # which is a second place for all that lies between
         options.add_session_config_entry("session.disable_prepacking", "1")
         providers = ["CPUExecutionProvider"]
         calibrator.infer_session = InferenceSession(calibrator.augmented_model_path, options, providers=providers)

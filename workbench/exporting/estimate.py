@@ -25,11 +25,11 @@ TORCH_BYTES = 556_000_000
 TORCH_COPIES = 1.12
 DECODER_BYTES = 250_000_000
 # The worker behind it, which reads the graphs: its libraries, and copies of the fp32 weights by precision. What is
-# quantized on samples needs torch to prepare these; onnxruntime quantizes a network of convolutions as a whole.
+# quantized on samples needs torch to prepare these; onnxruntime quantizes networks of convolutions as a whole.
 QUANTIZER_BYTES = 110_000_000
 STATIC_BYTES = 480_000_000
 QUANTIZER_COPIES = {"fp16": 0.6, "int8": 1.2, "int8-static": 1.0}
-NETWORK_COPIES = 3.2
+NETWORK_COPIES = 1.7
 SEEING = frozenset(item.id for item in VISION_TASKS)
 # What rounds to 4 bits has torch and its model besides, and the head once more while it is measured; of what Optimum
 # traces some (GPT-2) has its weights turned.
