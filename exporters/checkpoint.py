@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ __all__ = ["load_model"]
 
 NAMED = 3
 WHOLE, SHARDED = "model.safetensors", "model.safetensors.index.json"
-HALVES = ("BF16", "F16")
+HALVES = frozenset({"BF16", "F16"})
+# Numbers with a fraction that mean what they say; those of 8 bits want scales besides.
+PLAIN = HALVES | {"F32", "F64"}
 # What is mapped at a time, in bytes.
 MAPPED_BYTES = 32_000_000
 # Kept beside the config by those who trained a part of a model only.
@@ -77,8 +80,10 @@ def _loaded(model_class: Any, config: Any, source: Path, *, allow_pickle: bool) 
         )
         # What transformers does when it is given a folder.
         model.name_or_path = model.config.name_or_path = str(source)
-        if model.can_generate() and (source / "generation_config.json").exists():
-            model.generation_config = type(model.generation_config).from_pretrained(str(source), local_files_only=True)
+        if model.can_generate():
+            with suppress(OSError):  # there is none, or it cannot be read: the config's own values hold
+                config_class = type(model.generation_config)
+                model.generation_config = config_class.from_pretrained(str(source), local_files_only=True)
         return model, loading
     # weights_only is transformers' own default; named here so that a pickle can never run code.
     model, loading = model_class.from_pretrained(
@@ -119,16 +124,17 @@ def _files_of_halves(config: Any, source: Path) -> list[Path]:
         except (OSError, ValueError, KeyError, AttributeError, TypeError):
             return []
         files = sorted({source / str(name) for name in shards})
-    has_halves = False
+    found: set[str] = set()
     for file in files:
         try:
             with safe_open(file, framework="pt") as opened:
                 if (opened.metadata() or {}).get("format", "pt") != "pt":
                     return []
-                has_halves |= any(opened.get_slice(name).get_dtype() in HALVES for name in opened.keys())  # noqa: SIM118
+                found.update(opened.get_slice(name).get_dtype() for name in opened.keys())  # noqa: SIM118
         except (OSError, SafetensorError):
             return []
-    return files if has_halves else []
+    fractions = {name for name in found if "F" in name}
+    return files if found & HALVES and fractions <= PLAIN else []
 
 
 def _widened(files: list[Path]) -> Iterator[tuple[str, Any]]:
