@@ -105,7 +105,12 @@ def save(model: ModelProto, path: Path, *, external: bool = False) -> None:
     for inner in list(graphs_within(model.graph))[1:]:
         _bring_in(inner)
     lengths = [_length(tensor) for tensor in model.graph.initializer]
-    external = external or model.ByteSize() + sum(lengths) >= EXTERNAL_DATA_FROM_BYTES
+    apart = sum(
+        length
+        for tensor, length in zip(model.graph.initializer, lengths, strict=True)
+        if tensor.data_location == TensorProto.EXTERNAL
+    )
+    external = external or model.ByteSize() + apart >= EXTERNAL_DATA_FROM_BYTES
     data = path.with_name(path.name + "_data")
     made, made_data = (item.with_name(f"{item.name}.new") for item in (path, data))
     told, begins = [], 0

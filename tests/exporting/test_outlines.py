@@ -64,6 +64,18 @@ def test_a_graph_is_written_out_of_files_even_over_itself(tmp_path: Path, was_be
     }
 
 
+@pytest.mark.parametrize("external", [False, True])
+def test_the_limit_of_a_message_counts_each_weight_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, external: bool
+) -> None:
+    path = tmp_path / "model.onnx"
+    graphs.save(model_of(large=LARGE, small=SMALL), path)
+    for limit, files in ((LARGE.nbytes + 1000, 1), (LARGE.nbytes, 2)):
+        monkeypatch.setattr(graphs, "EXTERNAL_DATA_FROM_BYTES", limit)
+        graphs.save(graphs.load(path, external=external), path)
+        assert len(graphs.files_of(path)) == files
+
+
 def test_of_branches_the_weights_are_written_too(tmp_path: Path) -> None:
     inner = helper.make_graph(
         [helper.make_node("Identity", ["within"], ["chosen"])],
