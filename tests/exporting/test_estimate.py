@@ -130,6 +130,13 @@ def test_further_4_bits_of_a_published_graph_need_torch_too(snapshot: Path, tmp_
     assert said == TORCH_BYTES + int(1.35 * 4000)
 
 
+def test_what_is_smoothed_lies_on_the_disk_twice(snapshot: Path, tmp_path: Path) -> None:
+    smoothed = estimate_export(spec_of(snapshot, "int8"), tmp_path, reuse_fp32=True)
+    in_blocks = estimate_export(spec_of(snapshot, "int8", **GENERATION), tmp_path, reuse_fp32=True)
+    assert smoothed.disk_bytes - in_blocks.disk_bytes == 4 * smoothed.parameter_count
+    assert smoothed.published_bytes == in_blocks.published_bytes
+
+
 @pytest.mark.parametrize("config", ["{", "[1]", '{"vocab_size": "many"}', '{"vocab_size": 9, "text_config": 3}'])
 def test_a_config_that_does_not_tell_adds_nothing_much(tmp_path: Path, config: str) -> None:
     source = make_snapshot(tmp_path, {"config.json": config, "model.safetensors": safetensors(1000)})

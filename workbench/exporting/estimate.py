@@ -85,7 +85,7 @@ def estimate_export(spec: ExportSpec, artifacts_dir: Path, *, reuse_fp32: bool =
     count = parameter_count(spec.source, allow_pickle=spec.allow_pickle)
     fp32 = 4 * count
     published = sum(int(BYTES_PER_PARAMETER[name] * count) for name in spec.precisions)
-    aside = max((int(ASIDE_PER_PARAMETER.get(name, 0.0) * count) for name in spec.precisions), default=0)
+    aside = max((int(_aside_per_parameter(spec, name) * count) for name in spec.precisions), default=0)
     if reuse_fp32:
         return ExportEstimate(count, published, published + aside + BESIDE_BYTES, _quantizer_bytes(spec, fp32))
     task = spec.export_task.removesuffix("-with-past")
@@ -103,6 +103,12 @@ def estimate_export(spec: ExportSpec, artifacts_dir: Path, *, reuse_fp32: bool =
         disk_bytes=staged + max(copies * fp32, made) + beside,
         memory_bytes=max(_torch_bytes(spec, fp32), _quantizer_bytes(spec, fp32)),
     )
+
+
+def _aside_per_parameter(spec: ExportSpec, precision: str) -> float:
+    if spec.task == "text-generation" and precision == "int8":  # in blocks, and nothing is smoothed
+        return BYTES_PER_PARAMETER["int8"]
+    return ASIDE_PER_PARAMETER.get(precision, 0.0)
 
 
 def _torch_bytes(spec: ExportSpec, fp32: int) -> int:
