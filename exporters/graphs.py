@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Self
 
 import numpy as np
 import onnx
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto, helper, numpy_helper
 
 from exporters.outlines import EXTERNAL_MIN_BYTES, outline, write_filled
 
@@ -31,6 +31,7 @@ __all__ = [
     "replace_nodes",
     "save",
     "scores_of",
+    "tell_place",
     "weights_of",
 ]
 
@@ -47,25 +48,28 @@ def load(path: Path, *, external: bool = True) -> ModelProto:
     Without ``external`` large weights are left where they are, be it external data or the graph's own file, for
     :func:`array_of` and :func:`save`: a message that was read keeps the memory of all that it ever held.
     """
-    model = ModelProto.FromString(outline(path))
-    for graph in graphs_within(model.graph):
-        for tensor in graph.initializer:
-            for item in tensor.external_data:
-                if item.key == "location":
-                    item.value = str(path.absolute().parent / Path(item.value).name)
+    model = for_session(path)
+    for item in _locations(model):
+        item.value = str(path.absolute().parent / item.value)
     if external:
         bring_in(model)
     return model
 
 
 def for_session(path: Path) -> ModelProto:
-    """The graph with its large weights left in the files beside which onnxruntime finds it, once it is saved there."""
-    model = load(path, external=False)
-    for tensor in weights_of(model).values():
-        for item in tensor.external_data:
-            if item.key == "location":  # a session takes no others than those beside its graph
-                item.value = Path(item.value).name
+    """The graph with its large weights left in the files beside which onnxruntime finds it, once it is saved there: a
+    session takes no others than those beside its graph."""
+    model = ModelProto.FromString(outline(path))
+    for item in _locations(model):
+        item.value = Path(item.value).name
     return model
+
+
+def _locations(model: ModelProto) -> Iterator[StringStringEntryProto]:
+    """What tells in which files weights lie."""
+    for graph in graphs_within(model.graph):
+        for tensor in graph.initializer:
+            yield from (item for item in tensor.external_data if item.key == "location")
 
 
 def array_of(tensor: TensorProto) -> np.ndarray[Any, np.dtype[Any]]:
@@ -117,7 +121,7 @@ def save(model: ModelProto, path: Path, *, external: bool = False) -> None:
     for tensor, length in zip(model.graph.initializer, lengths, strict=True):
         head = TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims) if length else tensor
         if external and length:
-            _tell_place(head, data.name, begins, length)
+            tell_place(head, data.name, begins, length)
             begins += length
         told.append((head, 0 if external else length))
 
@@ -144,7 +148,8 @@ def _length(tensor: TensorProto) -> int:
     return len(tensor.raw_data) if len(tensor.raw_data) >= EXTERNAL_MIN_BYTES else 0
 
 
-def _tell_place(tensor: TensorProto, location: str, offset: int, length: int) -> None:
+def tell_place(tensor: TensorProto, location: str, offset: int, length: int) -> None:
+    """Have a weight be so many bytes of a file."""
     tensor.data_location = TensorProto.EXTERNAL
     for key, value in {"location": location, "offset": offset, "length": length}.items():
         tensor.external_data.add(key=key, value=str(value))
@@ -178,7 +183,7 @@ class Aside:
             return made
         kind = helper.np_dtype_to_tensor_dtype(array.dtype)
         made = TensorProto(name=name, data_type=kind, dims=array.shape)
-        _tell_place(made, str(self._file.name), self._file.tell(), array.nbytes)
+        tell_place(made, str(self._file.name), self._file.tell(), array.nbytes)
         self._file.write(array.reshape(-1).view(np.uint8).data)
         self._file.flush()
         return made

@@ -129,10 +129,8 @@ def with_weights(encoded: bytes, params: Mapping[str, Any], path: Path) -> bytes
                 model.graph.initializer.append(numpy_helper.from_array(np.asarray(array, order="C"), name))
                 continue
             kind = helper.np_dtype_to_tensor_dtype(array.dtype)
-            tensor = TensorProto(name=name, data_type=kind, dims=array.shape, data_location=TensorProto.EXTERNAL)
-            told = {"location": path.name + "_data", "offset": data.tell(), "length": array.nbytes}
-            for key, value in told.items():
-                tensor.external_data.add(key=key, value=str(value))
+            tensor = TensorProto(name=name, data_type=kind, dims=array.shape)
+            graphs.tell_place(tensor, f"{path.name}_data", data.tell(), array.nbytes)
             step = max(1, WRITTEN * len(array) // array.nbytes)
             for start in range(0, len(array), step):  # one that is turned would be there twice as a whole
                 data.write(np.ascontiguousarray(array[start : start + step]).data)

@@ -28,23 +28,17 @@ def weights_bytes(source: Path) -> int:
     return sum(path.stat().st_size for path in source.glob("*.safetensors"))
 
 
-def peak_bytes(source: Path, task: str, precision: str) -> int:
-    """The most memory that a worker of the export had, and what was said beforehand."""
+def exported(source: Path, task: str, precision: str) -> tuple[int, int]:
+    """The most memory that a worker of the export had, and what was said beforehand, in bytes."""
     shutil.rmtree(os.environ["WORKBENCH_DATA_DIR"], ignore_errors=True)
     with Workbench() as workbench:
         plan = workbench.plan_export(str(source), task=task, precisions=(precision,))
-        return workbench.export(plan, receipt=False).worker_peak_bytes
-
-
-def said_bytes(source: Path, task: str, precision: str) -> int:
-    with Workbench() as workbench:
-        return workbench.plan_export(str(source), task=task, precisions=(precision,)).estimate.memory_bytes
+        return workbench.export(plan, receipt=False).worker_peak_bytes, plan.estimate.memory_bytes
 
 
 def measure(source: Path, twin: Path, task: str, precision: str) -> dict[str, Any]:
-    peak, own = (peak_bytes(folder, task, precision) for folder in (source, twin))
+    (peak, said), (own, _) = (exported(folder, task, precision) for folder in (source, twin))
     ratio = (peak - own) / (weights_bytes(source) - weights_bytes(twin))
-    said = said_bytes(source, task, precision)
     return {"precision": precision, "peak": peak, "own": own, "ratio": round(ratio, 2), "said": said}
 
 
